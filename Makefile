@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The face for people: `make demo` and `make test` need nothing but Debian 12 or Ubuntu 24.04.
+BUILD ?= build/release
+JOBS ?= $(shell nproc)
+export TORCH_DIR
+
+.PHONY: help setup build demo test test-full bench bench-pixels format clean
+help:
+	@echo "make demo          install what is missing, build, paint"
+	@echo "make test          install what is missing, build, run the tests of every language"
+	@echo "make test-full     every claim at its full count; appends to docs/evidence.md"
+	@echo "make setup         only install (Debian packages, .venv)"
+	@echo "make build         only build, into $(BUILD)"
+	@echo "make bench         the engine's speed beside diffusers'"
+	@echo "make bench-pixels  the pixel pipeline beside its peers: accuracy and time"
+	@echo "make format        clang-format over the C and C++ sources"
+	@echo "settings: TORCH_DIR=FOLDER (use this torch 2.11), BUILD=FOLDER, JOBS=N"
+
+setup:
+	@scripts/setup build torch test
+
+build:
+	@scripts/setup build torch
+	@mkdir -p $(BUILD)
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
+	@ninja -C $(BUILD) -j $(JOBS)
+
+demo: build
+	@scripts/demo $(BUILD)
+
+test: build
+	@scripts/setup test
+	@scripts/test --build $(BUILD)
+
+test-full: build
+	@scripts/setup test
+	@scripts/test --full --build $(BUILD)
+
+bench: build
+	@scripts/setup test
+	@.venv/bin/python tests/bench_engine.py --build $(BUILD)
+
+bench-pixels: build
+	@scripts/setup test peers
+	@.venv/bin/python tests/pixels/bench_peers.py --build $(BUILD)
+
+format:
+	@git ls-files '*.c' '*.h' '*.cpp' '*.hpp' | xargs clang-format -i
+
+clean:
+	@rm -rf build

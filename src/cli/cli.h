@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the subcommands of `dgx-pixels` share: options, exit codes, the terminal. */
+#ifndef DGXP_CLI_H
+#define DGXP_CLI_H
+
+#include "dgxpixels.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/** Exit codes are stable; `dgx-pixels --help` lists them. */
+typedef enum cli_exit {
+    CLI_OK = 0,
+    CLI_SOME_FAILED = 1, /* some of several inputs failed */
+    CLI_USAGE = 2,
+    CLI_NOT_FOUND = 3,
+    CLI_BAD_INPUT = 4, /* a file that is broken, unsupported, untrusted or of the wrong kind */
+    CLI_IO = 5,
+    CLI_BACKEND = 6,
+    CLI_MEMORY = 7,
+    CLI_DEVICE_LOST = 8,
+    CLI_BUSY = 9,
+    CLI_INTERNAL = 10,
+    CLI_CANCELLED = 130
+} cli_exit;
+
+/** The exit code for a status. */
+int cli_exit_code(dgxp_status status);
+
+/** Print "dgx-pixels: TEXT" with the library's sentence and return the exit code. */
+int cli_fail(dgxp_status status);
+
+/** Print "dgx-pixels COMMAND: …" and a pointer to --help; returns CLI_USAGE. */
+int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+typedef enum cli_kind {
+    CLI_FLAG,   /* bool *                                  */
+    CLI_TEXT,   /* const char **                           */
+    CLI_INT,    /* int32_t *, within minimum..maximum      */
+    CLI_NUMBER, /* double *, within minimum..maximum       */
+    CLI_SEED,   /* int64_t *: 0..2^53-1                    */
+    CLI_SIZE,   /* int32_t[2]: "32x48" or "32" for a square */
+    CLI_CHOICE, /* int32_t *, one of dgxp_choices(choices)  */
+    CLI_LIST    /* cli_list *: may be given several times   */
+} cli_kind;
+
+typedef struct cli_list {
+    const char **items;
+    int count;
+} cli_list;
+
+typedef struct cli_option {
+    const char *name; /* "steps"; long form, without dashes */
+    char letter;      /* 'o', or 0 */
+    cli_kind kind;
+    const char *argument; /* "N", for the help; NULL for a flag */
+    void *target;
+    const char *help; /* may hold several lines */
+    double minimum, maximum;
+    const char *choices; /* CLI_CHOICE: the enum's name */
+} cli_option;
+
+typedef struct cli_command {
+    const char *name;
+    const char *summary;  /* one line for `dgx-pixels --help` */
+    const char *synopsis; /* "[KIND] \"SUBJECT\" [-o FILE|DIR]" */
+    const char *examples; /* lines that teach, each a command */
+    int (*run)(int argc, char **argv);
+} cli_command;
+
+/**
+ * Parse argv[1..] against a table that ends with a NULL name.  Positional arguments are moved to
+ * the front of argv, their count goes to `*positional`.  False means stop: `*code` is the exit code
+ * (after --help or after a complaint that names the option, its value and its range).
+ */
+bool cli_parse(const cli_command *command, const cli_option *options, int argc, char **argv,
+               int *positional, int *code);
+
+/** The token that Ctrl-C fires; the first call installs the handler.  A second Ctrl-C kills. */
+dgxp_cancel *cli_cancel(void);
+
+/** A progress bar on stderr when it is a terminal and `quiet` is not set; else silent. */
+typedef struct cli_progress {
+    bool quiet;
+    bool drawn;
+    double last_drawn;
+    const char *label;
+} cli_progress;
+int32_t cli_progress_callback(const dgxp_progress *progress, void *cli_progress_pointer);
+void cli_progress_clear(cli_progress *progress);
+
+/** Show an image in the terminal with half blocks, `columns` wide at most. */
+void cli_show_image(const dgxp_image *image);
+
+/** Seconds from a steady clock. */
+double cli_now(void);
+
+/** Print a document: as it is with `json`, else as indented "key: value" lines for people. */
+void cli_print_document(const dgxp_document *document, bool json);
+
+extern const cli_command cli_generate, cli_info, cli_models, cli_trust, cli_bench, cli_doctor;
+
+#endif

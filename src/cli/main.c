@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The `dgx-pixels` program: picks the subcommand. */
+#include "cli/cli.h"
+
+#include <locale.h>
+#include <string.h>
+
+static const cli_command *const commands[] = {
+    &cli_generate, &cli_models, &cli_info, &cli_doctor, &cli_bench, &cli_trust,
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(void)
+{
+    printf("dgx-pixels %s: words in, finished pixel art out\n\n"
+           "usage: dgx-pixels COMMAND …     dgx-pixels COMMAND --help teaches each one\n\n",
+           dgxp_version_text());
+    for (int i = 0; i < COMMANDS; i++) {
+        printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    }
+    printf(
+        "\nfirst steps:\n"
+        "  dgx-pixels generate character \"medieval knight\" -o knight.png --scale 8\n"
+        "  dgx-pixels doctor\n"
+        "\nexit codes: 0 done, 1 some of several failed, 2 wrong usage, 3 not found, 4 bad input\n"
+        "file, 5 could not read or write, 6 no backend or device, 7 out of memory, 8 device lost,\n"
+        "9 busy, 10 a defect of ours, 130 interrupted\n");
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, ""); /* LC_NUMERIC stays C: 0.8 is 0.8 everywhere */
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help();
+        return argc < 2 ? CLI_USAGE : CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("dgx-pixels %s\n", dgxp_version_text());
+        return CLI_OK;
+    }
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i]->name) == 0) {
+            return commands[i]->run(argc - 1, argv + 1);
+        }
+    }
+    fprintf(stderr, "dgx-pixels: unknown command '%s'; there are", argv[1]);
+    for (int i = 0; i < COMMANDS; i++) {
+        fprintf(stderr, " %s", commands[i]->name);
+    }
+    fputc('\n', stderr);
+    return CLI_USAGE;
+}

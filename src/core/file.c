@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Files: whole reads with a limit, atomic writes, read-only mappings, paths. */
+#include "core/file.h"
+
+#include "core/error.h"
+#include "core/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static dgxp_status system_error(const char *path, const char *doing)
+{
+    const dgxp_status status =
+        errno == ENOENT || errno == ENOTDIR ? DGXP_ERR_NOT_FOUND : DGXP_ERR_IO;
+    return px_error_set(status, "%s: cannot %s: %s", path, doing, strerror(errno));
+}
+
+static dgxp_status open_regular(const char *path, int *fd, size_t *size)
+{
+    struct stat about;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0) {
+        return system_error(path, "open");
+    }
+    if (fstat(*fd, &about) != 0) {
+        const dgxp_status status = system_error(path, "read");
+        close(*fd);
+        return status;
+    }
+    if (!S_ISREG(about.st_mode)) {
+        close(*fd);
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s: is %s, not a file", path,
+                            S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
+    }
+    *size = (size_t)about.st_size;
+    return DGXP_OK;
+}
+
+static bool read_all(int fd, uint8_t *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t got = read(fd, bytes + done, size - done);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            errno = got == 0 ? EIO : errno; /* the file became shorter while it was read */
+            return false;
+        }
+        done += (size_t)got;
+    }
+    return true;
+}
+
+dgxp_status px_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size)
+{
+    int fd;
+    dgxp_status status = open_regular(path, &fd, size);
+    if (status != DGXP_OK) {
+        return status;
+    }
+    if (*size > limit) {
+        close(fd);
+        return px_error_set(DGXP_ERR_LIMIT, "%s: has %zu bytes; the limit is %zu", path, *size,
+                            limit);
+    }
+    *bytes = px_mem_alloc(*size + 1);
+    if (!*bytes) {
+        status = px_error_memory(path);
+    } else if (!read_all(fd, *bytes, *size)) {
+        status = system_error(path, "read");
+        px_mem_free(*bytes);
+        *bytes = NULL;
+    } else {
+        (*bytes)[*size] = '\0';
+    }
+    close(fd);
+    return status;
+}
+
+static bool write_all(int fd, const uint8_t *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t put = write(fd, bytes + done, size - done);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put <= 0) {
+            return false;
+        }
+        done += (size_t)put;
+    }
+    return true;
+}
+
+dgxp_status px_file_write(const char *path, const void *bytes, size_t size)
+{
+    static atomic_uint serial;
+    if (strcmp(path, "-") == 0) {
+        return write_all(STDOUT_FILENO, bytes, size) ? DGXP_OK : system_error("stdout", "write");
+    }
+    const char *name = px_file_name(path);
+    char *temporary = px_mem_format("%.*s.%s.tmp-%ld-%u", (int)(name - path), path, name,
+                                    (long)getpid(), atomic_fetch_add(&serial, 1));
+    if (!temporary) {
+        return px_error_memory("a file name");
+    }
+    dgxp_status status = DGXP_OK;
+    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        status = system_error(path, "create");
+    } else {
+        if (!write_all(fd, bytes, size) || fsync(fd) != 0) {
+            status = system_error(path, "write");
+        }
+        if (close(fd) != 0 && status == DGXP_OK) {
+            status = system_error(path, "write");
+        }
+        if (status == DGXP_OK && rename(temporary, path) != 0) {
+            status = system_error(path, "replace");
+        }
+        if (status != DGXP_OK) {
+            unlink(temporary);
+        }
+    }
+    px_mem_free(temporary);
+    return status;
+}
+
+dgxp_status px_file_map(const char *path, bool copy, px_map *out)
+{
+    int fd;
+    size_t size;
+    dgxp_status status = open_regular(path, &fd, &size);
+    if (status != DGXP_OK) {
+        return status;
+    }
+    *out = (px_map){.size = size, .fd = fd, .copied = copy};
+    if (copy) {
+        uint8_t *bytes = px_mem_alloc(size);
+        if (!bytes) {
+            status = px_error_memory(path);
+        } else if (!read_all(fd, bytes, size)) {
+            status = system_error(path, "read");
+            px_mem_free(bytes);
+        } else {
+            out->data = bytes;
+        }
+    } else if (size > 0) {
+        void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED) {
+            status = system_error(path, "map");
+        } else {
+            out->data = data;
+        }
+    }
+    if (status != DGXP_OK) {
+        close(fd);
+        *out = (px_map){.fd = -1};
+    }
+    return status;
+}
+
+void px_file_unmap(px_map *map)
+{
+    if (map->copied) {
+        px_mem_free((void *)(uintptr_t)map->data);
+    } else if (map->data) {
+        munmap((void *)(uintptr_t)map->data, map->size);
+    }
+    if (map->fd > 0) {
+        close(map->fd);
+    }
+    *map = (px_map){.fd = -1};
+}
+
+bool px_file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool px_file_is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+char *px_file_join(const char *folder, const char *name)
+{
+    const size_t length = strlen(folder);
+    return px_mem_format("%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name);
+}
+
+const char *px_file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool px_file_has_suffix(const char *name, const char *suffix)
+{
+    const char *dot = strrchr(px_file_name(name), '.');
+    return dot && strcasecmp(dot + 1, suffix) == 0;
+}

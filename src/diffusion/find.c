@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Models and programs by name: what lies in the models folders. */
+#include "diffusion/find.h"
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/search.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ------------------------------------------------------------------------ walking the folders */
+
+typedef bool (*entry_visit)(const char *path, void *user_data);
+
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Visits every entry of a folder in the order of their names; true when a visit ended it. */
+static bool visit_entries(const char *folder, entry_visit visit, void *user_data)
+{
+    struct dirent **entries;
+    const int count = scandir(folder, &entries, is_visible, alphasort);
+    bool done = false;
+    for (int i = 0; i < count; i++) {
+        char *path = px_file_join(folder, entries[i]->d_name);
+        done = done || (path && visit(path, user_data));
+        px_mem_free(path);
+        free(entries[i]); /* scandir's, so the system's free() */
+    }
+    if (count >= 0) {
+        free(entries);
+    }
+    return done;
+}
+
+static bool has_file(const char *folder, const char *name)
+{
+    char *path = px_file_join(folder, name);
+    const bool exists = path && px_file_exists(path);
+    px_mem_free(path);
+    return exists;
+}
+
+/* ------------------------------------------------------------------------------ a model's path */
+
+typedef struct wanted {
+    const char *name;
+    char *path;
+} wanted;
+
+static bool try_models_folder(const char *folder, void *user_data)
+{
+    static const char *const forms[] = {"%s/%s", "%s/checkpoints/%s",
+                                        "%s/checkpoints/%s.safetensors", "%s/%s.safetensors"};
+    wanted *want = user_data;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char path[4096];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        const int length = snprintf(path, sizeof path, forms[i], folder, want->name);
+#pragma GCC diagnostic pop
+        if (length > 0 && (size_t)length < sizeof path && px_file_exists(path)) {
+            want->path = px_mem_text(path);
+            return true;
+        }
+    }
+    return false;
+}
+
+dgxp_status px_find_model(const char *name, char **path)
+{
+    const bool is_default = !name || !*name;
+    wanted want = {.name = is_default ? PX_FIND_DEFAULT : name};
+    if (!is_default && (strchr(name, '/') || px_file_exists(name))) {
+        want.path = px_mem_text(name);
+        if (!want.path) {
+            return px_error_memory("a path");
+        }
+    } else {
+        px_search_folders(PX_SEARCH_MODELS, try_models_folder, &want);
+    }
+    if (!want.path) {
+        char *folders = px_search_describe(PX_SEARCH_MODELS);
+        const dgxp_status status =
+            px_error_set(DGXP_ERR_NOT_FOUND,
+                         "no model '%s': not here, nor in %s; see 'dgx-pixels models', or "
+                         "name a file with --model",
+                         want.name, folders ? folders : "the models folders");
+        px_mem_free(folders);
+        return status;
+    }
+    *path = want.path;
+    return DGXP_OK;
+}
+
+/* ------------------------------------------------------------------------- a model's programs */
+
+typedef struct match {
+    const px_checkpoint *checkpoint;
+    px_bundle *bundle;
+    char why[256]; /* of the first that did not fit */
+    int32_t seen;
+    dgxp_status status;
+} match;
+
+static bool try_programs(const char *path, void *user_data)
+{
+    match *state = user_data;
+    px_bundle *bundle = NULL;
+    if (!has_file(path, "bundle.json")) {
+        return false;
+    }
+    if (px_bundle_load(path, &bundle) != DGXP_OK) {
+        px_log(DGXP_LOG_WARNING, "left out: %s", dgxp_last_error());
+        px_error_clear();
+        return false;
+    }
+    char why[sizeof state->why] = "";
+    if (bundle->program_count > 0) {
+        if (px_checkpoint_fits(state->checkpoint, bundle, why, sizeof why)) {
+            state->bundle = bundle;
+            return true;
+        }
+        if (state->seen++ == 0) {
+            memcpy(state->why, why, sizeof why);
+        }
+    }
+    px_bundle_free(bundle);
+    return false;
+}
+
+static bool try_programs_in(const char *folder, void *user_data)
+{
+    return visit_entries(folder, try_programs, user_data);
+}
+
+dgxp_status px_find_programs(const px_checkpoint *checkpoint, px_bundle **bundle, bool *own)
+{
+    *own = checkpoint->bundle && checkpoint->bundle->program_count > 0;
+    if (*own) {
+        *bundle = checkpoint->bundle;
+        return DGXP_OK;
+    }
+    match state = {.checkpoint = checkpoint};
+    px_search_folders(PX_SEARCH_MODELS, try_programs_in, &state);
+    if (!state.bundle && state.seen == 0) {
+        char *folders = px_search_describe(PX_SEARCH_MODELS);
+        const dgxp_status status =
+            px_error_set(DGXP_ERR_NOT_FOUND,
+                         "no programs to run %s with: models/sdxl is in none of %s; install the "
+                         "library whole, or set DGX_PIXELS_MODELS",
+                         checkpoint->path, folders ? folders : "the models folders");
+        px_mem_free(folders);
+        return status;
+    }
+    if (!state.bundle) {
+        return px_error_set(DGXP_ERR_UNSUPPORTED,
+                            "%s: is of no architecture that there are programs for: %s",
+                            checkpoint->path, state.why);
+    }
+    *bundle = state.bundle;
+    return DGXP_OK;
+}
+
+/* ------------------------------------------------------------------------------------ the list */
+
+static uint64_t weight_bytes(const px_checkpoint *checkpoint)
+{
+    uint64_t bytes = 0;
+    for (int32_t s = 0; s < checkpoint->set_count; s++) {
+        for (int32_t f = 0; f < px_safetensors_file_count(checkpoint->sets[s]); f++) {
+            bytes += px_safetensors_map(checkpoint->sets[s], f)->size;
+        }
+    }
+    return bytes;
+}
+
+static bool append_model(const char *path, void *list)
+{
+    px_checkpoint *checkpoint = NULL;
+    const bool folder = px_file_is_folder(path);
+    if (folder ? !has_file(path, "bundle.json") && !has_file(path, "model_index.json")
+               : !px_file_has_suffix(path, "safetensors")) {
+        return false;
+    }
+    if (px_checkpoint_open(path, NULL, &checkpoint) != DGXP_OK) {
+        px_error_clear(); /* a folder of programs, or something that is no model */
+        return false;
+    }
+    static const char *const kinds[] = {"checkpoint", "diffusers folder", "bundle"};
+    char *name = px_mem_text(px_file_name(path));
+    if (name && !folder) {
+        *strrchr(name, '.') = '\0';
+    }
+    json_t *entry = json_object();
+    const px_bundle *bundle = checkpoint->bundle;
+    const int64_t mebibytes = (int64_t)(weight_bytes(checkpoint) >> 20);
+    const bool ok =
+        px_json_put_text(entry, "name", name) &&
+        px_json_put_text(entry, "kind", kinds[checkpoint->kind]) &&
+        px_json_put_boolean(entry, "default", name && strcmp(name, PX_FIND_DEFAULT) == 0) &&
+        px_json_put_text(entry, "license", bundle ? bundle->license : NULL) &&
+        px_json_put_integer(entry, "weights_mib", mebibytes) &&
+        px_json_put_text(entry, "path", path);
+    if (ok) {
+        json_array_append(list, entry);
+    }
+    json_decref(entry);
+    px_mem_free(name);
+    px_checkpoint_free(checkpoint);
+    return false;
+}
+
+static bool append_models_in(const char *folder, void *list)
+{
+    char *checkpoints = px_file_join(folder, "checkpoints");
+    visit_entries(folder, append_model, list);
+    if (checkpoints && px_file_is_folder(checkpoints)) {
+        visit_entries(checkpoints, append_model, list);
+    }
+    px_mem_free(checkpoints);
+    return false;
+}
+
+dgxp_status dgxp_list_models(dgxp_document **out)
+{
+    px_error_clear();
+    json_t *list = json_array();
+    px_search_folders(PX_SEARCH_MODELS, append_models_in, list);
+    return px_json_document(list, out);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One picture to paint: what the setters of dgxp_job collect, each checked at once. */
+#include "diffusion/job.h"
+
+#include "core/error.h"
+#include "core/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+static dgxp_status copy_prompt(const char *what, const char *text, char **out)
+{
+    if (!text) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s is NULL", what);
+    }
+    const size_t length = strnlen(text, PX_JOB_PROMPT_LIMIT + 1);
+    if (length > PX_JOB_PROMPT_LIMIT) {
+        return px_error_set(DGXP_ERR_LIMIT, "%s is longer than %d bytes: shorten it", what,
+                            PX_JOB_PROMPT_LIMIT);
+    }
+    char *copy = px_mem_textn(text, length);
+    if (!copy) {
+        return px_error_memory(what);
+    }
+    px_mem_free(*out);
+    *out = copy;
+    return DGXP_OK;
+}
+
+dgxp_status dgxp_job_create(const char *prompt, dgxp_job **out)
+{
+    px_error_clear();
+    dgxp_job *job = px_mem_zero(1, sizeof *job);
+    if (!job) {
+        return px_error_memory("a job");
+    }
+    job->guidance = job->rescale = job->eta = -1.0;
+    job->cfg_stop = 1.0;
+    dgxp_status status = copy_prompt("the prompt", prompt, &job->prompt);
+    if (status == DGXP_OK) {
+        status = copy_prompt("the negative prompt", "", &job->negative);
+    }
+    if (status != DGXP_OK) {
+        dgxp_job_free(job);
+        return status;
+    }
+    *out = job;
+    return DGXP_OK;
+}
+
+void dgxp_job_free(dgxp_job *job)
+{
+    if (!job) {
+        return;
+    }
+    dgxp_image_free(job->init);
+    dgxp_image_free(job->mask);
+    px_mem_free(job->prompt);
+    px_mem_free(job->negative);
+    px_mem_free(job->kind);
+    px_mem_free(job->subject);
+    px_mem_free(job->start_noise);
+    px_mem_free(job->step_noise);
+    px_mem_free(job);
+}
+
+dgxp_status dgxp_job_set_negative_prompt(dgxp_job *job, const char *text)
+{
+    px_error_clear();
+    return copy_prompt("the negative prompt", text ? text : "", &job->negative);
+}
+
+static dgxp_status set_sides(const char *what, int32_t width, int32_t height, int32_t sides[2])
+{
+    px_error_clear();
+    const bool native = width == 0 && height == 0;
+    if (!native && (width < 1 || height < 1)) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "%s %dx%d: both sides must be at least 1, or both 0 for the default",
+                            what, width, height);
+    }
+    if (width > PX_JOB_CANVAS_LIMIT || height > PX_JOB_CANVAS_LIMIT) {
+        return px_error_set(DGXP_ERR_LIMIT, "%s %dx%d: a side may be %d pixels at most", what,
+                            width, height, PX_JOB_CANVAS_LIMIT);
+    }
+    sides[0] = width;
+    sides[1] = height;
+    return DGXP_OK;
+}
+
+dgxp_status dgxp_job_set_canvas(dgxp_job *job, int32_t width, int32_t height)
+{
+    return set_sides("canvas", width, height, job->canvas);
+}
+
+dgxp_status dgxp_job_set_size(dgxp_job *job, int32_t width, int32_t height)
+{
+    return set_sides("size", width, height, job->size);
+}
+
+dgxp_status dgxp_job_set_steps(dgxp_job *job, int32_t steps)
+{
+    px_error_clear();
+    if (steps < 0 || steps > PX_JOB_STEPS_LIMIT) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "steps %d: must be 1 to %d, or 0 for the model's recommendation", steps,
+                            PX_JOB_STEPS_LIMIT);
+    }
+    job->steps = steps;
+    return DGXP_OK;
+}
+
+/* A finite number up to `maximum`; negative means the default where that is allowed. */
+static dgxp_status set_number(const char *what, double value, double maximum, bool has_default,
+                              double *out)
+{
+    px_error_clear();
+    if (!isfinite(value) || value > maximum || (value < 0 && !has_default)) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s %g: must be a number from 0 to %g%s",
+                            what, value, maximum,
+                            has_default ? ", or negative for the default" : "");
+    }
+    *out = value < 0 ? -1.0 : value;
+    return DGXP_OK;
+}
+
+dgxp_status dgxp_job_set_guidance(dgxp_job *job, double guidance)
+{
+    return set_number("guidance", guidance, 100.0, true, &job->guidance);
+}
+
+dgxp_status dgxp_job_set_guidance_rescale(dgxp_job *job, double phi)
+{
+    return set_number("guidance rescale", phi, 1.0, true, &job->rescale);
+}
+
+dgxp_status dgxp_job_set_cfg_stop(dgxp_job *job, double share)
+{
+    return set_number("cfg_stop", share, 1.0, false, &job->cfg_stop);
+}
+
+dgxp_status dgxp_job_set_eta(dgxp_job *job, double eta)
+{
+    return set_number("eta", eta, 1.0, true, &job->eta);
+}
+
+static dgxp_status set_choice(const char *what, int32_t value, int32_t *out)
+{
+    int32_t count = 0;
+    const dgxp_choice *choices = dgxp_choices(what, &count);
+    px_error_clear();
+    for (int32_t i = 0; i < count; i++) {
+        if (choices[i].value == value) {
+            *out = value;
+            return DGXP_OK;
+        }
+    }
+    return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s %d: is not a value of dgxp_%s", what, value,
+                        what);
+}
+
+dgxp_status dgxp_job_set_sampler(dgxp_job *job, dgxp_sampler sampler)
+{
+    return set_choice("sampler", (int32_t)sampler, &job->sampler);
+}
+
+dgxp_status dgxp_job_set_schedule(dgxp_job *job, dgxp_schedule schedule)
+{
+    return set_choice("schedule", (int32_t)schedule, &job->schedule);
+}
+
+dgxp_status dgxp_job_set_spacing(dgxp_job *job, dgxp_spacing spacing)
+{
+    return set_choice("spacing", (int32_t)spacing, &job->spacing);
+}
+
+dgxp_status dgxp_job_set_tiling(dgxp_job *job, dgxp_tiling tiling)
+{
+    return set_choice("tiling", (int32_t)tiling, &job->tiling);
+}
+
+dgxp_status dgxp_job_set_seed(dgxp_job *job, uint64_t seed)
+{
+    px_error_clear();
+    if (seed > PX_JOB_SEED_LIMIT) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "seed %llu: must be 0 to %llu (2^53 - 1)",
+                            (unsigned long long)seed, (unsigned long long)PX_JOB_SEED_LIMIT);
+    }
+    job->seed = seed;
+    job->has_seed = true;
+    return DGXP_OK;
+}
+
+static dgxp_status replace_image(const dgxp_image *image, dgxp_image **slot)
+{
+    dgxp_image *copy = NULL;
+    if (image) {
+        const dgxp_status status = dgxp_image_copy(image, &copy);
+        if (status != DGXP_OK) {
+            return status;
+        }
+    }
+    dgxp_image_free(*slot);
+    *slot = copy;
+    return DGXP_OK;
+}
+
+dgxp_status dgxp_job_set_init_image(dgxp_job *job, const dgxp_image *image, double strength)
+{
+    dgxp_status status = set_number("strength", strength, 1.0, false, &job->strength);
+    return status == DGXP_OK ? replace_image(image, &job->init) : status;
+}
+
+dgxp_status dgxp_job_set_mask(dgxp_job *job, const dgxp_image *mask)
+{
+    px_error_clear();
+    return replace_image(mask, &job->mask);
+}
+
+dgxp_status dgxp_job_set_parity(dgxp_job *job, int32_t parity)
+{
+    px_error_clear();
+    job->parity = parity != 0;
+    return DGXP_OK;
+}
+
+static dgxp_status copy_floats(const float *values, size_t count, float **slot, size_t *slot_count)
+{
+    float *copy = NULL;
+    if (values) {
+        copy = px_mem_array(count, sizeof *copy);
+        if (!copy) {
+            return px_error_memory("the noise");
+        }
+        memcpy(copy, values, count * sizeof *copy);
+    }
+    px_mem_free(*slot);
+    *slot = copy;
+    *slot_count = values ? count : 0;
+    return DGXP_OK;
+}
+
+dgxp_status dgxp_job_set_noise(dgxp_job *job, const float *start, size_t start_count,
+                               const float *steps, size_t steps_count)
+{
+    px_error_clear();
+    const dgxp_status status =
+        copy_floats(start, start_count, &job->start_noise, &job->start_count);
+    return status == DGXP_OK ? copy_floats(steps, steps_count, &job->step_noise, &job->step_count)
+                             : status;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One picture to paint: what the setters of dgxp_job collect. */
+#ifndef PX_JOB_H
+#define PX_JOB_H
+
+#include "dgxpixels.h"
+
+#include <stdbool.h>
+
+enum {
+    PX_JOB_PROMPT_LIMIT = 65536, /* bytes */
+    PX_JOB_CANVAS_LIMIT = 4096,  /* pixels a side */
+    PX_JOB_STEPS_LIMIT = 1000
+};
+
+/** The largest seed: what a JSON number holds exactly. */
+#define PX_JOB_SEED_LIMIT 9007199254740991u
+
+struct dgxp_job {
+    char *prompt;
+    char *negative; /* never NULL */
+    char *kind;     /* the preset that made it, for the recipe; or NULL */
+    char *subject;
+    int32_t canvas[2]; /* width, height; 0 = native */
+    int32_t size[2];   /* sprite; 0 = what the canvas holds */
+    int32_t steps;     /* 0 = recommended */
+    double guidance;   /* negative = recommended; rescale and eta likewise */
+    double rescale;
+    double cfg_stop;
+    double eta;
+    int32_t sampler, schedule, spacing, tiling;
+    int32_t parity;
+    bool has_seed;
+    uint64_t seed;
+    dgxp_image *init, *mask;
+    double strength;
+    float *start_noise, *step_noise;
+    size_t start_count, step_count;
+};
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* An open model: its files, its programs on one device, what it declares and recommends. */
+#ifndef PX_MODEL_H
+#define PX_MODEL_H
+
+#include "diffusion/bundle.h"
+#include "diffusion/checkpoint.h"
+#include "diffusion/conditioning.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { PX_TILINGS = 4 };
+
+struct dgxp_model {
+    px_checkpoint *checkpoint;
+    const px_bundle *bundle;     /* the architecture's: programs, canvas rules, defaults */
+    px_bundle_settings settings; /* as this very model declares them, overrides applied */
+    px_tokenizer *tokenizers[PX_ENCODERS];
+    px_encoder encoders[PX_ENCODERS];
+    int32_t encoder_count;
+
+    const px_shim *shim; /* NULL: opened for descriptions only */
+    px_shim_model *backend;
+    char device[32];
+    int32_t dtype;     /* px_dtype that text encoders and UNet compute in */
+    int32_t vae_dtype; /* px_dtype of the VAE */
+    bool loaded[PX_COMPONENTS][PX_TILINGS];
+    double open_seconds;
+
+    pthread_mutex_t lock; /* held by the call that paints; others queue */
+    atomic_int waiting;
+    bool lost; /* the device failed: every later call says so */
+};
+
+/** "sdxl", "starter": presets choose their prompt template by it. */
+const char *px_model_name(const dgxp_model *model);
+
+/**
+ * Load the program of a component for a tiling, and bind its weights the first time.  What text to
+ * image needs is loaded at opening; the VAE's encoder and the tilings when first asked for.
+ */
+dgxp_status px_model_need(dgxp_model *model, int32_t component, int32_t tiling);
+
+#endif

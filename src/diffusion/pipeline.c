@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* dgxp_generate(): orders the steps, reports progress, looks for cancel. */
+#include "core/cancel.h"
+#include "core/error.h"
+#include "core/mem.h"
+#include "core/rng.h"
+#include "diffusion/backend.h"
+#include "diffusion/canvas.h"
+#include "diffusion/finish.h"
+#include "diffusion/plan.h"
+#include "diffusion/result.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+/* One call on its way.  Arrays of pictures are [count, channels, height, width]. */
+typedef struct run {
+    dgxp_model *model;
+    const dgxp_job *const *jobs;
+    const dgxp_generate_params *params;
+    px_plan plan;
+    px_conditioning words; /* prompts, then negative prompts */
+    float *latents, *known, *start_noise, *mask, *step_noise, *images;
+    uint8_t *canvas_masks; /* [count, canvas height, canvas width] */
+    dgxp_result *result;
+    double began, denoise_began;
+} run;
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* --------------------------------------------------------------------- progress and cancel */
+
+static dgxp_status report(const run *r, dgxp_phase phase, int32_t step, int32_t step_count,
+                          double remaining, const dgxp_image *preview)
+{
+    dgxp_progress progress = {.struct_size = sizeof progress,
+                              .phase = phase,
+                              .step = step,
+                              .step_count = step_count,
+                              .elapsed = now() - r->began,
+                              .remaining = remaining,
+                              .preview = preview};
+    if (px_cancel_fired(r->params->cancel) ||
+        (r->params->progress && r->params->progress(&progress, r->params->user_data) != 0)) {
+        return px_error_set(DGXP_ERR_CANCELLED, "cancelled");
+    }
+    return DGXP_OK;
+}
+
+/* Wait for the model while others use it; the wait can be cancelled. */
+static dgxp_status take_turn(run *r)
+{
+    if (pthread_mutex_trylock(&r->model->lock) == 0) {
+        return DGXP_OK;
+    }
+    for (;;) {
+        const dgxp_status status = report(r, DGXP_PHASE_QUEUED, 0, 0, -1, NULL);
+        if (status != DGXP_OK) {
+            return status;
+        }
+        struct timespec deadline;
+        clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_nsec += 50000000;
+        deadline.tv_sec += deadline.tv_nsec / 1000000000;
+        deadline.tv_nsec %= 1000000000;
+        if (pthread_mutex_timedlock(&r->model->lock, &deadline) != ETIMEDOUT) {
+            return DGXP_OK;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------ words */
+
+static dgxp_status encode_words(run *r)
+{
+    const char *prompts[2 * PX_PLAN_JOBS];
+    const int32_t count = r->plan.count;
+    dgxp_status status = report(r, DGXP_PHASE_ENCODE, 0, 1, -1, NULL);
+    for (int32_t i = 0; i < count; i++) {
+        prompts[i] = r->jobs[i]->prompt;
+        prompts[count + i] = r->jobs[i]->negative;
+    }
+    for (int32_t e = 0; e < r->model->encoder_count; e++) {
+        r->model->encoders[e].prompt.parity = r->jobs[0]->parity != 0;
+    }
+    if (status == DGXP_OK) {
+        status = px_conditioning_create(r->model->shim, r->model->backend, r->model->encoders,
+                                        r->model->encoder_count, prompts,
+                                        r->plan.table.guided ? 2 * count : count, &r->words);
+    }
+    return status == DGXP_OK ? report(r, DGXP_PHASE_ENCODE, 1, 1, -1, NULL) : status;
+}
+
+/* --------------------------------------------------------------------------------- latents */
+
+static dgxp_status allocate(run *r)
+{
+    const size_t count = (size_t)r->plan.count, size = px_plan_latents(&r->plan);
+    const size_t plane = (size_t)r->plan.latent_width * (size_t)r->plan.latent_height;
+    const size_t canvas = (size_t)r->plan.width * (size_t)r->plan.height;
+    const size_t channels = (size_t)r->model->bundle->image_channels;
+    r->latents = px_mem_array(count, size * sizeof(float));
+    r->start_noise = px_mem_array(count, size * sizeof(float));
+    r->step_noise = px_mem_array(count, size * sizeof(float));
+    r->images = px_mem_array(count, channels * canvas * sizeof(float));
+    if (r->plan.has_init) {
+        r->known = px_mem_array(count, size * sizeof(float));
+    }
+    if (r->plan.has_mask) {
+        r->mask = px_mem_array(count, plane * sizeof(float));
+        r->canvas_masks = px_mem_array(count, canvas);
+    }
+    const bool ok = r->latents && r->start_noise && r->step_noise && r->images &&
+                    (!r->plan.has_init || r->known) &&
+                    (!r->plan.has_mask || (r->mask && r->canvas_masks));
+    return ok ? DGXP_OK : px_error_memory("the latents");
+}
+
+static dgxp_status copy_noise(const float *values, size_t given, size_t offset, size_t size,
+                              float *out)
+{
+    if (given < offset + size) {
+        return px_error_set(DGXP_ERR_MISMATCH, "the noise handed in has %zu floats; %zu are needed",
+                            given, offset + size);
+    }
+    memcpy(out, values + offset, size * sizeof *out);
+    return DGXP_OK;
+}
+
+/* Stream 0 of a seed is the starting noise, stream 1 + step each step's. */
+static dgxp_status draw_noise(const run *r, int32_t stream, float *out)
+{
+    const size_t size = px_plan_latents(&r->plan);
+    for (int32_t i = 0; i < r->plan.count; i++) {
+        const dgxp_job *job = r->jobs[i];
+        float *values = out + (size_t)i * size;
+        const float *given = stream == 0 ? job->start_noise : job->step_noise;
+        if (!given) {
+            px_rng_normal(r->plan.seeds[i], (uint32_t)stream, values, size);
+            continue;
+        }
+        const dgxp_status status =
+            stream == 0
+                ? copy_noise(given, job->start_count, 0, size, values)
+                : copy_noise(given, job->step_count, (size_t)(stream - 1) * size, size, values);
+        if (status != DGXP_OK) {
+            return status;
+        }
+    }
+    return DGXP_OK;
+}
+
+/* The means of the encoder's distribution, scaled as the UNet saw them in training. */
+static void scale_moments(const run *r, const float *moments, float *latents)
+{
+    const px_bundle_settings *s = &r->model->settings;
+    const size_t plane = (size_t)r->plan.latent_width * (size_t)r->plan.latent_height;
+    for (int32_t c = 0; c < r->plan.channels; c++) {
+        const double shift = s->per_channel ? s->mean[c] : s->shift;
+        const double divide = s->per_channel ? s->deviation[c] : 1.0;
+        for (size_t i = 0; i < plane; i++) {
+            const size_t at = (size_t)c * plane + i;
+            latents[at] = (float)((moments[at] - shift) / divide * s->scaling);
+        }
+    }
+}
+
+static void unscale_latents(const run *r, float *latents)
+{
+    const px_bundle_settings *s = &r->model->settings;
+    const size_t plane = (size_t)r->plan.latent_width * (size_t)r->plan.latent_height;
+    for (int32_t i = 0; i < r->plan.count; i++) {
+        for (int32_t c = 0; c < r->plan.channels; c++) {
+            const double shift = s->per_channel ? s->mean[c] : s->shift;
+            const double times = s->per_channel ? s->deviation[c] : 1.0;
+            float *values = latents + ((size_t)i * (size_t)r->plan.channels + (size_t)c) * plane;
+            for (size_t k = 0; k < plane; k++) {
+                values[k] = (float)(values[k] / s->scaling * times + shift);
+            }
+        }
+    }
+}
+
+static dgxp_status encode_init(run *r)
+{
+    const px_plan *plan = &r->plan;
+    const int32_t channels = r->model->bundle->image_channels;
+    const size_t canvas = (size_t)plan->width * (size_t)plan->height;
+    const size_t size = px_plan_latents(plan);
+    px_shim_error error = {""};
+    dgxp_status status = px_model_need(r->model, PX_VAE_ENCODER, DGXP_TILING_NONE);
+    float *moments = px_mem_array(2 * size, sizeof *moments);
+    if (status == DGXP_OK && !moments) {
+        status = px_error_memory("the init image");
+    }
+    for (int32_t i = 0; i < plan->count && status == DGXP_OK; i++) {
+        const dgxp_job *job = r->jobs[i];
+        px_canvas_from_image(job->init, channels, plan->width, plan->height, r->images);
+        status = px_backend_status(
+            r->model->shim->encode_image(r->model->backend, r->images, 1, plan->height, plan->width,
+                                         moments, plan->latent_height, plan->latent_width, &error),
+            &error);
+        if (status == DGXP_OK) {
+            scale_moments(r, moments, r->known + (size_t)i * size);
+        }
+        if (status == DGXP_OK && plan->has_mask) {
+            uint8_t *mask = r->canvas_masks + (size_t)i * canvas;
+            px_canvas_from_mask(job->mask, plan->width, plan->height, mask);
+            px_canvas_mask_to_latents(mask, plan->width, plan->height, r->model->bundle->vae_factor,
+                                      r->mask + (size_t)i * (size / (size_t)plan->channels));
+        }
+    }
+    px_mem_free(moments);
+    return status;
+}
+
+/* x at the first row: noise alone, or the known picture with noise on it. */
+static void start_latents(run *r)
+{
+    const size_t total = (size_t)r->plan.count * px_plan_latents(&r->plan);
+    const px_schedule *table = &r->plan.table;
+    for (size_t i = 0; i < total; i++) {
+        r->latents[i] = (float)(table->start_noise * r->start_noise[i] +
+                                (r->known ? table->start_known * r->known[i] : 0.0));
+    }
+}
+
+/* --------------------------------------------------------------------------------- painting */
+
+static dgxp_status begin_denoising(run *r)
+{
+    const px_plan *plan = &r->plan;
+    const size_t count = (size_t)plan->count;
+    float time_ids[6 * PX_PLAN_JOBS];
+    for (size_t i = 0; i < count; i++) {
+        const float ids[6] = {(float)plan->height, (float)plan->width, 0, 0,
+                              (float)plan->height, (float)plan->width};
+        memcpy(time_ids + 6 * i, ids, sizeof ids);
+    }
+    const size_t words = count * (size_t)r->words.tokens * (size_t)r->words.width;
+    const size_t pooled = count * (size_t)r->words.pooled_width;
+    const px_denoise denoise = {
+        .batch = plan->count,
+        .height = plan->latent_height,
+        .width = plan->latent_width,
+        .tokens = r->words.tokens,
+        .context_width = r->words.width,
+        .pooled_width = r->words.pooled_width,
+        .context = r->words.context,
+        .pooled = r->words.pooled,
+        .negative_context = plan->table.guided ? r->words.context + words : NULL,
+        .negative_pooled = plan->table.guided ? r->words.pooled + pooled : NULL,
+        .time_ids = time_ids,
+        .negative_time_ids = time_ids,
+        .latents = r->latents,
+        .known = plan->has_mask ? r->known : NULL,
+        .start_noise = plan->has_mask ? r->start_noise : NULL,
+        .mask = r->mask,
+        .rescale = plan->rescale,
+        .program = plan->tiling,
+        .steps = plan->table.steps,
+        .step_count = plan->table.count,
+    };
+    px_shim_error error = {""};
+    return px_backend_status(r->model->shim->denoise_begin(r->model->backend, &denoise, &error),
+                             &error);
+}
+
+/* A linear map from the latents of the first picture, as the bundle gives it. */
+static dgxp_status make_preview(run *r, dgxp_image **out)
+{
+    const px_bundle *bundle = r->model->bundle;
+    const int32_t width = r->plan.latent_width, height = r->plan.latent_height;
+    const size_t plane = (size_t)width * (size_t)height;
+    px_shim_error error = {""};
+    dgxp_status status = px_backend_status(
+        r->model->shim->latents_read(r->model->backend, 1, r->latents, &error), &error);
+    if (status == DGXP_OK) {
+        status = dgxp_image_create(width, height, NULL, out);
+    }
+    if (status != DGXP_OK) {
+        return status;
+    }
+    uint8_t *pixels = dgxp_image_pixels_mut(*out);
+    for (size_t i = 0; i < plane; i++) {
+        for (int32_t k = 0; k < 4; k++) {
+            double value = k < bundle->image_channels ? bundle->preview_bias[k] : 1.0;
+            for (int32_t c = 0; c < r->plan.channels && k < bundle->image_channels; c++) {
+                value += bundle->preview[c][k] * (double)r->latents[(size_t)c * plane + i];
+            }
+            pixels[4 * i + (size_t)k] = (uint8_t)(255.0 * fmin(fmax(value, 0.0), 1.0) + 0.5);
+        }
+    }
+    return DGXP_OK;
+}
+
+static dgxp_status report_step(run *r, int32_t done)
+{
+    const int32_t count = r->plan.table.count, every = r->params->preview_every;
+    const double spent = now() - r->denoise_began;
+    dgxp_image *preview = NULL;
+    dgxp_status status = DGXP_OK;
+    if (every > 0 && done > 0 && done % every == 0 && r->model->bundle->has_preview) {
+        status = make_preview(r, &preview);
+    }
+    if (status == DGXP_OK) {
+        status = report(r, DGXP_PHASE_DENOISE, done, count,
+                        done ? spent / done * (count - done) : -1, preview);
+    }
+    dgxp_image_free(preview);
+    return status;
+}
+
+static dgxp_status denoise(run *r)
+{
+    const px_shim *shim = r->model->shim;
+    px_shim_error error = {""};
+    r->denoise_began = now();
+    dgxp_status status = begin_denoising(r);
+    for (int32_t step = 0; step < r->plan.table.count && status == DGXP_OK; step++) {
+        const bool noisy = r->plan.table.steps[step].b_n != 0;
+        status = report_step(r, step);
+        if (status == DGXP_OK && noisy) {
+            status = draw_noise(r, 1 + step, r->step_noise);
+        }
+        if (status == DGXP_OK) {
+            status = px_backend_status(
+                shim->denoise_step(r->model->backend, step, noisy ? r->step_noise : NULL, &error),
+                &error);
+        }
+    }
+    if (status == DGXP_OK) {
+        status = report_step(r, r->plan.table.count);
+    }
+    if (status == DGXP_OK) {
+        status =
+            px_backend_status(shim->latents_read(r->model->backend, 0, r->latents, &error), &error);
+    }
+    shim->denoise_end(r->model->backend);
+    return status;
+}
+
+static dgxp_status check_finite(const float *values, size_t count, const char *what)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) {
+            return px_error_set(DGXP_ERR_BACKEND,
+                                "%s holds values that are not finite: the model overflows in this "
+                                "dtype; try --dtype bf16 or f32, or less guidance",
+                                what);
+        }
+    }
+    return DGXP_OK;
+}
+
+static dgxp_status decode(run *r)
+{
+    const px_plan *plan = &r->plan;
+    const size_t size = px_plan_latents(plan), count = (size_t)plan->count;
+    const size_t pixels = (size_t)plan->width * (size_t)plan->height;
+    const int32_t channels = r->model->bundle->image_channels;
+    px_shim_error error = {""};
+    dgxp_status status = check_finite(r->latents, count * size, "what the UNet painted");
+    if (status == DGXP_OK) {
+        status = report(r, DGXP_PHASE_DECODE, 0, 1, -1, NULL);
+    }
+    if (status == DGXP_OK && r->params->keep_latents) {
+        const int32_t shape[3] = {plan->channels, plan->latent_height, plan->latent_width};
+        memcpy(r->result->latent_shape, shape, sizeof shape);
+        for (size_t i = 0; i < count && status == DGXP_OK; i++) {
+            float *copy = px_mem_array(size, sizeof *copy);
+            status = copy ? DGXP_OK : px_error_memory("the latents");
+            if (copy) {
+                memcpy(copy, r->latents + i * size, size * sizeof *copy);
+            }
+            r->result->pictures[i].latents = copy;
+        }
+    }
+    if (status != DGXP_OK) {
+        return status;
+    }
+    unscale_latents(r, r->latents);
+    status = px_backend_status(r->model->shim->decode(r->model->backend, plan->tiling, r->latents,
+                                                      plan->count, plan->latent_height,
+                                                      plan->latent_width, r->images, plan->height,
+                                                      plan->width, &error),
+                               &error);
+    if (status == DGXP_OK) {
+        status = check_finite(r->images, count * pixels * (size_t)channels, "what the VAE decoded");
+    }
+    for (size_t i = 0; i < count && status == DGXP_OK; i++) {
+        status = px_canvas_to_image(r->images + i * pixels * (size_t)channels, channels,
+                                    plan->width, plan->height, &r->result->pictures[i].canvas);
+        if (status == DGXP_OK && plan->has_mask) {
+            px_canvas_keep_unmasked(r->result->pictures[i].canvas, r->jobs[i]->init,
+                                    r->canvas_masks + i * pixels);
+        }
+    }
+    return status == DGXP_OK ? report(r, DGXP_PHASE_DECODE, 1, 1, -1, NULL) : status;
+}
+
+static dgxp_status finish(run *r)
+{
+    dgxp_status status = DGXP_OK;
+    for (int32_t i = 0; i < r->plan.count && status == DGXP_OK; i++) {
+        px_picture *picture = &r->result->pictures[i];
+        status = report(r, DGXP_PHASE_FINISH, i, r->plan.count, -1, NULL);
+        if (status == DGXP_OK) {
+            picture->recipe = px_plan_recipe(&r->plan, r->model, r->jobs[i], i);
+            status = picture->recipe
+                         ? px_finish(picture->canvas, r->plan.sprite_width, r->plan.sprite_height,
+                                     r->plan.tiling != DGXP_TILING_NONE, picture->recipe,
+                                     &picture->image)
+                         : px_error_memory("a recipe");
+        }
+    }
+    return status == DGXP_OK ? report(r, DGXP_PHASE_FINISH, r->plan.count, r->plan.count, 0, NULL)
+                             : status;
+}
+
+/* ------------------------------------------------------------------------------------ entry */
+
+static dgxp_status paint(run *r)
+{
+    dgxp_status status = DGXP_OK;
+    if (r->model->lost) {
+        return px_error_set(DGXP_ERR_DEVICE_LOST,
+                            "the device failed earlier; restart the process to use it again");
+    }
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_model_need(r->model, PX_UNET, r->plan.tiling));
+    NEXT(px_model_need(r->model, PX_VAE_DECODER, r->plan.tiling));
+    NEXT(allocate(r));
+    NEXT(encode_words(r));
+    NEXT(r->plan.has_init ? encode_init(r) : DGXP_OK);
+    NEXT(draw_noise(r, 0, r->start_noise));
+    if (status == DGXP_OK) {
+        start_latents(r);
+    }
+    NEXT(denoise(r));
+    NEXT(decode(r));
+#undef NEXT
+    r->model->lost = status == DGXP_ERR_DEVICE_LOST;
+    return status;
+}
+
+static void free_run(run *r)
+{
+    px_plan_free(&r->plan);
+    px_conditioning_free(&r->words);
+    px_mem_free(r->latents);
+    px_mem_free(r->known);
+    px_mem_free(r->start_noise);
+    px_mem_free(r->mask);
+    px_mem_free(r->step_noise);
+    px_mem_free(r->images);
+    px_mem_free(r->canvas_masks);
+}
+
+static dgxp_status check_call(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
+                              const dgxp_generate_params *params)
+{
+    if (!model || !jobs || count < 1 || count > PX_PLAN_JOBS) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_generate: needs a model and 1 to %d jobs, not %d", PX_PLAN_JOBS,
+                            count);
+    }
+    if (!model->shim) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_generate: this model was opened with describe_only");
+    }
+    if (params->struct_size != sizeof *params) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_generate_params has %u bytes, this library knows %zu: build "
+                            "against its header",
+                            params->struct_size, sizeof *params);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (!jobs[i]) {
+            return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_generate: job %d is NULL", i);
+        }
+    }
+    return DGXP_OK;
+}
+
+dgxp_status dgxp_generate(dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
+                          const dgxp_generate_params *params, dgxp_result **out)
+{
+    static const dgxp_generate_params defaults = DGXP_GENERATE_PARAMS_INIT;
+    px_error_clear();
+    run r = {.model = model, .jobs = jobs, .params = params ? params : &defaults, .began = now()};
+    dgxp_status status = check_call(model, jobs, count, r.params);
+    if (status == DGXP_OK) {
+        status = px_plan_create(model, jobs, count, &r.plan);
+    }
+    if (status == DGXP_OK) {
+        status = px_result_create(count, &r.result);
+    }
+    if (status == DGXP_OK) {
+        status = take_turn(&r);
+        if (status == DGXP_OK) {
+            status = paint(&r);
+            pthread_mutex_unlock(&model->lock);
+        }
+    }
+    if (status == DGXP_OK) { /* the pixels need no model: the next caller may have it */
+        status = finish(&r);
+    }
+    free_run(&r);
+    if (status != DGXP_OK) {
+        dgxp_result_free(r.result);
+        return status;
+    }
+    *out = r.result;
+    return DGXP_OK;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A batch of jobs with every default filled in and every rule checked: what will be painted. */
+#include "diffusion/plan.h"
+
+#include "core/error.h"
+#include "core/mem.h"
+#include "core/rng.h"
+
+#include <string.h>
+
+/* Jobs of one batch share the table of steps and the shape of their latents. */
+static dgxp_status check_alike(const dgxp_job *const *jobs, int32_t count)
+{
+    const dgxp_job *a = jobs[0];
+    for (int32_t i = 1; i < count; i++) {
+        const dgxp_job *b = jobs[i];
+        const char *what = NULL;
+        what = memcmp(a->canvas, b->canvas, sizeof a->canvas) ? "canvas" : what;
+        what = memcmp(a->size, b->size, sizeof a->size) ? "size" : what;
+        what = a->steps != b->steps ? "steps" : what;
+        what = a->guidance != b->guidance ? "guidance" : what;
+        what = a->rescale != b->rescale ? "guidance rescale" : what;
+        what = a->cfg_stop != b->cfg_stop ? "cfg_stop" : what;
+        what = a->eta != b->eta ? "eta" : what;
+        what = a->sampler != b->sampler ? "sampler" : what;
+        what = a->schedule != b->schedule ? "schedule" : what;
+        what = a->spacing != b->spacing ? "spacing" : what;
+        what = a->tiling != b->tiling ? "tiling" : what;
+        what = a->parity != b->parity ? "parity" : what;
+        what = !a->init != !b->init ? "init image (some have one, some not)" : what;
+        what = !a->mask != !b->mask ? "mask (some have one, some not)" : what;
+        what = a->init && a->strength != b->strength ? "strength" : what;
+        if (what) {
+            return px_error_set(DGXP_ERR_MISMATCH,
+                                "jobs 0 and %d differ in %s: paint them in calls of their own", i,
+                                what);
+        }
+    }
+    return DGXP_OK;
+}
+
+/* ----------------------------------------------------------------------------------- canvas */
+
+static int32_t nearest_side(const px_bundle *bundle, int32_t side)
+{
+    const int32_t multiple = bundle->canvas_multiple;
+    int32_t nearest = (side + multiple / 2) / multiple * multiple;
+    const int32_t low = (bundle->canvas_min + multiple - 1) / multiple * multiple;
+    const int32_t high = bundle->canvas_max / multiple * multiple;
+    nearest = nearest < low ? low : nearest;
+    return nearest > high ? high : nearest;
+}
+
+static dgxp_status check_canvas(const px_bundle *bundle, int32_t width, int32_t height)
+{
+    const int32_t near_width = nearest_side(bundle, width);
+    const int32_t near_height = nearest_side(bundle, height);
+    if (near_width == width && near_height == height) {
+        return DGXP_OK;
+    }
+    return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                        "canvas %dx%d: %s paints multiples of %d from %d to %d pixels; the nearest "
+                        "is %dx%d",
+                        width, height, bundle->name, bundle->canvas_multiple, bundle->canvas_min,
+                        bundle->canvas_max, near_width, near_height);
+}
+
+/*
+ * The canvas for a sprite: its size in the model's own cells, enlarged by the largest whole number
+ * that stays within the native canvas, because a model paints best near its native size.
+ */
+static void canvas_for_size(const px_bundle *bundle, const int32_t size[2], int32_t canvas[2])
+{
+    const int32_t width = size[0] * bundle->pixel_scale, height = size[1] * bundle->pixel_scale;
+    int32_t times = 1;
+    while ((times + 1) * width <= bundle->native_width &&
+           (times + 1) * height <= bundle->native_height) {
+        times++;
+    }
+    canvas[0] = nearest_side(bundle, times * width);
+    canvas[1] = nearest_side(bundle, times * height);
+}
+
+static dgxp_status resolve_canvas(const px_bundle *bundle, const dgxp_job *job, px_plan *plan)
+{
+    int32_t canvas[2] = {job->canvas[0], job->canvas[1]};
+    if (canvas[0] == 0 && job->size[0] > 0) {
+        canvas_for_size(bundle, job->size, canvas);
+    } else if (canvas[0] == 0) {
+        canvas[0] = bundle->native_width;
+        canvas[1] = bundle->native_height;
+    }
+    if (job->size[0] > canvas[0] || job->size[1] > canvas[1]) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "size %dx%d: is more than the canvas of %dx%d pixels holds",
+                            job->size[0], job->size[1], canvas[0], canvas[1]);
+    }
+    plan->width = canvas[0];
+    plan->height = canvas[1];
+    plan->sprite_width = job->size[0];
+    plan->sprite_height = job->size[1];
+    plan->latent_width = canvas[0] / bundle->vae_factor;
+    plan->latent_height = canvas[1] / bundle->vae_factor;
+    plan->channels = bundle->latent_channels;
+    return check_canvas(bundle, canvas[0], canvas[1]);
+}
+
+/* ---------------------------------------------------------------------------------- settings */
+
+enum { FALLBACK_STEPS = 25 };
+static const double fallback_guidance = 7.0;
+
+/* The job's word, else the model's recommendation, else ours. */
+static int32_t choose(int32_t job, int32_t model, int32_t fallback)
+{
+    return job ? job : model ? model : fallback;
+}
+
+static double choose_number(double job, double model, double fallback)
+{
+    return job >= 0 ? job : model >= 0 ? model : fallback;
+}
+
+static void resolve_settings(const dgxp_model *model, const dgxp_job *job, px_plan *plan)
+{
+    const px_bundle_defaults *defaults = &model->bundle->defaults;
+    plan->steps = choose(job->steps, defaults->steps > 0 ? defaults->steps : 0, FALLBACK_STEPS);
+    plan->guidance = choose_number(job->guidance, defaults->guidance, fallback_guidance);
+    plan->rescale = choose_number(job->rescale, defaults->guidance_rescale, 0);
+    plan->cfg_stop = job->cfg_stop;
+    plan->eta = job->eta;
+    plan->strength = job->init ? job->strength : 1.0;
+    plan->sampler = choose(job->sampler, defaults->sampler, DGXP_SAMPLER_EULER);
+    plan->schedule = choose(job->schedule, defaults->schedule, DGXP_SCHEDULE_NORMAL);
+    plan->spacing = choose(job->spacing, model->settings.spacing, DGXP_SPACING_LEADING);
+    plan->tiling = job->tiling;
+    plan->has_init = job->init != NULL;
+    plan->has_mask = job->mask != NULL;
+}
+
+static dgxp_status resolve_seeds(const dgxp_job *const *jobs, px_plan *plan)
+{
+    for (int32_t i = 0; i < plan->count; i++) {
+        plan->seeds[i] = jobs[i]->seed;
+        if (!jobs[i]->has_seed) {
+            const dgxp_status status = px_rng_seed(&plan->seeds[i]);
+            if (status != DGXP_OK) {
+                return status;
+            }
+        }
+    }
+    return DGXP_OK;
+}
+
+static dgxp_status build_table(const dgxp_model *model, px_plan *plan)
+{
+    const px_scheduler_params params = {
+        .model = &model->settings,
+        .sampler = plan->sampler,
+        .schedule = plan->schedule,
+        .spacing = plan->spacing,
+        .steps = plan->steps,
+        .eta = plan->eta,
+        .guidance = plan->guidance,
+        .cfg_stop = plan->cfg_stop,
+        .strength = plan->strength,
+        .has_init = plan->has_init,
+        .has_mask = plan->has_mask,
+    };
+    return px_scheduler_build(&params, &plan->table);
+}
+
+void px_plan_free(px_plan *plan)
+{
+    px_scheduler_free(&plan->table);
+}
+
+dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
+                           px_plan *out)
+{
+    px_plan plan = {.count = count};
+    dgxp_status status = check_alike(jobs, count);
+    if (status == DGXP_OK && jobs[0]->mask && !jobs[0]->init) {
+        status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                              "a mask needs an init image: the picture that it masks");
+    }
+    if (status == DGXP_OK) {
+        resolve_settings(model, jobs[0], &plan);
+        status = resolve_canvas(model->bundle, jobs[0], &plan);
+    }
+    if (status == DGXP_OK) {
+        status = resolve_seeds(jobs, &plan);
+    }
+    if (status == DGXP_OK) {
+        status = build_table(model, &plan);
+    }
+    if (status != DGXP_OK) {
+        px_plan_free(&plan);
+        return status;
+    }
+    *out = plan;
+    return DGXP_OK;
+}
+
+size_t px_plan_latents(const px_plan *plan)
+{
+    return (size_t)plan->channels * (size_t)plan->latent_width * (size_t)plan->latent_height;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A batch of jobs with every default filled in and every rule checked: what will be painted. */
+#ifndef PX_PLAN_H
+#define PX_PLAN_H
+
+#include "diffusion/job.h"
+#include "diffusion/model.h"
+#include "diffusion/scheduler.h"
+
+enum { PX_PLAN_JOBS = 64 };
+
+typedef struct px_plan {
+    int32_t count;
+    int32_t width, height;               /* canvas */
+    int32_t sprite_width, sprite_height; /* 0: whatever the canvas holds */
+    int32_t latent_width, latent_height, channels;
+    int32_t steps;
+    double guidance, rescale, cfg_stop, eta, strength;
+    int32_t sampler, schedule, spacing, tiling; /* none of them AUTO */
+    bool has_init, has_mask;
+    uint64_t seeds[PX_PLAN_JOBS];
+    px_schedule table;
+} px_plan;
+
+/**
+ * Resolve `count` jobs on a model.  Jobs of one batch must agree in everything but prompt, negative
+ * prompt, seed and pictures: DGXP_ERR_MISMATCH names what differs.  Free with px_plan_free().
+ */
+dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
+                           px_plan *out);
+void px_plan_free(px_plan *plan);
+
+/** Floats of one picture's latents. */
+size_t px_plan_latents(const px_plan *plan);
+
+/**
+ * The recipe of job `index` as JSON in a new string, NULL when memory runs out: everything that is
+ * needed to paint it again.
+ */
+char *px_plan_recipe(const px_plan *plan, const dgxp_model *model, const dgxp_job *job,
+                     int32_t index);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The recipe: everything that is needed to paint a picture again, as JSON. */
+#include "core/error.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "diffusion/backend.h"
+#include "diffusion/plan.h"
+
+#include <string.h>
+
+enum { RECIPE_FORMAT = 1 };
+
+/* The name of an enum's value as dgxp_choices() spells it. */
+static const char *choice_name(const char *type, int32_t value)
+{
+    int32_t count = 0;
+    const dgxp_choice *choices = dgxp_choices(type, &count);
+    for (int32_t i = 0; i < count; i++) {
+        if (choices[i].value == value) {
+            return choices[i].name;
+        }
+    }
+    return "unknown";
+}
+
+static json_t *pair(int32_t width, int32_t height)
+{
+    json_t *list = json_array();
+    px_json_append(list, json_integer(width));
+    px_json_append(list, json_integer(height));
+    return list;
+}
+
+static json_t *describe_model(const dgxp_model *model)
+{
+    json_t *about = json_object();
+    px_json_put_text(about, "architecture", model->bundle->architecture);
+    px_json_put_text(about, "file", px_file_name(model->checkpoint->path));
+    px_json_put_text(about, "prediction", choice_name("prediction", model->settings.prediction));
+    if (model->backend) {
+        px_json_put_text(about, "device", model->device);
+        px_json_put_text(about, "dtype", px_safetensors_dtype_name(model->dtype));
+        px_json_put_text(about, "backend", model->shim->name);
+        px_json_put_text(about, "torch", model->shim->running);
+    }
+    return about;
+}
+
+/* What both the recipe and a dry run tell; false when memory runs out. */
+static bool put_settings(json_t *recipe, const px_plan *plan, const dgxp_job *job)
+{
+    return (!job->kind || px_json_put_text(recipe, "kind", job->kind)) &&
+           (!job->subject || px_json_put_text(recipe, "subject", job->subject)) &&
+           px_json_put_text(recipe, "prompt", job->prompt) &&
+           px_json_put_text(recipe, "negative_prompt", job->negative) &&
+           px_json_put(recipe, "canvas", pair(plan->width, plan->height)) &&
+           (plan->sprite_width == 0 ||
+            px_json_put(recipe, "size", pair(plan->sprite_width, plan->sprite_height))) &&
+           px_json_put_integer(recipe, "steps", plan->steps) &&
+           px_json_put_number(recipe, "guidance", plan->guidance) &&
+           px_json_put_number(recipe, "guidance_rescale", plan->rescale) &&
+           px_json_put_number(recipe, "cfg_stop", plan->cfg_stop) &&
+           px_json_put_text(recipe, "sampler", choice_name("sampler", plan->sampler)) &&
+           px_json_put_text(recipe, "schedule", choice_name("schedule", plan->schedule)) &&
+           px_json_put_text(recipe, "spacing", choice_name("spacing", plan->spacing)) &&
+           px_json_put_text(recipe, "tiling", choice_name("tiling", plan->tiling)) &&
+           (plan->eta < 0 || px_json_put_number(recipe, "eta", plan->eta)) &&
+           (!plan->has_init || px_json_put_number(recipe, "strength", plan->strength)) &&
+           (!plan->has_mask || px_json_put_boolean(recipe, "masked", true)) &&
+           (!job->parity || px_json_put_boolean(recipe, "parity", true));
+}
+
+char *px_plan_recipe(const px_plan *plan, const dgxp_model *model, const dgxp_job *job,
+                     int32_t index)
+{
+    json_t *recipe = json_object();
+    json_t *batch = json_object();
+    const bool ok = px_json_put_integer(recipe, "format", RECIPE_FORMAT) &&
+                    px_json_put_text(recipe, "version", dgxp_version_text()) &&
+                    px_json_put_integer(recipe, "seed", (int64_t)plan->seeds[index]) &&
+                    put_settings(recipe, plan, job) &&
+                    px_json_put_integer(batch, "size", plan->count) &&
+                    px_json_put_integer(batch, "position", index) &&
+                    px_json_put(recipe, "batch", json_incref(batch)) &&
+                    px_json_put(recipe, "model", describe_model(model));
+    char *text = ok ? px_json_print(recipe) : NULL;
+    json_decref(batch);
+    json_decref(recipe);
+    return text;
+}
+
+/* Chunks and tokens of a prompt as the first encoder takes it. */
+static dgxp_status count_chunks(const dgxp_model *model, const char *text, int32_t *chunks)
+{
+    px_prompt prompt;
+    px_prompt_encoder encoders[PX_ENCODERS];
+    px_prompt_ids ids[PX_ENCODERS];
+    dgxp_status status = px_prompt_parse(text, &prompt);
+    if (status != DGXP_OK) {
+        return status;
+    }
+    for (int32_t e = 0; e < model->encoder_count; e++) {
+        encoders[e] = model->encoders[e].prompt;
+    }
+    status = px_prompt_tokenize(&prompt, encoders, (size_t)model->encoder_count, ids);
+    px_prompt_free(&prompt);
+    if (status == DGXP_OK) {
+        *chunks = ids[0].chunks;
+        for (int32_t e = 0; e < model->encoder_count; e++) {
+            px_prompt_ids_free(&ids[e]);
+        }
+    }
+    return status;
+}
+
+static json_t *describe_steps(const px_plan *plan)
+{
+    json_t *rows = json_array();
+    for (int32_t i = 0; i < plan->table.count; i++) {
+        px_json_append(rows, json_real(plan->table.steps[i].timestep));
+    }
+    return rows;
+}
+
+dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model, dgxp_document **out)
+{
+    px_plan plan;
+    int32_t chunks = 0;
+    px_error_clear();
+    dgxp_status status = px_plan_create(model, &job, 1, &plan);
+    if (status != DGXP_OK) {
+        return status;
+    }
+    status = count_chunks(model, job->prompt, &chunks);
+    if (status == DGXP_OK) {
+        json_t *about = json_object();
+        const bool ok = px_json_put_integer(about, "seed", (int64_t)plan.seeds[0]) &&
+                        put_settings(about, &plan, job) &&
+                        px_json_put_integer(about, "prompt_chunks", chunks) &&
+                        px_json_put(about, "timesteps", describe_steps(&plan)) &&
+                        px_json_put_integer(about, "unet_passes",
+                                            (int64_t)plan.table.count + plan.table.guided) &&
+                        px_json_put(about, "model", describe_model(model));
+        if (!ok) {
+            json_decref(about);
+            about = NULL;
+        }
+        status = px_json_document(about, out);
+    }
+    px_plan_free(&plan);
+    return status;
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The cells of a picture: how many, how large and where each one's middle lies. */
+#include "image/grid.h"
+
+#include "core/error.h"
+#include "core/mem.h"
+#include "image/edges.h"
+#include "image/flat.h"
+#include "image/image.h"
+#include "image/lattice.h"
+#include "image/period.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The worst true grid of the test scenes reached 2.2.  Painted pictures reach 3.7, but only with
+ * periods so long that few of them fit; there a true grid of so few cells is far clearer. */
+#define CERTAIN 2.15
+#define CERTAIN_FEW 3.3
+#define FEW_CELLS 28
+#define STRAIGHT 0.08     /* cells rms: below this, bending would only follow noise */
+#define CHAOTIC 0.22      /* cells rms: above this there is no lattice at the given period */
+#define STEADY 8          /* how steeply an axis loses its say with its spread */
+#define PHASE_CELLS 8     /* fewer cells a side have too few edges to agree on a phase */
+#define NATIVE_COLORS 256 /* a picture with at most so many may be pixel art at its own size */
+#define NATIVE_SIDE 512
+#define TINY_SIDE 64 /* too small to be anything but native, whatever its colors */
+#define PHOTO_COLORS                                                                               \
+    8000                /* cells of a few flat pixels with more colors are an enlarged painting    \
+                         */
+#define SHORT_RUNS 0.10 /* share of short runs that clean enlarged pixel art may have */
+
+const dgxp_choice px_grid_kind_choices[] = {
+    {DGXP_GRID_PAINTED, "painted", "no grid was found; the picture is divided evenly"},
+    {DGXP_GRID_FLAT, "flat", "every cell is one flat color: already pixel art"},
+    {DGXP_GRID_CELLS, "cells", "a grid was recovered from soft or drifting cells"},
+    {DGXP_GRID_FORCED, "forced", "the caller gave the cells"},
+};
+const int32_t px_grid_kind_count = sizeof px_grid_kind_choices / sizeof px_grid_kind_choices[0];
+
+typedef struct search {
+    const dgxp_image *const *images;
+    int32_t count;
+    dgxp_grid_params params;
+    px_edges edges; /* built when first needed */
+    px_lattice_axis axis[2];
+    dgxp_grid *grid;
+} search;
+
+static dgxp_status check_params(const dgxp_grid_params *params)
+{
+    const int32_t size[2] = {params->width, params->height};
+    const double cell[3] = {params->cell_width, params->cell_height, params->prior};
+    static const char *const size_names[2] = {"width", "height"};
+    static const char *const cell_names[3] = {"cell_width", "cell_height", "prior"};
+    for (int i = 0; i < 2; i++) {
+        if (size[i] < 0 || size[i] > PX_IMAGE_SIDE_MAX) {
+            return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                                "dgxp_grid_detect: %s %d is not 1 to %d, or 0 to look for it",
+                                size_names[i], size[i], PX_IMAGE_SIDE_MAX);
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        if (!(cell[i] == 0 || (cell[i] >= 1 && cell[i] <= 1024))) {
+            return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                                "dgxp_grid_detect: %s %g is not 1 to 1024 pixels, or 0",
+                                cell_names[i], cell[i]);
+        }
+    }
+    if ((size[0] || size[1]) && (cell[0] > 0 || cell[1] > 0)) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_grid_detect: both a number of cells and the size of a cell are "
+                            "given; give one of them");
+    }
+    return DGXP_OK;
+}
+
+/* Makes straight cells of a size that begin at an offset. */
+static void set_straight(dgxp_grid *grid, int32_t kind, const double cell[2],
+                         const double offset[2], const int32_t count[2])
+{
+    grid->info.kind = kind;
+    grid->info.width = count[0];
+    grid->info.height = count[1];
+    grid->info.cell_width = cell[0];
+    grid->info.cell_height = cell[1];
+    grid->info.offset_x = offset[0];
+    grid->info.offset_y = offset[1];
+}
+
+/* Divides the picture evenly. */
+static void set_even(dgxp_grid *grid, int32_t kind, int32_t width, int32_t height)
+{
+    const int32_t count[2] = {width, height};
+    const double cell[2] = {(double)grid->image_width / width, (double)grid->image_height / height};
+    set_straight(grid, kind, cell, (double[2]){0, 0}, count);
+}
+
+/* -------------------------------------------------------------------------------- flat cells */
+
+/* Flat cells have whole sizes, so which border cell shows half of itself is decided in integers. */
+static bool try_flat(search *self, bool *enough)
+{
+    px_flat flat;
+    *enough = px_flat_measure(self->images, self->count, &flat);
+    if (!*enough) {
+        return false;
+    }
+    int32_t a = flat.cell[0], b = flat.cell[1];
+    if (!self->params.non_square || !a || !b) {
+        while (b) {
+            const int32_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        flat.cell[0] = flat.cell[1] = a;
+    }
+    if (flat.cell[0] < 2 && flat.cell[1] < 2) {
+        return false;
+    }
+    if (flat.cell[0] * flat.cell[1] <= 16 &&
+        px_flat_count_colors(self->images[0], PHOTO_COLORS) > PHOTO_COLORS) {
+        return false;
+    }
+    const int32_t length[2] = {self->grid->image_width, self->grid->image_height};
+    int32_t count[2];
+    double cell[2], offset[2];
+    for (int i = 0; i < 2; i++) {
+        const int32_t k = flat.cell[i];
+        int32_t first = self->params.at_border ? 0 : flat.origin[i] % k;
+        first -= first * 2 >= k ? k : 0;
+        const int32_t rest = (length[i] - first) % k;
+        count[i] = (length[i] - first) / k + (rest * 2 >= k ? 1 : 0);
+        if (count[i] < 1) {
+            return false;
+        }
+        cell[i] = k;
+        offset[i] = first;
+    }
+    set_straight(self->grid, DGXP_GRID_FLAT, cell, offset, count);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------ lattice */
+
+static dgxp_status build_edges(search *self)
+{
+    return self->edges.across ? DGXP_OK : px_edges_build(self->images, self->count, &self->edges);
+}
+
+static dgxp_status measure_axes(search *self, const double cell[2])
+{
+    for (int i = 0; i < 2; i++) {
+        px_lattice_free(&self->axis[i]);
+        const dgxp_status status =
+            px_lattice_measure(&self->edges, i == 1, cell[i], &self->axis[i]);
+        if (status) {
+            return status;
+        }
+    }
+    return DGXP_OK;
+}
+
+static int32_t snap_count(double count)
+{
+    static const int32_t usual[] = {16, 24, 32, 48, 64, 96, 128, 192, 256};
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        if (fabs(count - usual[i]) < 0.025 * usual[i]) {
+            return usual[i];
+        }
+    }
+    return (int32_t)rint(count);
+}
+
+/*
+ * The period that both axes share.  An axis whose phases slipped by a whole cell over an empty area
+ * betrays itself by its spread, so the steadier one has the say.
+ */
+static double share_period(const px_lattice_axis axis[2])
+{
+    double share[2];
+    for (int i = 0; i < 2; i++) {
+        share[i] = (axis[i].weight + 1e-9) / pow(axis[i].spread + 0.02, STEADY);
+    }
+    return (share[0] + share[1]) / (share[0] / axis[0].measured + share[1] / axis[1].measured);
+}
+
+/* Takes over the periods that the phases say, one for both axes unless asked otherwise. */
+static void adopt_periods(search *self, int32_t count[2])
+{
+    px_lattice_axis *axis = self->axis;
+    const int32_t length[2] = {self->grid->image_width, self->grid->image_height};
+    double period[2] = {axis[0].measured, axis[1].measured};
+    if (!self->params.non_square) {
+        period[0] = period[1] = share_period(axis);
+    }
+    for (int i = 0; i < 2; i++) {
+        const double cells = length[i] / period[i];
+        count[i] = self->params.snap ? snap_count(cells) : (int32_t)rint(cells);
+        count[i] = count[i] < 1 ? 1 : count[i];
+        px_lattice_set_period(&axis[i],
+                              self->params.snap ? (double)length[i] / count[i] : period[i]);
+    }
+}
+
+/*
+ * The first cell of `count` that lie best in view.  `count` decides, not the two borders apart:
+ * with a grid shifted by half a cell both border cells show half of themselves, and noise would
+ * keep both or none.
+ */
+static double find_origin(const px_lattice_axis *axis, int32_t length, int32_t count)
+{
+    const double left = -axis->phase, right = length / axis->period - axis->phase;
+    return ceil((left + right - count) / 2 - 0.5);
+}
+
+static double clamp_to(double value, double most)
+{
+    return value < 0 ? 0 : value > most ? most : value;
+}
+
+/* Solves position / period - phase - bend(position) = cell + 0.5 on both axes by iteration: the
+ * bend changes slowly, so three turns are enough. */
+static dgxp_status bend_centers(search *self, const double origin[2])
+{
+    dgxp_grid *grid = self->grid;
+    const px_lattice_axis *ax = &self->axis[0], *ay = &self->axis[1];
+    const size_t cells = (size_t)grid->info.width * (size_t)grid->info.height;
+    grid->centers = px_mem_array(cells, 2 * sizeof *grid->centers);
+    if (!grid->centers) {
+        return px_error_memory("the centres of a grid");
+    }
+    float *to = grid->centers;
+    for (int32_t j = 0; j < grid->info.height; j++) {
+        for (int32_t i = 0; i < grid->info.width; i++) {
+            const double u = origin[0] + i + 0.5 + ax->phase, v = origin[1] + j + 0.5 + ay->phase;
+            double x = u * ax->period, y = v * ay->period;
+            for (int turn = 0; turn < 3; turn++) {
+                const double near_x = clamp_to(x, grid->image_width);
+                const double near_y = clamp_to(y, grid->image_height);
+                x = (u + px_lattice_bend(ax, near_x, near_y)) * ax->period;
+                y = (v + px_lattice_bend(ay, near_y, near_x)) * ay->period;
+            }
+            *to++ = (float)x;
+            *to++ = (float)y;
+        }
+    }
+    grid->info.bent = 1;
+    return DGXP_OK;
+}
+
+/* Lays `count` cells over the measured axes. */
+static dgxp_status lay_cells(search *self, int32_t kind, const int32_t count[2])
+{
+    const int32_t length[2] = {self->grid->image_width, self->grid->image_height};
+    double cell[2], offset[2], origin[2];
+    for (int i = 0; i < 2; i++) {
+        cell[i] = self->axis[i].period;
+        if (self->params.at_border) {
+            self->axis[i].phase = rint(self->axis[i].phase);
+        }
+        origin[i] = find_origin(&self->axis[i], length[i], count[i]);
+        offset[i] = (origin[i] + self->axis[i].phase) * cell[i];
+    }
+    set_straight(self->grid, kind, cell, offset, count);
+    const double spread = fmax(self->axis[0].spread, self->axis[1].spread);
+    if (spread < STRAIGHT || self->params.straight || self->params.at_border) {
+        return DGXP_OK;
+    }
+    return bend_centers(self, origin);
+}
+
+/* ------------------------------------------------------------------------------------- period */
+
+/* Fills the candidates and the confidence; returns the chosen cell, 0 when there is none. */
+static dgxp_status search_period(search *self, double cell[2])
+{
+    dgxp_grid_info *info = &self->grid->info;
+    px_period found;
+    dgxp_status status = build_edges(self);
+    cell[0] = cell[1] = 0;
+    for (int i = 0; i < 2 && !status; i++) {
+        const px_period_axis axis = !self->params.non_square ? PX_PERIOD_BOTH
+                                    : i == 0                 ? PX_PERIOD_X
+                                                             : PX_PERIOD_Y;
+        status = px_period_search(&self->edges, axis, self->params.prior, &found);
+        if (status || !found.count) {
+            break;
+        }
+        cell[i] = found.peaks[0].period;
+        info->confidence = i ? fmin(info->confidence, found.confidence) : found.confidence;
+        if (i == 0) {
+            info->candidate_count = found.count;
+            for (int32_t k = 0; k < found.count; k++) {
+                info->candidates[k] =
+                    (dgxp_grid_candidate){found.peaks[k].period, found.peaks[k].score};
+            }
+        }
+        if (axis == PX_PERIOD_BOTH) {
+            cell[1] = cell[0];
+            break;
+        }
+    }
+    return status;
+}
+
+/*
+ * The share of runs of one color, along rows and columns, that are shorter than 0.6 cell.  An
+ * enlarged sprite has none, while a native one that merely repeats (bricks, stripes) is full of
+ * them.  Runs that touch the border may be cut and are left out.
+ */
+static double measure_short_runs(const dgxp_image *image, const double cell[2])
+{
+    int64_t runs = 0, shorter = 0;
+    for (int axis = 0; axis < 2; axis++) {
+        const int32_t length = axis ? image->height : image->width;
+        const int32_t lines = axis ? image->width : image->height;
+        for (int32_t line = 0; line < lines; line++) {
+            int32_t begin = -1;
+            for (int32_t at = 1; at < length; at++) {
+                const uint8_t *here =
+                    axis ? px_image_at(image, line, at) : px_image_at(image, at, line);
+                const uint8_t *last =
+                    axis ? px_image_at(image, line, at - 1) : px_image_at(image, at - 1, line);
+                if (memcmp(here, last, 4) == 0 || (!here[3] && !last[3])) {
+                    continue;
+                }
+                if (begin >= 0) {
+                    runs++;
+                    shorter += at - begin < 0.6 * cell[axis];
+                }
+                begin = at;
+            }
+        }
+    }
+    return runs ? (double)shorter / (double)runs : 0;
+}
+
+static dgxp_status find_grid(search *self)
+{
+    dgxp_grid *grid = self->grid;
+    const int32_t length[2] = {grid->image_width, grid->image_height};
+    const int32_t longer = length[0] > length[1] ? length[0] : length[1];
+    bool enough;
+    if (try_flat(self, &enough) || !enough) {
+        return enough ? DGXP_OK : px_error_memory("the search for flat cells");
+    }
+    const bool few = px_flat_count_colors(self->images[0], NATIVE_COLORS) <= NATIVE_COLORS;
+    double cell[2];
+    dgxp_status status = search_period(self, cell);
+    if (status) {
+        return status;
+    }
+    const double across = cell[0] > 0 && cell[1] > 0 ? longer / fmin(cell[0], cell[1]) : 0;
+    if (across > 0 && grid->info.confidence >= (across < FEW_CELLS ? CERTAIN_FEW : CERTAIN)) {
+        int32_t count[2];
+        status = measure_axes(self, cell);
+        if (!status) {
+            /* again from the better period: nearer phases slip less */
+            const double shared = share_period(self->axis);
+            cell[0] = self->params.non_square ? self->axis[0].measured : shared;
+            cell[1] = self->params.non_square ? self->axis[1].measured : shared;
+            status = measure_axes(self, cell);
+        }
+        if (!status) {
+            adopt_periods(self, count);
+            status = lay_cells(self, DGXP_GRID_CELLS, count);
+        }
+        if (status || !few || longer > NATIVE_SIDE ||
+            measure_short_runs(self->images[0], cell) < SHORT_RUNS) {
+            return status;
+        }
+        px_mem_free(grid->centers);
+        grid->centers = NULL;
+        grid->info.bent = 0;
+    }
+    if (few) {
+        set_even(grid, DGXP_GRID_FLAT, length[0], length[1]);
+        return DGXP_OK;
+    }
+    const double side = self->params.prior > 0 ? self->params.prior : fmax(1, longer / 128.0);
+    set_even(grid, DGXP_GRID_PAINTED, (int32_t)fmax(1, rint(length[0] / side)),
+             (int32_t)fmax(1, rint(length[1] / side)));
+    return DGXP_OK;
+}
+
+/* ------------------------------------------------------------------------------------- forced */
+
+/* The cells that the caller wants; their phases are followed where the picture has any. */
+static dgxp_status force_grid(search *self)
+{
+    dgxp_grid *grid = self->grid;
+    const dgxp_grid_params *params = &self->params;
+    const int32_t length[2] = {grid->image_width, grid->image_height};
+    int32_t count[2] = {params->width, params->height};
+    double cell[2] = {params->cell_width, params->cell_height};
+    if (count[0] || count[1]) {
+        for (int i = 0; i < 2; i++) {
+            if (!count[i]) {
+                const double wanted = (double)count[1 - i] * length[i] / length[1 - i];
+                count[i] = (int32_t)fmin(fmax(1, rint(wanted)), PX_IMAGE_SIDE_MAX);
+            }
+        }
+        set_even(grid, DGXP_GRID_FORCED, count[0], count[1]);
+    } else {
+        for (int i = 0; i < 2; i++) {
+            cell[i] = cell[i] > 0 ? cell[i] : cell[1 - i];
+            count[i] = (int32_t)fmax(1, rint(length[i] / cell[i]));
+        }
+        set_straight(grid, DGXP_GRID_FORCED, cell, (double[2]){0, 0}, count);
+    }
+    const dgxp_grid_info even = grid->info;
+    bool enough;
+    if (try_flat(self, &enough) && grid->info.width == count[0] && grid->info.height == count[1]) {
+        return DGXP_OK;
+    }
+    grid->info = even;
+    cell[0] = even.cell_width;
+    cell[1] = even.cell_height;
+    if (!enough || cell[0] < 2 || cell[1] < 2 || count[0] < PHASE_CELLS || count[1] < PHASE_CELLS) {
+        return enough ? DGXP_OK : px_error_memory("the search for flat cells");
+    }
+    dgxp_status status = build_edges(self);
+    status = status ? status : measure_axes(self, cell);
+    if (status || fmax(self->axis[0].spread, self->axis[1].spread) > CHAOTIC) {
+        return status;
+    }
+    return lay_cells(self, DGXP_GRID_FORCED, count);
+}
+
+dgxp_status dgxp_grid_detect_frames(const dgxp_image *const *images, int32_t count,
+                                    const dgxp_grid_params *params, dgxp_grid **out)
+{
+    px_error_clear();
+    search self = {.images = images, .count = count};
+    if (!images || !out || count < 1 || count > 65536) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_grid_detect: %d images; needs 1 to 65536 and a place to put the "
+                            "grid",
+                            images && out ? count : 0);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (!images[i]) {
+            return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_grid_detect: image %d is NULL", i);
+        }
+        if (images[i]->width != images[0]->width || images[i]->height != images[0]->height) {
+            return px_error_set(DGXP_ERR_MISMATCH,
+                                "dgxp_grid_detect: frame %d is %dx%d, the first one %dx%d; frames "
+                                "must be of one size",
+                                i, images[i]->width, images[i]->height, images[0]->width,
+                                images[0]->height);
+        }
+    }
+    dgxp_status status =
+        px_image_params("dgxp_grid_detect", params, &self.params, sizeof self.params);
+    status = status ? status : check_params(&self.params);
+    if (status) {
+        return status;
+    }
+    self.grid = px_mem_zero(1, sizeof *self.grid);
+    if (!self.grid) {
+        return px_error_memory("a grid");
+    }
+    self.grid->image_width = images[0]->width;
+    self.grid->image_height = images[0]->height;
+    const dgxp_grid_params *p = &self.params;
+    const bool forced = p->width || p->height || p->cell_width > 0 || p->cell_height > 0;
+    status = forced ? force_grid(&self) : find_grid(&self);
+    px_edges_free(&self.edges);
+    px_lattice_free(&self.axis[0]);
+    px_lattice_free(&self.axis[1]);
+    if (status) {
+        dgxp_grid_free(self.grid);
+    } else {
+        *out = self.grid;
+    }
+    return status;
+}
+
+dgxp_status dgxp_grid_detect(const dgxp_image *image, const dgxp_grid_params *params,
+                             dgxp_grid **out)
+{
+    return dgxp_grid_detect_frames(&image, 1, params, out);
+}
+
+dgxp_status dgxp_grid_describe(const dgxp_grid *grid, dgxp_grid_info *info)
+{
+    px_error_clear();
+    if (!grid || !info || info->struct_size < sizeof info->struct_size) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_grid_describe: %s",
+                            !grid   ? "grid is NULL"
+                            : !info ? "info is NULL"
+                                    : "info.struct_size is not set; "
+                                      "start from DGXP_GRID_INFO_INIT");
+    }
+    const uint32_t room = info->struct_size;
+    dgxp_grid_info full = grid->info;
+    full.struct_size = room;
+    memcpy(info, &full, room < sizeof full ? room : sizeof full);
+    return DGXP_OK;
+}
+
+void dgxp_grid_free(dgxp_grid *grid)
+{
+    if (grid) {
+        px_mem_free(grid->centers);
+        px_mem_free(grid);
+    }
+}

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The house rules that a machine can check (docs/architecture.md, CONTRIBUTING.md)."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Each room, and what it may include of ours.  `pipeline` alone sees both halves.
+MAY_INCLUDE = {
+    "core": {"core"},
+    "image": {"core", "image"},
+    "diffusion": {"core", "diffusion"},
+    "project": {"core", "image", "diffusion", "project"},
+    "cli": {"cli"},
+}
+
+
+def sources(*suffixes: str) -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
+                            capture_output=True, check=True).stdout.split("\n")
+    return [ROOT / name for name in listed if name.endswith(suffixes) and (ROOT / name).exists()]
+
+
+def includes(path: Path) -> list[str]:
+    return re.findall(r'^#include "([^"]+)"', path.read_text(), re.M)
+
+
+@pytest.mark.parametrize("room", MAY_INCLUDE)
+def test_includes_point_one_way(room: str) -> None:
+    seen = 0
+    for path in sorted((ROOT / "src" / room).glob("*.[ch]")):
+        allowed = MAY_INCLUDE[room] | ({"image"} if path.stem == "pipeline" else set())
+        for name in includes(path):
+            seen += 1
+            folder = name.split("/")[0] if "/" in name else ""
+            assert folder in allowed or name in ("dgxpixels.h", "shim.h"), f"{path.name}: {name}"
+    assert seen, f"no include seen in src/{room}: the test looks in the wrong place"
+
+
+def test_only_the_shim_names_torch() -> None:
+    pattern = re.compile(r"#include\s*<(torch|ATen|c10)/|\bat::|\bc10::")
+    for path in sources(".c", ".h"):
+        assert not pattern.search(path.read_text()), path
+
+
+def test_every_source_has_its_licence_and_purpose() -> None:
+    for path in sources(".c", ".h", ".cpp", ".hpp", ".py", ".rs"):
+        lines = path.read_text().splitlines()
+        assert lines and "SPDX-License-Identifier" in lines[0], path
+
+
+def test_rooms_stay_small() -> None:
+    for path in sources(".c", ".cpp", ".hpp", ".py", ".rs"):
+        assert len(path.read_text().splitlines()) <= 600, f"{path}: split it by step"
+
+
+def test_exports_equal_the_list(build: Path) -> None:
+    """`nm -D` equals tests/exports.txt and the header: nothing leaks, nothing is missing."""
+    printed = subprocess.run(["nm", "-D", "--defined-only", build / "lib/libdgxpixels.so"],
+                             text=True, capture_output=True, check=True).stdout
+    exported = sorted(line.split()[-1] for line in printed.splitlines() if " A " not in line)
+    header = (ROOT / "include/dgxpixels.h").read_text()
+    declared = sorted(set(re.findall(r"DGXP_API[^;(]*?\b(dgxp_\w+)\(", header)))
+    assert exported == declared
+    assert exported == (ROOT / "tests/exports.txt").read_text().split()
+
+
+@pytest.mark.parametrize("compiler,standard", [("gcc", "c99"), ("gcc", "c11"), ("g++", "c++17")])
+def test_header_compiles_alone(compiler: str, standard: str, tmp_path: Path) -> None:
+    source = tmp_path / ("alone.cpp" if compiler == "g++" else "alone.c")
+    source.write_text('#include "dgxpixels.h"\n')
+    subprocess.run([compiler, f"-std={standard}", "-pedantic", "-Wall", "-Wextra", "-Werror",
+                    "-fsyntax-only", f"-I{ROOT}/include", source], check=True)
+
+
+def test_every_error_status_is_described(cli) -> None:  # type: ignore[no-untyped-def]
+    """The enum in the header and the list at run time have the same length."""
+    header = (ROOT / "include/dgxpixels.h").read_text()
+    values = re.findall(r"\bDGXP_(?:OK|ERR_\w+) = (\d+)", header)
+    assert values == [str(i) for i in range(len(values))]
+    text = (ROOT / "src/core/error.c").read_text()
+    assert len(re.findall(r"\[DGXP_(?:OK|ERR_\w+)\]", text)) == len(values)
+
+
+def test_installed_copy_builds_the_example(build: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "prefix"
+    subprocess.run(["cmake", "--install", build, "--prefix", prefix], check=True,
+                   capture_output=True)
+    example = tmp_path / "example"
+    subprocess.run(["cmake", "-S", ROOT / "examples", "-B", example,
+                    f"-DCMAKE_PREFIX_PATH={prefix}"], check=True, capture_output=True)
+    subprocess.run(["cmake", "--build", example], check=True, capture_output=True)
+    flags = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "dgxpixels"], text=True, capture_output=True,
+        check=True, env={"PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig", "PATH": "/usr/bin:/bin"},
+    ).stdout.split()
+    subprocess.run(["cc", ROOT / "examples/generate.c", "-o", tmp_path / "generate", *flags],
+                   check=True)

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Grid recovery: flat cells bit for bit, soft, shifted and bent ones, forced sizes, painted input.
+ */
+#include "pixels/sprite.h"
+
+static dgxp_grid_info detect(const dgxp_image *image, const dgxp_grid_params *params,
+                             dgxp_image **sprite)
+{
+    dgxp_grid *grid = NULL;
+    dgxp_grid_info info = DGXP_GRID_INFO_INIT;
+    ck_assert_ok(dgxp_grid_detect(image, params, &grid));
+    ck_assert_ok(dgxp_grid_describe(grid, &info));
+    if (sprite) {
+        ck_assert_ok(dgxp_downscale(image, grid, NULL, sprite));
+    }
+    dgxp_grid_free(grid);
+    return info;
+}
+
+/* The part of `image` that is left when the first column or row is dropped. */
+static dgxp_image *drop_first(const dgxp_image *image, bool column, bool row)
+{
+    dgxp_image *out = NULL;
+    ck_assert_ok(dgxp_image_create(image->width - column, image->height - row, NULL, &out));
+    for (int32_t y = 0; y < out->height; y++) {
+        memcpy(px_image_at(out, 0, y), px_image_at(image, column, y + row), (size_t)out->width * 4);
+    }
+    return out;
+}
+
+START_TEST(flat_cells_come_back_exactly)
+{
+    for (int32_t scale = 3; scale <= 32; scale++) {
+        for (int32_t step = 0; step<scale; step += scale> 8 ? 5 : 1) {
+            const int32_t left = step, top = (step * 3 + 1) % scale;
+            dgxp_image *sprite = make_sprite(17, (uint32_t)(scale + step), step & 1);
+            dgxp_image *large = enlarge(sprite, scale, left, top), *back = NULL;
+            dgxp_image *wanted = drop_first(sprite, left * 2 > scale, top * 2 > scale);
+            const dgxp_grid_info info = detect(large, NULL, &back);
+            ck_assert_int_eq(info.kind, DGXP_GRID_FLAT);
+            ck_assert_double_eq(info.cell_width, scale);
+            ck_assert_msg(px_image_equal(wanted, back), "scale %d, cut %d and %d: %dx%d", scale,
+                          left, top, back->width, back->height);
+            dgxp_image_free(sprite);
+            dgxp_image_free(large);
+            dgxp_image_free(wanted);
+            dgxp_image_free(back);
+        }
+    }
+}
+END_TEST
+
+START_TEST(native_sprites_pass_unchanged)
+{
+    static const int32_t sides[] = {8, 16, 32, 48, 64, 96};
+    for (size_t i = 0; i < 2 * sizeof sides / sizeof sides[0]; i++) {
+        dgxp_image *sprite = make_sprite(sides[i / 2], (uint32_t)i, i & 1), *back = NULL;
+        ck_assert_ok(dgxp_image_set_text(sprite, "Title", "kept"));
+        const dgxp_grid_info info = detect(sprite, NULL, &back);
+        ck_assert_int_eq(info.kind, DGXP_GRID_FLAT);
+        ck_assert(px_image_equal(sprite, back));
+        ck_assert_str_eq(dgxp_image_text(back, "Title"), "kept");
+        dgxp_image_free(sprite);
+        dgxp_image_free(back);
+    }
+}
+END_TEST
+
+/* Regular patterns have a period of their own, which is not a cell. */
+START_TEST(native_patterns_pass_unchanged)
+{
+    for (int pattern = 0; pattern < 4; pattern++) {
+        dgxp_image *tile = NULL, *back = NULL;
+        ck_assert_ok(dgxp_image_create(64, 64, NULL, &tile));
+        for (int32_t y = 0; y < 64; y++) {
+            for (int32_t x = 0; x < 64; x++) {
+                const bool mark[4] = {y % 4 == 0 || (x + y / 4 * 4) % 8 == 0, x % 3 == 0,
+                                      (x + y) % 2 == 0, y % 8 == 0 || (y % 8 == 4 && x % 8 == 0)};
+                const uint8_t color[4] = {mark[pattern] ? 90 : 180, 60, (uint8_t)pattern, 255};
+                memcpy(px_image_at(tile, x, y), color, 4);
+            }
+        }
+        detect(tile, NULL, &back);
+        ck_assert_msg(px_image_equal(tile, back), "pattern %d became %dx%d", pattern, back->width,
+                      back->height);
+        dgxp_image_free(tile);
+        dgxp_image_free(back);
+    }
+}
+END_TEST
+
+START_TEST(spoiled_cells_are_recovered)
+{
+    static const struct {
+        double cell, shift, bend;
+        bool alpha;
+    } cases[] = {{8, 0, 0, false},      {11.3, 0, 0, false}, {7.61, 0.3, 0, false},
+                 {15.9, -0.4, 0, true}, {9.7, 0, 0, true},   {10.2, 0, 0.3, false},
+                 {13.4, 0, 0.35, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dgxp_image *sprite = make_sprite(64, (uint32_t)i + 50, cases[i].alpha), *back = NULL;
+        dgxp_image *large = spoil(sprite, cases[i].cell, cases[i].shift, cases[i].bend);
+        const dgxp_grid_info info = detect(large, NULL, &back);
+        ck_assert_int_eq(info.kind, DGXP_GRID_CELLS);
+        ck_assert_int_eq(info.width, 64);
+        ck_assert_int_eq(info.height, 64);
+        ck_assert_double_eq_tol(info.cell_width, cases[i].cell, 0.006 * cases[i].cell);
+        ck_assert_double_ge(info.confidence, 2.5);
+        ck_assert_int_ge(info.candidate_count, 1);
+        ck_assert_int_eq(info.bent, cases[i].bend > 0);
+        const double agreement = measure_agreement(sprite, back);
+        ck_assert_msg(agreement >= 0.95, "case %zu: %.3f agree", i, agreement);
+        dgxp_image_free(sprite);
+        dgxp_image_free(large);
+        dgxp_image_free(back);
+    }
+}
+END_TEST
+
+START_TEST(forced_sizes_win_exactly)
+{
+    dgxp_image *sprite = make_sprite(64, 3, false), *large = spoil(sprite, 12, 0, 0), *back = NULL;
+    dgxp_grid_params params = DGXP_GRID_PARAMS_INIT;
+    params.width = 50;
+    params.height = 31;
+    dgxp_grid_info info = detect(large, &params, &back);
+    ck_assert_int_eq(info.kind, DGXP_GRID_FORCED);
+    ck_assert_int_eq(back->width, 50);
+    ck_assert_int_eq(back->height, 31);
+    dgxp_image_free(back);
+    params.height = 0; /* in proportion */
+    info = detect(large, &params, NULL);
+    ck_assert_int_eq(info.height, 50);
+    params.width = 64;
+    info = detect(large, &params, &back);
+    ck_assert_double_ge(measure_agreement(sprite, back), 0.95);
+    dgxp_image_free(back);
+    params.width = 0;
+    params.cell_width = 8;
+    info = detect(large, &params, &back);
+    ck_assert_double_eq(info.cell_width, 8);
+    ck_assert_double_eq(info.cell_height, 8);
+    ck_assert_int_eq(back->width, 96);
+    dgxp_image_free(back);
+    params.cell_height = 24;
+    info = detect(large, &params, NULL);
+    ck_assert_int_eq(info.width, 96);
+    ck_assert_int_eq(info.height, 32);
+    dgxp_image_free(sprite);
+    dgxp_image_free(large);
+}
+END_TEST
+
+START_TEST(forced_size_of_a_flat_picture_is_bit_exact)
+{
+    dgxp_image *sprite = make_sprite(32, 9, true), *large = enlarge(sprite, 6, 0, 0), *back = NULL;
+    dgxp_grid_params params = DGXP_GRID_PARAMS_INIT;
+    params.width = params.height = 32;
+    const dgxp_grid_info info = detect(large, &params, &back);
+    ck_assert_int_eq(info.kind, DGXP_GRID_FLAT);
+    ck_assert(px_image_equal(sprite, back));
+    dgxp_image_free(sprite);
+    dgxp_image_free(large);
+    dgxp_image_free(back);
+}
+END_TEST
+
+START_TEST(non_square_cells_are_a_mode)
+{
+    dgxp_image *sprite = make_sprite(48, 4, false), *large = NULL, *soft = NULL, *back = NULL;
+    soft = spoil(sprite, 8, 0, 0);
+    ck_assert_ok(dgxp_image_create(soft->width, soft->height * 2, NULL, &large));
+    for (int32_t y = 0; y < large->height; y++) {
+        memcpy(px_image_at(large, 0, y), px_image_at(soft, 0, y / 2), (size_t)soft->width * 4);
+    }
+    dgxp_grid_params params = DGXP_GRID_PARAMS_INIT;
+    params.non_square = 1;
+    const dgxp_grid_info info = detect(large, &params, &back);
+    ck_assert_int_eq(info.width, 48);
+    ck_assert_int_eq(info.height, 48);
+    ck_assert_double_eq_tol(info.cell_height, 16, 0.1);
+    ck_assert_double_ge(measure_agreement(sprite, back), 0.95);
+    dgxp_image_free(sprite);
+    dgxp_image_free(soft);
+    dgxp_image_free(large);
+    dgxp_image_free(back);
+}
+END_TEST
+
+START_TEST(snap_and_border_are_obeyed)
+{
+    dgxp_image *sprite = make_sprite(63, 6, false), *large = spoil(sprite, 10, 0.3, 0);
+    dgxp_grid_params params = DGXP_GRID_PARAMS_INIT;
+    ck_assert_int_eq(detect(large, NULL, NULL).width, 63);
+    params.snap = 1;
+    dgxp_grid_info info = detect(large, &params, NULL);
+    ck_assert_int_eq(info.width, 64);
+    ck_assert_double_eq_tol(info.cell_width, 630 / 64.0, 1e-9);
+    params.snap = 0;
+    params.at_border = 1;
+    info = detect(large, &params, NULL);
+    ck_assert_double_eq_tol(info.offset_x, 0, 1e-9);
+    dgxp_image_free(sprite);
+    dgxp_image_free(large);
+}
+END_TEST
+
+START_TEST(painted_pictures_are_divided_evenly)
+{
+    dgxp_image *image = NULL, *back = NULL;
+    ck_assert_ok(dgxp_image_create(384, 256, NULL, &image));
+    for (int32_t y = 0; y < 256; y++) {
+        for (int32_t x = 0; x < 384; x++) {
+            const double wave = sin(x * 0.021 + sin(y * 0.034) * 2) + cos(y * 0.017 - x * 0.008);
+            const uint8_t color[4] = {(uint8_t)(128 + 60 * wave), (uint8_t)(x / 2),
+                                      (uint8_t)(y / 2 + x / 8), 255};
+            memcpy(px_image_at(image, x, y), color, 4);
+        }
+    }
+    dgxp_grid_info info = detect(image, NULL, &back);
+    ck_assert_int_eq(info.kind, DGXP_GRID_PAINTED);
+    ck_assert_int_eq(back->width, 128);
+    ck_assert_int_eq(back->height, 85);
+    dgxp_image_free(back);
+    dgxp_grid_params params = DGXP_GRID_PARAMS_INIT;
+    params.prior = 16;
+    info = detect(image, &params, NULL);
+    ck_assert_int_eq(info.width, 24);
+    ck_assert_int_eq(info.height, 16);
+    dgxp_image_free(image);
+}
+END_TEST
+
+START_TEST(frames_share_one_grid)
+{
+    dgxp_image *frames[3], *back = NULL;
+    dgxp_grid *grid = NULL;
+    dgxp_grid_info info = DGXP_GRID_INFO_INIT;
+    for (uint32_t i = 0; i < 3; i++) {
+        dgxp_image *sprite = make_sprite(40, i + 20, false);
+        frames[i] = spoil(sprite, 9.3, 0, 0);
+        dgxp_image_free(sprite);
+    }
+    ck_assert_ok(dgxp_grid_detect_frames((const dgxp_image *const *)frames, 3, NULL, &grid));
+    ck_assert_ok(dgxp_grid_describe(grid, &info));
+    ck_assert_int_eq(info.width, 40);
+    ck_assert_ok(dgxp_downscale(frames[2], grid, NULL, &back));
+    ck_assert_int_eq(back->width, 40);
+    dgxp_image_free(back);
+    dgxp_image *other = make_sprite(40, 1, false);
+    ck_assert_refused(dgxp_downscale(other, grid, NULL, &back), DGXP_ERR_MISMATCH, "40x40");
+    const dgxp_image *mixed[2] = {frames[0], other};
+    dgxp_grid_free(grid);
+    ck_assert_refused(dgxp_grid_detect_frames(mixed, 2, NULL, &grid), DGXP_ERR_MISMATCH, "frame 1");
+    dgxp_image_free(other);
+    for (int i = 0; i < 3; i++) {
+        dgxp_image_free(frames[i]);
+    }
+}
+END_TEST
+
+START_TEST(odd_sizes_do_no_harm)
+{
+    static const int32_t sizes[][2] = {{1, 1},   {1, 900}, {900, 1}, {2, 2},   {5, 700},
+                                       {13, 13}, {65, 70}, {127, 3}, {300, 66}};
+    uint32_t state = 3;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        dgxp_image *image = NULL, *back = NULL;
+        ck_assert_ok(dgxp_image_create(sizes[i][0], sizes[i][1], NULL, &image));
+        for (size_t k = 0; k < px_image_count(image) * 4; k++) {
+            image->rgba[k] = (uint8_t)sprite_draw(&state);
+        }
+        for (int mode = 0; mode < 5; mode++) {
+            dgxp_grid_params params = DGXP_GRID_PARAMS_INIT;
+            params.non_square = mode == 1;
+            params.cell_width = mode == 2 ? 1024 : 0;
+            params.width = mode == 3 ? 77 : 0;
+            params.snap = params.straight = params.at_border = mode == 4;
+            detect(image, &params, &back);
+            ck_assert_int_ge(back->width, 1);
+            dgxp_image_free(back);
+        }
+        dgxp_image_free(image);
+    }
+}
+END_TEST
+
+START_TEST(wrong_parameters_are_refused)
+{
+    dgxp_image *image = make_sprite(16, 1, false);
+    dgxp_grid *grid = NULL;
+    dgxp_grid_params params = DGXP_GRID_PARAMS_INIT;
+    params.width = -1;
+    ck_assert_refused(dgxp_grid_detect(image, &params, &grid), DGXP_ERR_INVALID_ARGUMENT, "width");
+    params.width = 20000;
+    ck_assert_refused(dgxp_grid_detect(image, &params, &grid), DGXP_ERR_INVALID_ARGUMENT, "width");
+    params.width = 8;
+    params.cell_width = 2;
+    ck_assert_refused(dgxp_grid_detect(image, &params, &grid), DGXP_ERR_INVALID_ARGUMENT, "both");
+    params.width = 0;
+    params.cell_width = NAN;
+    ck_assert_refused(dgxp_grid_detect(image, &params, &grid), DGXP_ERR_INVALID_ARGUMENT,
+                      "cell_width");
+    params.cell_width = 0;
+    params.prior = 0.5;
+    ck_assert_refused(dgxp_grid_detect(image, &params, &grid), DGXP_ERR_INVALID_ARGUMENT, "prior");
+    ck_assert_refused(dgxp_grid_detect(NULL, NULL, &grid), DGXP_ERR_INVALID_ARGUMENT, "NULL");
+    ck_assert_ptr_null(grid);
+    dgxp_image_free(image);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("grid");
+    TCase *core = tcase_create("core");
+    tcase_set_timeout(core, 300);
+    tcase_add_test(core, flat_cells_come_back_exactly);
+    tcase_add_test(core, native_sprites_pass_unchanged);
+    tcase_add_test(core, native_patterns_pass_unchanged);
+    tcase_add_test(core, spoiled_cells_are_recovered);
+    tcase_add_test(core, forced_sizes_win_exactly);
+    tcase_add_test(core, forced_size_of_a_flat_picture_is_bit_exact);
+    tcase_add_test(core, non_square_cells_are_a_mode);
+    tcase_add_test(core, snap_and_border_are_obeyed);
+    tcase_add_test(core, painted_pictures_are_divided_evenly);
+    tcase_add_test(core, frames_share_one_grid);
+    suite_add_tcase(suite, core);
+    TCase *limits = tcase_create("limits");
+    tcase_set_timeout(limits, 120);
+    tcase_add_test(limits, odd_sizes_do_no_harm);
+    suite_add_tcase(suite, limits);
+    TCase *malformed = tcase_create("malformed");
+    tcase_add_test(malformed, wrong_parameters_are_refused);
+    suite_add_tcase(suite, malformed);
+    return px_check_run(suite);
+}

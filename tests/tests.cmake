@@ -1,0 +1,28 @@
+# One line a suite: px_add_test(room) builds tests/test_<room>.c against the C objects.
+px_add_test(file)
+px_add_test(prompt)
+px_add_test(tokenizer)
+px_add_test(palette)
+px_add_test(quantize)
+px_add_test(matte)
+px_add_test(cleanup)
+px_add_test(quality)
+px_add_test(json)
+px_add_test(hash)
+px_add_test(safetensors)
+px_add_test(names)
+px_add_test(checkpoint)
+px_add_test(inspect)
+px_add_test(image)
+px_add_test(color)
+px_add_test(png)
+px_add_test(grid)
+px_add_test(downscale)
+px_add_test(metadata)
+px_add_test(rng)
+px_add_test(scheduler)
+
+# Prints samplers' tables for tests/python/test_scheduler.py.
+add_executable(dump_schedule tests/dump_schedule.c)
+target_link_libraries(dump_schedule PRIVATE dgxp_objects)
+include(tests/shim.cmake) # stub, shim

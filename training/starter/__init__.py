@@ -1,0 +1,1 @@
+"""The recipe of the starter model: a small SDXL-family model for 32x32 RGBA sprites."""

@@ -1,0 +1,102 @@
+"""python -m training.starter COMMAND: see README.md beside this file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from . import captions, config, dataset, diffusion, evaluate, export, plot, tokenizer
+from .grid import save_grid
+from .sampling import paint
+
+PROMPTS = Path(__file__).parents[2] / "models" / "starter" / "prompts.txt"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.starter")
+    parser.add_argument("--sprites", type=Path, default=config.sprite_folder(),
+                        help="the folder that holds manifest.jsonl")
+    parser.add_argument("--cache", type=Path, default=config.cache_folder(),
+                        help="checkpoints, logs and grids")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    sub = parser.add_subparsers(dest="command", required=True)
+    sub.add_parser("prepare", help="train the tokenizer and report on the autoencoder")
+    run = sub.add_parser("train", help="train UNet and text encoder; resumes the last run")
+    run.add_argument("--minutes", type=float, help="stop cleanly after so many minutes")
+    run.add_argument("--samples", type=int, help="planned length")
+    run.add_argument("--batch", type=int)
+    run.add_argument("--rate", type=float, help="peak learning rate")
+    run.add_argument("--ema", type=float)
+    run.add_argument("--dolls", type=int, default=8000)
+    run.add_argument("--warm-start", type=Path, help="a bundle to begin from")
+    grid = sub.add_parser("grid", help="paint prompts with the newest checkpoint")
+    grid.add_argument("--seed", type=int, default=0)
+    grid.add_argument("--out", type=Path, default=Path("grid.png"))
+    grid.add_argument("prompt", nargs="*", help="default: the card's prompts")
+    judge = sub.add_parser("evaluate", help="measure the newest checkpoint, or pictures")
+    judge.add_argument("--prompts-only", action="store_true")
+    judge.add_argument("--images", type=Path, help="0000.png ... painted elsewhere")
+    for one in (grid, judge):
+        one.add_argument("--steps", type=int, default=20)
+        one.add_argument("--guidance", type=float, default=4.0)
+        one.add_argument("--rescale", type=float, default=0.7)
+    sub.add_parser("plot", help="curves as a PNG and a short CSV").add_argument("out", type=Path)
+    sub.add_parser("export", help="write the diffusers folder").add_argument("out", type=Path)
+    return parser.parse_args()
+
+
+def chosen(settings: object, args: argparse.Namespace, *names: str) -> object:
+    """The settings with those fields that the command line names."""
+    given = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
+    return replace(settings, **given)
+
+
+def prepare(data: dataset.SpriteSet, folder: Path) -> None:
+    """The tokenizer, and a report on the autoencoder with the sheet to look at."""
+    texts = captions.variants(data.sprites, 8, seed=0)
+    tokenizer.train((t for s, several in zip(data.sprites, texts) if s.split == "train"
+                     for t in several), config.VOCABULARY, folder / "tokenizer")
+    figures = evaluate.autoencoder_report(data, folder / "autoencoder.png")
+    (folder / "autoencoder.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    print(json.dumps(figures, indent=1))
+
+
+def main() -> None:
+    args = arguments()
+    device = torch.device(args.device)
+    settings = config.Settings()
+    if args.command == "prepare":
+        prepare(dataset.load(args.sprites), args.cache)
+        return
+    if args.command == "plot":
+        plot.write(args.cache, args.out)
+        return
+    words = tokenizer.load(args.cache / "tokenizer")
+    prompts = PROMPTS.read_text("utf-8").splitlines()
+    if args.command == "train":
+        settings = replace(settings, train=chosen(settings.train, args, "batch", "rate",
+                                                  "samples", "ema"))
+        diffusion.train(dataset.load(args.sprites, args.dolls), words, args.cache,
+                        settings, prompts, device, args.minutes, args.warm_start)
+        return
+    painter = diffusion.load_trained(args.cache, device)
+    options = {n: getattr(args, n) for n in ("steps", "guidance", "rescale") if hasattr(args, n)}
+    if args.command == "grid":
+        wanted = args.prompt or prompts
+        seeds = range(args.seed, args.seed + len(wanted))
+        sprites = paint(painter, words, wanted, seeds, **options)
+        save_grid(args.out, [sprites], columns=8, labels=wanted)
+    elif args.command == "evaluate":
+        evaluate.run(dataset.load(args.sprites), prompts, args.cache / "evaluate",
+                     lambda texts, seeds: paint(painter, words, texts, seeds, **options),
+                     args.images, args.prompts_only)
+    elif args.command == "export":
+        export.write(args.out, painter, words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Many phrasings of what a sprite shows, from its name, tags, colours and kind.
+
+A person asks for "potion", "a red potion", "potion, item" or "stone wall tile"; so the
+order, the separators, the kind word and the spelling all vary, and every part may be
+missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from .sprites import Sprite
+
+KIND_WORDS = {"character": ("character",), "monster": ("monster",), "item": ("item",),
+              "tile": ("tile", "tile", "terrain tile"), "icon": ("icon",),
+              "effect": ("effect", "effect", "magic effect"), "prop": ("prop", "object")}
+# Tags that repeat the kind, or say where a file came from instead of what it shows.
+SILENT = {"character", "monster", "item", "terrain tile", "terrain", "tile", "icon", "effect",
+          "magic effect", "prop", "object", "dungeon object", "dungeon feature", "misc", "doll only",
+          "1-bit icon", "gui", "features", "components", "startup", "studio", "uncollected runes",
+          "fx", "player", "western fps 2d", "top down shooter", "rpg battle system", "software",
+          "ninja adventure", "prehistoric platformer", "space shooter", "backgrounds"}
+RENAMED = {"medieval fantasy": "medieval", "skill icon": "skill", "faceset": "portrait",
+           "spectral ghost": "ghost", "ice simulacrum": "ice", "boss character": "boss"}
+SYNONYMS = {"wizard": ("mage", "sorcerer"), "rogue": ("thief", "assassin"),
+            "warrior": ("fighter", "soldier"), "priest": ("cleric",), "ranger": ("archer",),
+            "plate armour": ("armour",), "magic rod": ("rod",), "leather armour": ("leather",)}
+MEDIEVAL = {"knight", "king", "archer", "warrior", "priest", "ranger"}
+SPELLINGS = {"grey": "gray", "armour": "armor"}
+DIRECTIONS = {"n", "e", "s", "w", "ne", "nw", "se", "sw", "a", "b", "c", "d", "f", "m"}
+
+
+def clean(text: str) -> str:
+    """Lower case without digits and the direction letters of tile sets."""
+    words = re.findall(r"[a-z]+(?:-[a-z]+)*", text.lower().replace("gray", "grey"))
+    kept = [w for w in words if w not in DIRECTIONS]
+    return " ".join(kept or words)
+
+
+def tags_of(sprite: Sprite) -> list[str]:
+    """The informative tags, without what the name says already."""
+    said = set(clean(sprite.name).split())
+    found: list[str] = []
+    for tag in sprite.tags:
+        tag = RENAMED.get(tag, tag)
+        if tag in SILENT:
+            continue
+        tag = clean(tag)
+        if tag and tag not in found and not set(tag.split()) <= said:
+            found.append(tag)
+    return found
+
+
+def caption(sprite: Sprite, rng: np.random.Generator) -> str:
+    text = doll_caption(sprite, rng) if sprite.source == "dolls" else plain_caption(sprite, rng)
+    for british, american in SPELLINGS.items():
+        if rng.random() < 0.3:
+            text = text.replace(british, american)
+    return text
+
+
+def plain_caption(sprite: Sprite, rng: np.random.Generator) -> str:
+    name, tags = clean(sprite.name), tags_of(sprite)
+    if tags and rng.random() < 0.12:
+        name = tags.pop(int(rng.integers(len(tags))))  # "slime" alone instead of "azure jelly"
+    tags = [t for t in tags if rng.random() < 0.6]
+    colour = colour_words(sprite, name, rng)
+    kind = rng.choice(KIND_WORDS[sprite.kind]) if rng.random() < 0.8 else ""
+    marks = ["small"] * sprite.small + ["1-bit"] * sprite.one_bit
+    head = " ".join([*marks, *colour, name]).strip()
+    if rng.random() < 0.45:
+        phrase = " ".join([head, *tags[:1], kind]).strip()
+        return article(phrase) if rng.random() < 0.15 else phrase
+    rng.shuffle(tags)
+    return ", ".join(p for p in [head, *tags, kind] if p)
+
+
+def colour_words(sprite: Sprite, name: str, rng: np.random.Generator) -> list[str]:
+    if not sprite.colours or set(sprite.colours) & set(name.split()):
+        return []
+    if sprite.recoloured:
+        return sprite.colours[:1 if rng.random() < 0.8 else 2]
+    draw = rng.random()
+    return sprite.colours[:2] if draw < 0.12 else sprite.colours[:1] if draw < 0.5 else []
+
+
+def doll_caption(sprite: Sprite, rng: np.random.Generator) -> str:
+    base, *parts = [swap(t, rng) for t in sprite.tags]
+    role = sprite.name
+    if role and rng.random() < 0.25:
+        role = str(rng.choice(SYNONYMS.get(role, (role,))))
+    if sprite.name in MEDIEVAL and rng.random() < 0.3:
+        role = f"medieval {role}"
+    if role and rng.random() < 0.35:
+        return f"{role} character" if rng.random() < 0.6 else role
+    keep = rng.uniform(0.25, 0.9)
+    parts = [p for p in parts if rng.random() < keep]
+    heads = [role] if role and rng.random() < 0.9 else []
+    if not heads or rng.random() < 0.6:
+        heads = [f"{base} {heads[0]}"] if heads and rng.random() < 0.5 else [*heads, base]
+    if parts and rng.random() < 0.3:
+        return f"{heads[0]} with {' and '.join(parts[:2])}"
+    tail = ["character"] if rng.random() < 0.8 else []
+    return ", ".join([*heads, *parts, *tail])
+
+
+def swap(phrase: str, rng: np.random.Generator) -> str:
+    """Now and then a synonym of the noun of a part."""
+    for noun, others in SYNONYMS.items():
+        if phrase.endswith(noun) and rng.random() < 0.3:
+            return phrase.removesuffix(noun) + str(rng.choice(others))
+    return phrase
+
+
+def article(phrase: str) -> str:
+    return ("an " if phrase[:1] in "aeiou" else "a ") + phrase
+
+
+def variants(sprites: Sequence[Sprite], count: int, seed: int) -> list[list[str]]:
+    """`count` captions of every sprite, the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    return [[caption(s, rng) for _ in range(count)] for s in sprites]
+
+
+def fixed_caption(sprite: Sprite) -> str:
+    """The full caption of a held-out sprite, the same every time."""
+    if sprite.source == "dolls":
+        base, *parts = sprite.tags
+        return ", ".join([*([sprite.name] if sprite.name else []), base, *parts[:4], "character"])
+    name = clean(sprite.name)
+    colour = [c for c in sprite.colours[:1] if c not in name.split()]
+    marks = ["small"] * sprite.small + ["1-bit"] * sprite.one_bit
+    head = " ".join([*marks, *colour, name])
+    return ", ".join([head, *tags_of(sprite), KIND_WORDS[sprite.kind][0]])

@@ -1,0 +1,67 @@
+"""Every number of the recipe in one place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SIZE = 32  # canvas side in sprite pixels
+IMAGE_CHANNELS = 4  # RGBA: alpha comes from the model
+CONTEXT = 32  # text positions, BOS and EOS included
+VOCABULARY = 3000  # the BPE stops earlier when no pair occurs twice
+
+KINDS = ("character", "monster", "item", "tile", "icon", "effect", "prop")
+
+
+def cache_folder() -> Path:
+    """Where checkpoints and logs live: never inside the checkout."""
+    named = os.environ.get("DGX_PIXELS_STARTER_CACHE")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(named) if named else base / "dgx-pixels" / "starter"
+
+
+def sprite_folder() -> Path:
+    """The unpacked data set: the folder that holds manifest.jsonl."""
+    named = os.environ.get("DGX_PIXELS_SPRITES")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(named) if named else base / "dgx-pixels" / "sprites"
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    width: int = 192
+    layers: int = 3
+    heads: int = 4
+
+
+@dataclass(frozen=True)
+class UnetSettings:
+    widths: tuple[int, ...] = (32, 64, 160, 224)  # at 32x32, 16x16, 8x8 and 4x4
+    attention: tuple[bool, ...] = (False, False, True, True)
+    layers: int = 1
+    heads: int = 4
+    norm_groups: int = 16
+    time_embed: int = 32  # of each of the six time ids
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    batch: int = 128
+    rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: int = 500  # steps
+    decay: float = 0.4  # last share of the run with a falling rate
+    samples: int = 4_000_000  # planned length of the run
+    ema: float = 0.999
+    empty_prompt: float = 0.1
+    clip: float = 1.0
+    save_minutes: float = 5.0
+    grid_minutes: float = 10.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    text: TextSettings = field(default_factory=TextSettings)
+    unet: UnetSettings = field(default_factory=UnetSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)

@@ -1,0 +1,20 @@
+"""The learning rate: warm-up, a constant, then a straight fall over the last share of the plan.
+
+While it is constant the plan may be made longer or shorter at any resume; a falling rate is
+what makes the last stretch the best one.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def rate(done: int, planned: int, peak: float, warmup: int, decay: float) -> float:
+    warm = min(1.0, (done + 1) / warmup)
+    left = max(0.0, (planned - done) / (decay * planned))
+    return peak * warm * min(1.0, left)
+
+
+def apply(optimizer: torch.optim.Optimizer, value: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = value
