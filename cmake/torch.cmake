@@ -36,9 +36,9 @@ file(STRINGS ${_torch}/include/torch/headeronly/version.h _lines
     REGEX "^#define TORCH_VERSION_(MAJOR|MINOR) ")
 string(REGEX REPLACE "[^0-9;]" "" _minor "${_lines}")
 string(REPLACE ";" "." _minor "${_minor}")
-# The headers of torch 2.13 and later want C++20.
+# 2.11, which is pinned, builds as C++17; later headers move to C++20, which contains what we use.
 set(_standard 17)
-if(_minor VERSION_GREATER_EQUAL 2.13)
+if(_minor VERSION_GREATER 2.11)
     set(_standard 20)
 endif()
 message(STATUS "torch ${_minor} in ${_torch}")
@@ -49,7 +49,7 @@ function(px_add_backend target)
     target_include_directories(${target} PRIVATE include shim)
     target_include_directories(${target} SYSTEM PRIVATE
         ${_torch}/include ${_torch}/include/torch/csrc/api/include)
-    # -fno-stack-clash-protection and the like are the project's; these are the warnings of our own.
+    # gcc 12 sees an overflow in torch's inlined atomics that is none.
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-stringop-overflow)
     target_link_options(${target} PRIVATE -Wl,--version-script=${_map} -Wl,--no-undefined
         -Wl,--unresolved-symbols=ignore-in-shared-libs)

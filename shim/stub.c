@@ -29,7 +29,7 @@ struct px_shim_model {
     long delay_ms;
     stub_fault fault;
     long fault_at, calls;
-    bool lost, has_program[PX_COMPONENTS];
+    bool lost;
     /* the loop that is running, NULL latents when none is */
     float *latents, *target, *known, *mask; /* [B, C, h, w]; mask [B, 1, h, w] */
     int32_t batch, height, width, step_count;
@@ -192,12 +192,12 @@ static void close_model(px_shim_model *model)
 static int32_t program_load(px_shim_model *model, int32_t component, int32_t variant, int32_t dtype,
                             const void *bytes, size_t size, px_shim_error *error)
 {
+    (void)model;
     (void)variant;
     (void)dtype;
     if (component < 0 || component >= PX_COMPONENTS || !bytes || size == 0) {
         return fail(error, DGXP_ERR_BAD_FORMAT, "an empty program, or for no component");
     }
-    model->has_program[component] = true;
     return DGXP_OK;
 }
 

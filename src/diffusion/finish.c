@@ -2,6 +2,9 @@
 /* From the canvas to the sprite: native pixels, hard alpha, the recipe in its metadata. */
 #include "diffusion/finish.h"
 
+#include "core/json.h"
+#include "image/metadata.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -34,6 +37,47 @@ static void harden_alpha(dgxp_image *image)
     }
 }
 
+/* The recipe in A1111's terms and order, so that every reader of theirs reads ours. */
+static json_t *to_parameters(const json_t *recipe, const dgxp_image *sprite)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } names[] = {{"Steps", "steps"},
+                 {"Sampler", "sampler"},
+                 {"Schedule type", "schedule"},
+                 {"CFG scale", "guidance"},
+                 {"Seed", "seed"}};
+    json_t *fields = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        px_json_put(fields, names[i].theirs, json_incref(json_object_get(recipe, names[i].ours)));
+    }
+    px_json_put(fields, "Size",
+                json_sprintf("%dx%d", dgxp_image_width(sprite), dgxp_image_height(sprite)));
+    const json_t *model = json_object_get(recipe, "model");
+    px_json_put(fields, "Model", json_incref(json_object_get(model, "file")));
+    px_json_put(fields, "RNG", json_string("NV")); /* A1111's name for CUDA's Philox noise */
+    px_json_put(fields, "Version", json_sprintf("dgx-pixels %s", dgxp_version_text()));
+    json_t *parameters = json_object();
+    px_json_put(parameters, "prompt", json_incref(json_object_get(recipe, "prompt")));
+    px_json_put(parameters, "negative_prompt",
+                json_incref(json_object_get(recipe, "negative_prompt")));
+    px_json_put(parameters, "fields", fields);
+    return parameters;
+}
+
+static dgxp_status write_recipe(dgxp_image *sprite, const char *text)
+{
+    json_t *recipe = NULL;
+    dgxp_status status = px_json_parse("the recipe", text, strlen(text), &recipe);
+    if (status == DGXP_OK) {
+        json_t *parameters = to_parameters(recipe, sprite);
+        status = px_metadata_write(sprite, parameters, recipe);
+        json_decref(parameters);
+    }
+    json_decref(recipe);
+    return status;
+}
+
 dgxp_status px_finish(const dgxp_image *canvas, int32_t width, int32_t height, int32_t at_border,
                       const char *recipe, dgxp_image **out)
 {
@@ -44,7 +88,7 @@ dgxp_status px_finish(const dgxp_image *canvas, int32_t width, int32_t height, i
         same ? dgxp_image_copy(canvas, &sprite) : shrink(canvas, width, height, at_border, &sprite);
     if (status == DGXP_OK) {
         harden_alpha(sprite);
-        status = dgxp_image_set_text(sprite, "dgx_pixels", recipe);
+        status = write_recipe(sprite, recipe);
     }
     if (status != DGXP_OK) {
         dgxp_image_free(sprite);

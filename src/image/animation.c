@@ -125,7 +125,8 @@ typedef struct reader {
     const char *name;
     dgxp_sheet *sheet;
     dgxp_image *canvas, *kept; /* what is shown, and what it was before the frame */
-    builder shared;            /* PLTE, tRNS and whatever else stands before the pixels */
+    builder shared;            /* PLTE and tRNS, which hold for every frame */
+    builder once;              /* texts and the like, which come with the first frame */
     builder frame;             /* the frame that is being read, a PNG of its own */
     const uint8_t *header;     /* IHDR's 13 bytes */
     uint32_t width, height, frames, sequence;
@@ -176,6 +177,8 @@ static void begin_frame(reader *self)
     put_bytes(&self->frame, signature, sizeof signature);
     put_chunk(&self->frame, "IHDR", header, sizeof header, NULL, 0);
     put_bytes(&self->frame, self->shared.bytes, self->shared.size);
+    put_bytes(&self->frame, self->once.bytes, self->once.size);
+    self->once.size = 0;
     self->in_frame = true;
 }
 
@@ -296,9 +299,13 @@ static dgxp_status read_chunk(reader *self, const chunk *c)
             put_chunk(&self->frame, "IDAT", c->data + 4, c->size - 4, NULL, 0);
         }
     } else if (!self->pixels && !is_chunk(c, "IHDR")) {
-        put_bytes(self->in_frame ? &self->frame : &self->shared, c->whole, (size_t)c->size + 12);
-        if (self->in_frame) { /* what follows a fcTL before IDAT holds for all frames too */
-            put_bytes(&self->shared, c->whole, (size_t)c->size + 12);
+        const bool all = is_chunk(c, "PLTE") || is_chunk(c, "tRNS");
+        const size_t size = (size_t)c->size + 12;
+        if (self->in_frame) {
+            put_bytes(&self->frame, c->whole, size);
+        }
+        if (all || !self->in_frame) {
+            put_bytes(all ? &self->shared : &self->once, c->whole, size);
         }
     }
     return status;
@@ -317,7 +324,7 @@ static dgxp_status read_animation(reader *self, scanner *from)
             status = read_chunk(self, &c);
         }
     }
-    if (!status && (self->frame.no_memory || self->shared.no_memory)) {
+    if (!status && (self->frame.no_memory || self->shared.no_memory || self->once.no_memory)) {
         status = px_error_memory("an APNG file");
     }
     if (!status && self->sheet->frame_count != self->frames) {
@@ -367,6 +374,7 @@ done:
     dgxp_image_free(self.canvas);
     dgxp_image_free(self.kept);
     px_mem_free(self.shared.bytes);
+    px_mem_free(self.once.bytes);
     px_mem_free(self.frame.bytes);
     if (status) {
         dgxp_sheet_free(self.sheet);

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -14,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bindings/python")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/models"), str(ROOT / "bindings/python")]
+
+import cached  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -78,21 +79,11 @@ def cli(build: Path, tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="session")
 def tiny(build: Path) -> Iterator[Path]:
-    """The tiny random model in its three forms (tests/models/make_tiny.py), its programs trusted.
+    """The tiny random model in its three forms, its programs trusted.
 
-    Made once for each version of what makes it.  While it is in use, DGX_PIXELS_MODELS and
-    XDG_CONFIG_HOME point at it, for this process and for the programs it starts.
+    DGX_PIXELS_MODELS and XDG_CONFIG_HOME point at it, for this process and the programs it starts.
     """
-    made_of = sorted([*(ROOT / "tests/models").glob("*.py"),
-                      *(ROOT / "bindings/python/dgx_pixels/programs").glob("*.py")])
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()[:16]
-    folder = build / f"tiny-{digest}"
-    if not (folder / "config").is_dir():
-        subprocess.run([sys.executable, ROOT / "tests/models/make_tiny.py", folder], check=True,
-                       capture_output=True)
-        subprocess.run([build / "bin/dgx-pixels", "trust", *(folder / "tiny/programs").iterdir()],
-                       check=True, capture_output=True,
-                       env={**os.environ, "XDG_CONFIG_HOME": str(folder / "config")})
+    folder = cached.tiny(build)
     names = {"DGX_PIXELS_MODELS": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
     saved = {name: os.environ.get(name) for name in names}
     os.environ.update(names)

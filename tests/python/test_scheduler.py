@@ -161,7 +161,8 @@ def make_scheduler(case: Case, exact: bool) -> Any:
                         use_exponential_sigmas=case.schedule == "exponential",
                         final_sigmas_type="sigma_min" if case.sigma_min else "zero")
     if name == "DPMSolverMultistepScheduler":
-        settings["algorithm_type"] = "sde-dpmsolver++" if case.sampler.endswith("sde") else "dpmsolver++"
+        kind = "sde-dpmsolver++" if case.sampler.endswith("sde") else "dpmsolver++"
+        settings["algorithm_type"] = kind
     if name in ("DDIMScheduler", "LCMScheduler", "TCDScheduler"):
         settings.update(clip_sample=False, set_alpha_to_one=case.alpha_to_one)
     scheduler = getattr(diffusers, name)(**settings)
@@ -203,8 +204,9 @@ def run_diffusers(case: Case, exact: bool = True) -> Run:
             scaled = scheduler.scale_model_input(x, t)[0].double().numpy()
             output = torch.from_numpy(model(scaled, float(t)))[None]
             x = scheduler.step(output, t, x, **options).prev_sample
-            last = at == len(times) - 1
-            kept = picture if last else scheduler.add_noise(picture, initial, times[at + 1 : at + 2])
+            kept = picture
+            if at < len(times) - 1:
+                kept = scheduler.add_noise(picture, initial, times[at + 1 : at + 2])
             run.states.append(x[0].double().numpy())
             run.times.append(float(t))
             run.kept.append(kept[0].double().numpy())
@@ -239,8 +241,8 @@ def offered(steps: tuple[int, ...] = STEPS) -> list[Case]:
     cases = []
     for prediction, spacing, n in itertools.product(PREDICTIONS, SPACINGS, steps):
         base = Case("euler", n, spacing=spacing, prediction=prediction)
-        for sampler, schedule in itertools.product(("euler", "dpmpp-2m", "dpmpp-2m-sde"), SCHEDULES):
-            cases.append(replace(base, sampler=sampler, schedule=schedule))
+        cases += [replace(base, sampler=sampler, schedule=schedule)
+                  for sampler in ("euler", "dpmpp-2m", "dpmpp-2m-sde") for schedule in SCHEDULES]
         cases.append(replace(base, sampler="euler-a"))
         cases += [replace(base, sampler="ddim", eta=eta) for eta in (0.0, 0.5, 1.0)]
         cases.append(replace(base, sampler="lcm"))
@@ -252,7 +254,7 @@ def test_equal_to_diffusers(tables: Tables, evidence: Callable[[str, int, str], 
     """On its own float32 steps with alphas_cumprod in float64, the issue's bound."""
     cases = offered()
     worst = compare(tables, cases, 1e-5, exact=False)
-    evidence("samplers: trajectories equal to diffusers, float64 alphas", len(cases), f"{worst:.1e}")
+    evidence("samplers: equal to diffusers with float64 alphas", len(cases), f"{worst:.1e}")
 
 
 def test_equal_to_diffusers_in_double(tables: Tables,
@@ -260,7 +262,7 @@ def test_equal_to_diffusers_in_double(tables: Tables,
     """The same with every float32 of the scheduler made float64: only rounding is left."""
     cases = offered()
     worst = compare(tables, cases, 1e-12)
-    evidence("samplers: trajectories equal to diffusers in float64", len(cases), f"{worst:.1e}")
+    evidence("samplers: equal to diffusers all in float64", len(cases), f"{worst:.1e}")
 
 
 def test_other_models_and_ends(tables: Tables, evidence: Callable[[str, int, str], None]) -> None:
@@ -276,7 +278,8 @@ def test_other_models_and_ends(tables: Tables, evidence: Callable[[str, int, str
             replace(base, alpha_to_one=True, offset=0),
         ]
         if sampler in ("euler", "dpmpp-2m", "dpmpp-2m-sde"):
-            cases.append(replace(base, sigma_min=True))
+            # DPM++ leaves the second order at the end below 15 steps.
+            cases += [replace(base, steps=steps, sigma_min=True) for steps in (n, 14, 15)]
             cases += [replace(base, schedule=schedule, betas="squaredcos_cap_v2")
                       for schedule in ("karras", "exponential")]
     # Sigma 4096 loses twelve bits before the first step is done.

@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The engine's speed beside diffusers', on the same model in one run; tables for docs/performance.md.
+
+On the CPU (the default): a tiny and a mid-size random model, both engines in processes of their own,
+painting in turn; the ratio of their fastest runs, which must not be above 1.  With --cuda: SDXL at
+its full size with random weights, one engine after the other.  "Whole picture" is prompt in, pixels
+out; both begin with the same noise, and the pictures are compared, so that equal work is timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing as mp
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/models")]
+
+PROMPT = "pixel art, a knight with a red cloak, standing on a hill at dawn"
+NEGATIVE = "blurry, photo"
+GUIDANCE = 5.0
+
+# docs/performance.md: TFLOP of one guided step, of a decode, of both prompts; 1024x1024.
+STEP_TFLOP, DECODE_TFLOP, TEXT_TFLOP = 13.52, 10.47, 0.22
+
+SLOWER = 1.03  # two minima of equal programs differ by so much on a machine that others use
+
+ENGINES = ("diffusers", "diffusers-compile", "ours-no-graph", "ours")
+TITLES = {"diffusers": "diffusers, eager",
+          "diffusers-compile": "diffusers, compile (max-autotune, channels last)",
+          "ours-no-graph": "DGX-Pixels, without graphs", "ours": "DGX-Pixels"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What an engine opens; equal for both."""
+
+    engine: str
+    build: Path
+    model: Path  # a diffusers folder
+    device: str
+    dtype: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What it paints."""
+
+    canvas: int
+    steps: int
+    batch: int
+
+    def noise(self, index: int) -> np.ndarray:
+        side = self.canvas // 8
+        return np.random.default_rng(index).standard_normal((4, side, side), dtype=np.float32)
+
+    def tflop(self) -> float:
+        return self.batch * (self.steps * STEP_TFLOP + DECODE_TFLOP + TEXT_TFLOP)
+
+
+@dataclass
+class Painted:
+    seconds: float
+    step: float  # the fastest of the steps
+    picture: np.ndarray  # of the first job, [H, W, 3] 0..255
+
+
+# ------------------------------------------------------------------------------------- engines
+
+
+def fastest(moments: list[float]) -> float:
+    return min((b - a for a, b in zip(moments, moments[1:])), default=float("nan"))
+
+
+class Ours:
+    def __init__(self, setting: Setting) -> None:
+        from dgxp import Library
+
+        dtypes = {"f32": 1, "bf16": 2, "f16": 3}
+        self.library = Library(setting.build)
+        began = time.perf_counter()
+        self.model = self.library.open(
+            setting.model, device=setting.device, dtype=dtypes[setting.dtype],
+            threads=setting.threads, no_graph=int(setting.engine == "ours-no-graph"))
+        self.opening = time.perf_counter() - began
+
+    def paint(self, work: Work) -> Painted:
+        moments: list[float] = []
+
+        def hear(progress: Any, _: object) -> int:
+            if progress.contents.phase == 2:
+                moments.append(time.perf_counter())
+            return 0
+
+        side = (work.canvas, work.canvas)
+        jobs = [self.library.job(PROMPT, negative_prompt=NEGATIVE, canvas=side, steps=work.steps,
+                                 guidance=GUIDANCE, sampler="euler", noise=(work.noise(i), None))
+                for i in range(work.batch)]
+        began = time.perf_counter()
+        pictures = self.model.generate(*jobs, progress=hear)
+        seconds = time.perf_counter() - began
+        return Painted(seconds, fastest(moments), pictures[0].canvas[..., :3].astype(np.float32))
+
+    def device_peak(self) -> int:
+        return self.model.describe()["memory"]["device_peak_mib"]
+
+
+class Diffusers:
+    def __init__(self, setting: Setting) -> None:
+        import diffusers
+        import torch
+
+        diffusers.utils.logging.set_verbosity_error()
+        diffusers.utils.logging.disable_progress_bar()
+        if setting.threads:
+            torch.set_num_threads(setting.threads)
+        dtypes = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+        self.torch, self.device = torch, setting.device
+        began = time.perf_counter()
+        self.pipe = diffusers.StableDiffusionXLPipeline.from_pretrained(
+            setting.model, torch_dtype=dtypes[setting.dtype], local_files_only=True,
+            add_watermarker=False).to(setting.device)
+        self.wait()
+        self.opening = time.perf_counter() - began
+        self.pipe.set_progress_bar_config(disable=True)
+        if setting.engine == "diffusers-compile":
+            self.pipe.unet.to(memory_format=torch.channels_last)
+            self.pipe.vae.to(memory_format=torch.channels_last)
+            self.pipe.unet = torch.compile(self.pipe.unet, mode="max-autotune", fullgraph=True)
+            self.pipe.vae.decode = torch.compile(self.pipe.vae.decode, mode="max-autotune",
+                                                 fullgraph=True)
+
+    def wait(self) -> None:
+        if self.device.startswith("cuda"):
+            self.torch.cuda.synchronize()
+
+    def paint(self, work: Work) -> Painted:
+        moments: list[float] = []
+
+        def hear(_pipe: Any, _index: int, _t: Any, values: dict[str, Any]) -> dict[str, Any]:
+            moments.append(time.perf_counter())
+            return values
+
+        torch = self.torch
+        start = torch.from_numpy(np.stack([work.noise(i) for i in range(work.batch)]))
+        start = start.to(self.device, self.pipe.unet.dtype)
+        self.wait()
+        began = time.perf_counter()
+        with torch.inference_mode():
+            images = self.pipe(
+                [PROMPT] * work.batch, negative_prompt=[NEGATIVE] * work.batch, latents=start,
+                height=work.canvas, width=work.canvas, num_inference_steps=work.steps,
+                guidance_scale=GUIDANCE, output_type="np", callback_on_step_end=hear).images
+        self.wait()
+        seconds = time.perf_counter() - began
+        return Painted(seconds, fastest(moments), (images[0] * 255).round().astype(np.float32))
+
+    def device_peak(self) -> int:
+        return self.torch.cuda.max_memory_allocated() >> 20 if self.device != "cpu" else 0
+
+
+def host_peak() -> int:
+    """Most resident memory of this process ever, MiB, mapped files included."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) >> 10
+    return 0
+
+
+def serve(setting: Setting, end: Connection) -> None:
+    """One engine in its own process: answers each Work with a Painted, None with its figures."""
+    kind = Ours if setting.engine.startswith("ours") else Diffusers
+    try:
+        engine = kind(setting)
+        end.send(engine.opening)
+        while True:
+            work = end.recv()
+            end.send(engine.paint(work) if work else (host_peak(), engine.device_peak()))
+            if not work:
+                return
+    except Exception as error:  # the parent names it and stops
+        end.send(error)
+
+
+class Worker:
+    def __init__(self, setting: Setting) -> None:
+        context = mp.get_context("spawn")
+        self.setting = setting
+        self.end, other = context.Pipe()
+        self.process = context.Process(target=serve, args=(setting, other), daemon=True)
+        self.process.start()
+        other.close()
+        self.opening: float = self.receive()
+
+    def receive(self) -> Any:
+        try:
+            answer = self.end.recv()
+        except EOFError:
+            raise SystemExit(f"bench: the process of {self.setting.engine} died") from None
+        if isinstance(answer, Exception):
+            raise SystemExit(f"bench: {self.setting.engine}: {type(answer).__name__}: {answer}")
+        return answer
+
+    def paint(self, work: Work) -> Painted:
+        self.end.send(work)
+        return self.receive()
+
+    def close(self) -> tuple[int, int]:
+        """Peak memory in MiB: host, device."""
+        self.end.send(None)
+        peaks = self.receive()
+        self.process.join()
+        return peaks
+
+
+# -------------------------------------------------------------------------------------- models
+
+
+def kept_models(build: Path, name: str) -> Path:
+    """A folder with NAME-diffusers and the programs' bundle, made once for what makes it."""
+    if name == "tiny":
+        import cached
+
+        return cached.tiny(build)
+    made_of = sorted([*(ROOT / "tests/models").glob("*.py"),
+                      *(ROOT / "bindings/python/dgx_pixels/programs").glob("*.py")])
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()[:16]
+    folder = build / f"{name}-{digest}"
+    if folder.is_dir():
+        return folder
+    for old in build.glob(f"{name}-*"):
+        shutil.rmtree(old)
+    making = build / f"making-{digest}"
+    shutil.rmtree(making, ignore_errors=True)
+    subprocess.run([sys.executable, "-W", "ignore", ROOT / f"tests/models/make_{name}.py", making],
+                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([build / "bin/dgx-pixels", "trust", *(making / f"{name}/programs").iterdir()],
+                   check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "XDG_CONFIG_HOME": str(making / "config")})
+    return making.rename(folder)
+
+
+def make_full(folder: Path) -> Path:
+    """SDXL at its true size, random, bf16, as a diffusers folder (7 GB)."""
+    from maker import DTYPES, Model, sdxl
+
+    Model(sdxl(), 0, DTYPES["bf16"]).diffusers_folder(folder)
+    return folder
+
+
+# -------------------------------------------------------------------------------------- tables
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    error = float(np.mean((a - b) ** 2))
+    return 99.0 if error == 0 else min(99.0, 10 * np.log10(255**2 / error))
+
+
+def describe_machine(device: str) -> str:
+    """Processor or GPU, and the versions that decide the speed."""
+    from importlib.metadata import version
+
+    name = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            name = line.split(":")[1].strip()
+            break
+    if device.startswith("cuda"):
+        asked = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version",
+                                "--format=csv,noheader"], capture_output=True, text=True)
+        name = f"{asked.stdout.splitlines()[0] if asked.stdout else device}; {name}"
+    return (f"{name}, {os.cpu_count()} cores; torch {version('torch')}, diffusers "
+            f"{version('diffusers')}; {time.strftime('%Y-%m-%d')}")
+
+
+def bench_cpu(options: argparse.Namespace) -> int:
+    print(f"\n{describe_machine('cpu')}; {options.threads} threads, load {os.getloadavg()[0]:.1f}")
+    print("at the beginning; fastest of the runs, in turn; guidance 5.\n")
+    print("| model | dtype | canvas | steps | runs | picture: diffusers | ours | ratio | step: "
+          "diffusers | ours | ratio | open: diffusers | ours | PSNR |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+    slow = 0
+    for name in options.models:
+        folder = kept_models(options.build, name)
+        os.environ["DGX_PIXELS_MODELS"] = str(folder)
+        os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
+        work = Work({"tiny": 128, "mid": 256}[name], options.steps or 8, 1)
+        for dtype in options.dtypes:
+            slow += compare_on_cpu(options, folder / f"{name}-diffusers", name, dtype, work)
+    print(f"\n{'ours is no slower' if not slow else f'ours is SLOWER in {slow} row(s)'} "
+          f"(limit {SLOWER}); load {os.getloadavg()[0]:.1f} at the end")
+    return 1 if slow else 0
+
+
+def compare_on_cpu(options: argparse.Namespace, model: Path, name: str, dtype: str,
+                   work: Work) -> int:
+    workers = [Worker(Setting(engine, options.build, model, "cpu", dtype, options.threads))
+               for engine in ("diffusers", "ours")]
+    made: list[list[Painted]] = [[], []]
+    for run in range(1 + options.runs):
+        for which, worker in enumerate(workers):
+            painted = worker.paint(work)
+            if run:  # the first one warms up
+                made[which].append(painted)
+    for worker in workers:
+        worker.close()
+    whole = [min(painted.seconds for painted in runs) for runs in made]
+    step = [min(painted.step for painted in runs) for runs in made]
+    alike = psnr(made[0][0].picture, made[1][0].picture)
+    print(f"| {name} | {dtype} | {work.canvas}² | {work.steps} | {options.runs} | {whole[0]:.3f} s "
+          f"| {whole[1]:.3f} s | **{whole[1] / whole[0]:.2f}** | {step[0] * 1e3:.1f} ms "
+          f"| {step[1] * 1e3:.1f} ms | {step[1] / step[0]:.2f} | {workers[0].opening:.2f} s "
+          f"| {workers[1].opening:.2f} s | {alike:.0f} dB |", flush=True)
+    if alike < (60 if dtype == "f32" else 25):
+        raise SystemExit(f"bench: the pictures differ ({alike:.1f} dB): not the same work")
+    return whole[1] > SLOWER * whole[0]
+
+
+def bench_cuda(options: argparse.Namespace) -> int:
+    shown = describe_machine("cuda")
+    print(f"\n{shown}; SDXL, random {options.dtypes[0]}, {options.canvas}², guidance 5; fastest of "
+          f"{options.runs}.\n")
+    print("| engine | batch | steps | s/image | TFLOP/s | images/min | open | first image | "
+          "device peak | host peak |")
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
+        model = options.full or make_full(Path(scratch) / "sdxl")
+        for engine in options.engines:
+            measure_engine(options, engine, model)
+    return 0
+
+
+def measure_engine(options: argparse.Namespace, engine: str, model: Path) -> None:
+    """One process a batch size, so that its peak is that of this batch alone."""
+    for batch in options.batches:
+        worker = Worker(Setting(engine, options.build, model, "cuda:0", options.dtypes[0], 0))
+        first = None
+        rows = []
+        for steps in [options.steps] if options.steps else [20, 30]:
+            work = Work(options.canvas, steps, batch)
+            warm = worker.paint(work).seconds  # compiles, tunes or captures
+            first = first or warm
+            best = min(worker.paint(work).seconds for _ in range(options.runs))
+            rows.append((work, best))
+        host, device = worker.close()
+        for work, best in rows:
+            rate = f"{work.tflop() / best:.0f}" if work.canvas == 1024 else "-"
+            print(f"| {TITLES[engine]} | {batch} | {work.steps} | {best / batch:.3f} | {rate} "
+                  f"| {60 * batch / best:.1f} | {worker.opening:.1f} s | {first:.1f} s "
+                  f"| {device} MiB | {host} MiB |", flush=True)
+            if options.json:
+                with options.json.open("a") as file:
+                    file.write(json.dumps({"engine": engine, **asdict(work), "seconds": best,
+                                           "open": worker.opening, "first": first,
+                                           "device_mib": device, "host_mib": host}) + "\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--build", type=Path, default=ROOT / "build/release")
+    add("--runs", type=int, default=0, help="timed pictures (5 on the CPU, 3 with --cuda)")
+    add("--steps", type=int, default=0, help="default: 8 on the CPU, 20 and 30 with --cuda")
+    add("--dtypes", nargs="+", choices=("f32", "bf16", "f16"), help="default: f32; bf16 with --cuda")
+    add("--models", nargs="+", choices=("tiny", "mid"), default=["tiny", "mid"])
+    add("--threads", type=int, default=os.cpu_count(), help="on the CPU; default: all cores")
+    add("--cuda", action="store_true", help="full-size SDXL on the GPU instead")
+    add("--engines", nargs="+", choices=ENGINES, default=ENGINES)
+    add("--batches", nargs="+", type=int, default=[1, 4, 8])
+    add("--canvas", type=int, default=1024, help="with --cuda")
+    add("--full", type=Path, help="a diffusers folder of SDXL; default: random weights, 7 GB")
+    add("--scratch", type=Path, help="where those are written (default: the temporary folder)")
+    add("--json", type=Path, help="with --cuda: append each row to this file, too")
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    options.runs = options.runs or (3 if options.cuda else 5)
+    options.dtypes = options.dtypes or (["bf16"] if options.cuda else ["f32"])
+    return bench_cuda(options) if options.cuda else bench_cpu(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
