@@ -532,6 +532,57 @@ typedef struct dgxp_quality_params {
 DGXP_API dgxp_status dgxp_quality(const dgxp_image *const *images, int32_t count,
                                   const dgxp_quality_params *params, dgxp_document **out);
 
+/* ----------------------------------------------------------------------------- the whole fix */
+
+/** What dgxp_fix() does; a pointer that is NULL means that step's defaults, or what it says. */
+typedef struct dgxp_fix_params {
+    uint32_t struct_size;
+    int32_t keep_colors;   /* 1: no palette step */
+    int32_t orphans;       /* 1: dgxp_cleanup_orphans() */
+    int32_t jaggies;       /* 1: dgxp_cleanup_jaggies() */
+    float orphan_distance; /* 0..2; 0 = 0.06 */
+    int32_t tile;          /* 1: a seamless tile: cells begin at the border */
+    const dgxp_grid *found;                 /* the cells, found before; NULL = look, with `grid` */
+    const dgxp_grid_params *grid;
+    const dgxp_downscale_params *downscale;
+    const dgxp_matte_params *matte;
+    const dgxp_palette *palette;            /* use these colors; NULL = find some, with `extract` */
+    const dgxp_palette_params *extract;
+    const dgxp_quantize_params *quantize;
+    const dgxp_outline_params *outline;     /* NULL = none */
+    const dgxp_trim_params *trim;           /* NULL = none */
+} dgxp_fix_params;
+#define DGXP_FIX_PARAMS_INIT                                                                       \
+    {sizeof(dgxp_fix_params), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+
+/**
+ * From a picture to a finished sprite: grid, one pixel a cell, matte, palette, clean-up (orphans,
+ * jaggies, outline, trim), report.
+ *
+ * A picture whose cells are all flat (DGXP_GRID_FLAT) is pixel art already: it comes out exactly, and
+ * matte and palette are skipped unless `matte`, `palette`, `extract` or `quantize` is given.
+ * Without `matte` a uniform background is removed; without `palette` and `extract` as few colors
+ * are found as suffice.  An outline's color becomes the nearest of `palette`.
+ *
+ * `*report` (yours; `report` NULL = none, which is faster) is JSON: {"format": "dgx-pixels-fix",
+ * "width", "height", "frames", "warnings": [names: "painted", "uncertain-grid", "empty" and those of
+ * dgxp_matte_warning], "grid": {"kind", "cell_width", "confidence", "residual", "candidates", …},
+ * "matte", "palette": {"name", "fixed", "colors"}, "orphans", "jaggies", "outline", "trim",
+ * "quality"}; a step that was skipped is absent, "quality" is dgxp_quality()'s document.
+ *
+ * The result is yours and has the picture's text metadata.  It is the same for the same input on any
+ * thread; any number of threads may call with the same params.  NULL params are the defaults.
+ */
+DGXP_API dgxp_status dgxp_fix(const dgxp_image *image, const dgxp_fix_params *params,
+                              dgxp_document **report, dgxp_image **out);
+/**
+ * The same for `count` (1..65536) frames of one size with one grid, one palette and one trim; `out`
+ * [count] gets as many images, of one size.
+ */
+DGXP_API dgxp_status dgxp_fix_frames(const dgxp_image *const *images, int32_t count,
+                                     const dgxp_fix_params *params, dgxp_document **report,
+                                     dgxp_image **out);
+
 /* ------------------------------------------------------------------- sheets, animation, tiles */
 
 /**
@@ -965,7 +1016,7 @@ typedef int32_t (*dgxp_progress_callback)(const dgxp_progress *progress, void *u
 
 typedef struct dgxp_generate_params {
     uint32_t struct_size;
-    int32_t preview_every; /* steps between previews; 0 = none */
+    int32_t preview_every; /* steps between previews; 0 = none; needs a preview matrix (bundle) */
     dgxp_progress_callback progress;
     void *user_data;
     const dgxp_cancel *cancel;

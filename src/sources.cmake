@@ -14,19 +14,29 @@ set(DGXP_CORE_SOURCES
 )
 
 set(DGXP_IMAGE_SOURCES
+    src/image/animation.c
+    src/image/aseprite.c
+    src/image/aseprite_blend.c
+    src/image/aseprite_read.c
+    src/image/autotile.c
     src/image/cleanup.c
     src/image/cluster.c
     src/image/color.c
+    src/image/contact.c
     src/image/downscale.c
     src/image/edges.c
+    src/image/fix.c
     src/image/flat.c
+    src/image/gif.c
     src/image/grid.c
     src/image/image.c
     src/image/imagequant.c
     src/image/lattice.c
     src/image/matte.c
+    src/image/maxrects.c
     src/image/measure.c
     src/image/metadata.c
+    src/image/pack.c
     src/image/palette.c
     src/image/palette_builtin.c
     src/image/palette_formats.c
@@ -35,6 +45,12 @@ set(DGXP_IMAGE_SOURCES
     src/image/png.c
     src/image/quality.c
     src/image/quantize.c
+    src/image/sequence.c
+    src/image/sheet.c
+    src/image/sheet_json.c
+    src/image/slice.c
+    src/image/slice_pieces.c
+    src/image/tiled.c
 )
 
 set(DGXP_DIFFUSION_SOURCES

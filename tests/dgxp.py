@@ -79,7 +79,8 @@ class Library:
         return json.loads(text)
 
     def open(self, path: Path | str | None, **params: object) -> Model:
-        return Model(self, path, **params)
+        """One thread by default: tiny models gain nothing from more, and a busy machine loses a lot."""
+        return Model(self, path, **{"threads": 1, **params})
 
     def job(self, prompt: str, **settings: object) -> Job:
         return Job(self, prompt, **settings)

@@ -1,17 +1,27 @@
 # The `dgx-pixels` program: one file a subcommand, nothing but the public header.
 add_executable(dgx-pixels
     src/cli/args.c
+    src/cli/atlas.c
     src/cli/bench.c
     src/cli/doctor.c
+    src/cli/family.c
+    src/cli/fix.c
+    src/cli/fix_steps.c
     src/cli/generate.c
     src/cli/info.c
+    src/cli/inputs.c
     src/cli/main.c
     src/cli/models.c
+    src/cli/palette.c
     src/cli/print.c
+    src/cli/report.c
+    src/cli/sheet.c
     src/cli/terminal.c
+    src/cli/tileset.c
     src/cli/trust.c
+    src/cli/workers.c
 )
 target_compile_definitions(dgx-pixels PRIVATE _GNU_SOURCE)
 target_include_directories(dgx-pixels PRIVATE src)
-target_link_libraries(dgx-pixels PRIVATE dgxpixels PkgConfig::JANSSON m)
+target_link_libraries(dgx-pixels PRIVATE dgxpixels PkgConfig::JANSSON Threads::Threads m)
 set_target_properties(dgx-pixels PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")

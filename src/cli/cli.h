@@ -99,5 +99,6 @@ double cli_now(void);
 void cli_print_document(const dgxp_document *document, bool json);
 
 extern const cli_command cli_generate, cli_info, cli_models, cli_trust, cli_bench, cli_doctor;
+extern const cli_command cli_fix, cli_palette, cli_report, cli_sheet, cli_tileset;
 
 #endif

@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {
-    &cli_generate, &cli_models, &cli_info, &cli_doctor, &cli_bench, &cli_trust,
+    &cli_generate, &cli_fix,  &cli_palette, &cli_sheet, &cli_tileset, &cli_report,
+    &cli_models,   &cli_info, &cli_doctor,  &cli_bench, &cli_trust,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -22,6 +23,7 @@ static void print_help(void)
     printf(
         "\nfirst steps:\n"
         "  dgx-pixels generate character \"medieval knight\" -o knight.png --scale 8\n"
+        "  dgx-pixels fix painted.png -o sprite.png\n"
         "  dgx-pixels doctor\n"
         "\nexit codes: 0 done, 1 some of several failed, 2 wrong usage, 3 not found, 4 bad input\n"
         "file, 5 could not read or write, 6 no backend or device, 7 out of memory, 8 device lost,\n"

@@ -87,9 +87,16 @@ static void read_torch_version(const char *folder, char *version, size_t capacit
     px_mem_free(path);
 }
 
-/* Loaded before the backend and for everybody, because its rpath names no machine. */
+/*
+ * Loaded before the backend and for everybody, because its rpath names no machine.
+ *
+ * MKL rounds differently when a matrix is aligned differently, and weights lie in their files where
+ * they lie: without strict reproducibility one model in two forms would give two pictures.  It is
+ * read when MKL starts, so it is set before that; a user's own setting stays.
+ */
 static dgxp_status preload_torch(const char *folder)
 {
+    setenv("MKL_CBWR", "AUTO,STRICT", 0);
     static const char *const libraries[] = {"lib/libc10.so", "lib/libtorch_cpu.so"};
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         char *path = px_file_join(folder, libraries[i]);

@@ -156,10 +156,11 @@ static dgxp_status read_control(reader *self, const chunk *c)
     if (!now->width || !now->height || now->width > self->width || now->height > self->height ||
         now->x > self->width - now->width || now->y > self->height - now->height ||
         now->dispose > DISPOSE_PREVIOUS || now->blend > 1) {
-        return px_error_set(DGXP_ERR_BAD_FORMAT,
-                            "%s: frame %zu is %ux%u at %u,%u (dispose %d, blend %d) on %ux%u pixels",
-                            self->name, self->sheet->frame_count, now->width, now->height, now->x,
-                            now->y, now->dispose, now->blend, self->width, self->height);
+        return px_error_set(
+            DGXP_ERR_BAD_FORMAT,
+            "%s: frame %zu is %ux%u at %u,%u (dispose %d, blend %d) on %ux%u pixels", self->name,
+            self->sheet->frame_count, now->width, now->height, now->x, now->y, now->dispose,
+            now->blend, self->width, self->height);
     }
     return DGXP_OK;
 }
@@ -259,11 +260,10 @@ static dgxp_status begin_animation(reader *self, const chunk *c)
     if (!self->frames) {
         return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: acTL promises no frame", self->name);
     }
-    dgxp_status status =
-        px_sheet_check_frames(self->name, self->frames, self->width, self->height);
-    status = status ? status : px_image_create(self->name, self->width, self->height, &self->canvas);
-    return status ? status
-                  : px_image_create(self->name, self->width, self->height, &self->kept);
+    dgxp_status status = px_sheet_check_frames(self->name, self->frames, self->width, self->height);
+    status =
+        status ? status : px_image_create(self->name, self->width, self->height, &self->canvas);
+    return status ? status : px_image_create(self->name, self->width, self->height, &self->kept);
 }
 
 static dgxp_status read_chunk(reader *self, const chunk *c)
@@ -448,10 +448,10 @@ static dgxp_status put_frame(builder *to, const dgxp_sheet *sheet, size_t index,
         }
         if (index == 0 && is_chunk(&c, "IHDR")) {
             const uint32_t frames = (uint32_t)sheet->frame_count, times = (uint32_t)plays;
-            const uint8_t head[8] = {
-                (uint8_t)(frames >> 24), (uint8_t)(frames >> 16), (uint8_t)(frames >> 8),
-                (uint8_t)frames,         (uint8_t)(times >> 24),  (uint8_t)(times >> 16),
-                (uint8_t)(times >> 8),   (uint8_t)times};
+            const uint8_t head[8] = {(uint8_t)(frames >> 24), (uint8_t)(frames >> 16),
+                                     (uint8_t)(frames >> 8),  (uint8_t)frames,
+                                     (uint8_t)(times >> 24),  (uint8_t)(times >> 16),
+                                     (uint8_t)(times >> 8),   (uint8_t)times};
             put_chunk(to, "acTL", head, sizeof head, NULL, 0);
         }
     }

@@ -94,7 +94,8 @@ static uint16_t *find_slot(writer *in, const uint8_t *rgba)
     return &in->slots[at];
 }
 
-/* Entry 0 is transparent, the others are in order of appearance; 0 colors when there are too many. */
+/* Entry 0 is transparent, the others are in order of appearance; 0 colors when there are too many.
+ */
 static void collect_colors(writer *to, const dgxp_sheet *sheet)
 {
     to->colors = 1;
@@ -278,7 +279,8 @@ static dgxp_status put_cel(writer *to, const dgxp_sheet *sheet, size_t frame, si
         *linked = frame + 1; /* no cel here: nothing can link to it */
         return DGXP_OK;
     }
-    const bool same = frame && *linked < frame && px_image_equal(sheet->frames[*linked].image, image);
+    const bool same =
+        frame && *linked < frame && px_image_equal(sheet->frames[*linked].image, image);
     px_sheet_stand(to->width, to->height, image, &x, &y);
     const size_t at = begin_chunk(to, PX_ASE_CEL);
     put(to, 0, 2);

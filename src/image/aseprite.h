@@ -34,4 +34,9 @@ dgxp_status px_aseprite_decode(const char *name, const uint8_t *bytes, size_t si
 dgxp_status px_aseprite_encode(const char *name, const dgxp_sheet *sheet, int32_t truecolor,
                                uint8_t **bytes, size_t *size);
 
+/** a * b / 255, rounded as Aseprite rounds. */
+uint32_t px_aseprite_multiply(uint32_t a, uint32_t b);
+/** One pixel over another in normal mode. */
+void px_aseprite_blend(uint8_t *to, const uint8_t *rgba, uint32_t opacity);
+
 #endif

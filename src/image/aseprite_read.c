@@ -201,8 +201,9 @@ static dgxp_status read_cel(reader *self, cursor *from, size_t frame)
     read.z = (int16_t)take(from, 2);
     skip(from, 5);
     if (read.layer >= self->layer_count) {
-        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: frame %zu has a cel of layer %d, there are %d",
-                            self->name, frame, read.layer, self->layer_count);
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: frame %zu has a cel of layer %d, there are %d", self->name, frame,
+                            read.layer, self->layer_count);
     }
     if (read.type > 3) {
         return px_error_set(DGXP_ERR_UNSUPPORTED,
@@ -233,8 +234,7 @@ static dgxp_status read_cel(reader *self, cursor *from, size_t frame)
     if (from->short_of) {
         return DGXP_OK;
     }
-    if (self->cel_count >= CELS_MAX ||
-        self->cel_count - self->first_cels[frame] >= LAYERS_MAX) {
+    if (self->cel_count >= CELS_MAX || self->cel_count - self->first_cels[frame] >= LAYERS_MAX) {
         return px_error_set(DGXP_ERR_LIMIT, "%s: over %d cels, or %d in a frame; merge layers",
                             self->name, CELS_MAX, LAYERS_MAX);
     }
@@ -268,8 +268,8 @@ static dgxp_status read_tags(reader *self, cursor *from)
                                 self->name, i, length, PX_SHEET_NAME_MAX, PX_SHEET_TAGS_MAX);
         }
         tag.name = px_mem_textn(name, length);
-        if (!tag.name || !px_mem_grow((void **)&self->tags, &self->tag_capacity, self->tag_count,
-                                      sizeof tag)) {
+        if (!tag.name ||
+            !px_mem_grow((void **)&self->tags, &self->tag_capacity, self->tag_count, sizeof tag)) {
             px_mem_free((char *)(uintptr_t)tag.name);
             return px_error_memory("the tags of an .aseprite file");
         }
@@ -310,8 +310,9 @@ static dgxp_status read_slice(reader *self, cursor *from)
     char *text = length <= PX_SHEET_NAME_MAX ? px_mem_textn(name, length) : NULL;
     if (!text) {
         return length > PX_SHEET_NAME_MAX
-                   ? px_error_set(DGXP_ERR_LIMIT, "%s: a slice's name of %zu bytes; the limit is %d",
-                                  self->name, length, PX_SHEET_NAME_MAX)
+                   ? px_error_set(DGXP_ERR_LIMIT,
+                                  "%s: a slice's name of %zu bytes; the limit is %d", self->name,
+                                  length, PX_SHEET_NAME_MAX)
                    : px_error_memory("a slice of an .aseprite file");
     }
     slice.name = text;
@@ -352,31 +353,6 @@ static dgxp_status read_chunk(reader *self, uint32_t type, cursor from, size_t f
 }
 
 /* ------------------------------------------------------------------------------------ blending */
-
-static uint32_t multiply(uint32_t a, uint32_t b)
-{
-    const uint32_t t = a * b + 0x80;
-    return ((t >> 8) + t) >> 8;
-}
-
-/* Aseprite's normal mode, rounding included. */
-static void blend_pixel(uint8_t *to, const uint8_t *rgba, uint32_t opacity)
-{
-    const uint32_t alpha = multiply(rgba[3], opacity);
-    if (!alpha) {
-        return;
-    }
-    if (!to[3]) {
-        memcpy(to, rgba, 3);
-        to[3] = (uint8_t)alpha;
-        return;
-    }
-    const uint32_t sum = to[3] + alpha - multiply(to[3], alpha);
-    for (int c = 0; c < 3; c++) {
-        to[c] = (uint8_t)(to[c] + ((int32_t)rgba[c] - to[c]) * (int32_t)alpha / (int32_t)sum);
-    }
-    to[3] = (uint8_t)sum;
-}
 
 static void read_pixel(const reader *self, const layer *of, const uint8_t *at, uint8_t rgba[4])
 {
@@ -431,7 +407,7 @@ static dgxp_status draw_cel(reader *self, const cel *of, dgxp_image *canvas)
     const uint8_t *pixels = NULL;
     uint8_t *owned = NULL;
     const layer *on = &self->layers[of->layer];
-    const uint32_t opacity = multiply(on->opacity, of->opacity);
+    const uint32_t opacity = px_aseprite_multiply(on->opacity, of->opacity);
     dgxp_status status = px_image_check_size(self->name, of->width, of->height);
     self->drawn += (uint64_t)of->width * (uint64_t)of->height;
     if (!status && self->drawn > DRAWN_MAX) {
@@ -447,7 +423,7 @@ static dgxp_status draw_cel(reader *self, const cel *of, dgxp_image *canvas)
             if (to_x >= 0 && to_y >= 0 && to_x < canvas->width && to_y < canvas->height) {
                 const size_t at = (size_t)y * (size_t)of->width + (size_t)x;
                 read_pixel(self, on, pixels + at * bytes, rgba);
-                blend_pixel(px_image_at(canvas, to_x, to_y), rgba, opacity);
+                px_aseprite_blend(px_image_at(canvas, to_x, to_y), rgba, opacity);
             }
         }
     }

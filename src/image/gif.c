@@ -101,9 +101,8 @@ static dgxp_status draw_frame(reader *self)
 static void dispose_frame(const reader *self)
 {
     const GifImageDesc *part = &self->gif->Image;
-    const int32_t right = part->Left + part->Width < self->canvas->width
-                              ? part->Left + part->Width
-                              : self->canvas->width;
+    const int32_t right = part->Left + part->Width < self->canvas->width ? part->Left + part->Width
+                                                                         : self->canvas->width;
     for (int32_t y = part->Top; y < part->Top + part->Height && y < self->canvas->height; y++) {
         for (int32_t x = part->Left; x < right; x++) {
             uint8_t *to = px_image_at(self->canvas, x, y);
@@ -148,7 +147,7 @@ static dgxp_status read_frame(reader *self)
     }
     memcpy(shown->rgba, self->canvas->rgba, bytes);
     const int32_t delay = self->control.DelayTime; /* hundredths; browsers know none below 2 */
-    const int32_t duration = delay < 2 ? PX_SHEET_DURATION
+    const int32_t duration = delay < 2                            ? PX_SHEET_DURATION
                              : delay > PX_SHEET_DURATION_MAX / 10 ? PX_SHEET_DURATION_MAX
                                                                   : delay * 10;
     status = px_sheet_take_frame(self->name, self->sheet, shown, NULL, duration);
@@ -199,8 +198,8 @@ dgxp_status px_gif_decode(const char *name, const uint8_t *bytes, size_t size, d
         goto done;
     }
     status = px_sheet_check_frames(name, 1, self.gif->SWidth, self.gif->SHeight);
-    status = status ? status
-                    : px_image_create(name, self.gif->SWidth, self.gif->SHeight, &self.canvas);
+    status =
+        status ? status : px_image_create(name, self.gif->SWidth, self.gif->SHeight, &self.canvas);
     status =
         status ? status : px_image_create(name, self.gif->SWidth, self.gif->SHeight, &self.kept);
     status = status ? status : read_records(&self);

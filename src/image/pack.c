@@ -115,10 +115,11 @@ static dgxp_status find_area(px_maxrects_item *items, int32_t count, int32_t pow
     }
     for (bool fits = false; !fits;) {
         if (*width > PX_IMAGE_SIDE_MAX || *height > PX_IMAGE_SIDE_MAX) {
-            return px_error_set(DGXP_ERR_LIMIT,
-                                "dgxp_sheet_pack: %d frames do not fit into %d pixels a side; split "
-                                "the sheet",
-                                count, PX_IMAGE_SIDE_MAX);
+            return px_error_set(
+                DGXP_ERR_LIMIT,
+                "dgxp_sheet_pack: %d frames do not fit into %d pixels a side; split "
+                "the sheet",
+                count, PX_IMAGE_SIDE_MAX);
         }
         const dgxp_status status = px_maxrects_place(items, count, *width, *height, &fits);
         if (status) {
@@ -209,11 +210,12 @@ static void draw_frame(const dgxp_atlas *atlas, const dgxp_image *frame, const d
     }
 }
 
-/* Transparent pixels take the color of an opaque neighbour, so that bilinear sampling finds no black.
- * Alpha stays 0, which is also how a pixel that was just colored is told from an opaque one. */
+/* Transparent pixels take the color of an opaque neighbour, so that bilinear sampling finds no
+ * black. Alpha stays 0, which is also how a pixel that was just colored is told from an opaque one.
+ */
 static void bleed_colors(dgxp_image *image)
 {
-    static const int32_t around[8][2] = {{0, -1}, {-1, 0}, {1, 0},  {0, 1},
+    static const int32_t around[8][2] = {{0, -1},  {-1, 0}, {1, 0},  {0, 1},
                                          {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
     for (int32_t y = 0; y < image->height; y++) {
         for (int32_t x = 0; x < image->width; x++) {
@@ -276,8 +278,8 @@ dgxp_status dgxp_sheet_pack(const dgxp_sheet *sheet, const dgxp_pack_params *par
     }
     atlas->count = (int32_t)sheet->frame_count;
     atlas->layout = p.layout;
-    status = p.layout == DGXP_LAYOUT_GRID ? lay_grid(sheet, &p, atlas)
-                                          : lay_packed(sheet, &p, atlas);
+    status =
+        p.layout == DGXP_LAYOUT_GRID ? lay_grid(sheet, &p, atlas) : lay_packed(sheet, &p, atlas);
     status = status ? status : px_image_copy_texts(sheet->frames[0].image, atlas->image);
     if (status) {
         dgxp_atlas_free(atlas);

@@ -150,7 +150,9 @@ dgxp_status dgxp_sheet_load_sequence(const char *path, int32_t duration, dgxp_sh
     const bool whole = px_file_is_folder(path);
     const char *name = px_file_name(path);
     const size_t length = (size_t)(name - path);
-    char *folder = whole ? px_mem_text(path) : length ? px_mem_textn(path, length) : px_mem_text(".");
+    char *folder = whole    ? px_mem_text(path)
+                   : length ? px_mem_textn(path, length)
+                            : px_mem_text(".");
     dgxp_status status = folder ? DGXP_OK : px_error_memory("a path");
     if (!status && !whole && !px_file_has_suffix(path, "png")) {
         status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,

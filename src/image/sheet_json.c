@@ -60,7 +60,8 @@ static json_t *build_frame(const px_sheet_frame *frame, const dgxp_place *at, co
     return object;
 }
 
-/* The frame's own name, or what Aseprite would call it; `taken` (of a hash) must not hold it yet. */
+/* The frame's own name, or what Aseprite would call it; `taken` (of a hash) must not hold it yet.
+ */
 static char *name_frame(const px_atlas_view *of, size_t index, const json_t *taken)
 {
     const char *own = of->sheet->frames[index].name;
@@ -79,9 +80,9 @@ static json_t *build_frames(const px_atlas_view *of, bool hash)
     bool fits = frames;
     for (size_t i = 0; i < of->sheet->frame_count && fits; i++) {
         char *name = name_frame(of, i, hash ? frames : NULL);
-        json_t *frame = name ? build_frame(&of->sheet->frames[i], &of->atlas->places[i],
-                                           hash ? NULL : name)
-                             : NULL;
+        json_t *frame =
+            name ? build_frame(&of->sheet->frames[i], &of->atlas->places[i], hash ? NULL : name)
+                 : NULL;
         fits = name && (hash ? px_json_put(frames, name, frame) : px_json_append(frames, frame));
         px_mem_free(name);
     }
@@ -101,8 +102,8 @@ static json_t *build_tags(const dgxp_sheet *sheet)
         json_t *tag = json_object();
         char repeat[16];
         snprintf(repeat, sizeof repeat, "%d", t->repeat);
-        fits = px_json_put_text(tag, "name", t->name) && px_json_put_integer(tag, "from", t->from) &&
-               px_json_put_integer(tag, "to", t->to) &&
+        fits = px_json_put_text(tag, "name", t->name) &&
+               px_json_put_integer(tag, "from", t->from) && px_json_put_integer(tag, "to", t->to) &&
                px_json_put_text(tag, "direction", px_sheet_direction_choices[t->direction].name) &&
                (!t->repeat || px_json_put_text(tag, "repeat", repeat)) &&
                px_json_put_text(tag, "color", "#000000ff");
@@ -121,8 +122,8 @@ static json_t *build_slice(const dgxp_slice *s)
     bool fits = px_json_put_integer(key, "frame", 0) &&
                 px_json_put(key, "bounds", build_box(s->x, s->y, s->width, s->height));
     if (fits && s->center_width && s->center_height) {
-        fits = px_json_put(
-            key, "center", build_box(s->center_x, s->center_y, s->center_width, s->center_height));
+        fits = px_json_put(key, "center",
+                           build_box(s->center_x, s->center_y, s->center_width, s->center_height));
     }
     if (fits && s->has_pivot) {
         json_t *pivot = json_object();
@@ -158,7 +159,7 @@ static json_t *build_aseprite(const px_atlas_view *of, bool hash)
     json_t *document = json_object(), *meta = json_object(), *size = json_object();
     bool fits = px_json_put_integer(size, "w", of->atlas->image->width) &&
                 px_json_put_integer(size, "h", of->atlas->image->height);
-    fits = px_json_put_text(meta, "app", "https://github.com/dgx-pixels") &&
+    fits = px_json_put_text(meta, "app", "DGX-Pixels") &&
            px_json_put_text(meta, "version", dgxp_version_text()) &&
            px_json_put_text(meta, "image", px_file_name(of->image)) &&
            px_json_put_text(meta, "format", "RGBA8888") && fits;

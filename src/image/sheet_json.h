@@ -10,7 +10,8 @@
 extern const dgxp_choice px_atlas_format_choices[];
 extern const int32_t px_atlas_format_count;
 
-/** What a description needs: the atlas, its sheet, the picture's path and its name without suffix. */
+/** What a description needs: the atlas, its sheet, the picture's path and its name without suffix.
+ */
 typedef struct px_atlas_view {
     const dgxp_atlas *atlas;
     const dgxp_sheet *sheet;

@@ -80,7 +80,8 @@ static json_t *build_tiles(const dgxp_sheet *sheet)
 
 static json_t *build_wangset(const dgxp_sheet *sheet, const char *name)
 {
-    static const char *const names[] = {"inside", "outside"}, *const shown[] = {"#00c000", "#c08000"};
+    static const char *const names[] = {"inside", "outside"}, *const shown[] = {"#00c000",
+                                                                                "#c08000"};
     json_t *set = json_object(), *colors = json_array(), *tiles = json_array();
     bool fits = px_json_put_text(set, "name", name) &&
                 px_json_put_text(set, "type", sheet->wang == PX_WANG_CORNER ? "corner" : "mixed") &&
@@ -278,9 +279,9 @@ static void put_wangset(page *to, const json_t *set)
 
 char *px_tiled_print(const json_t *tileset)
 {
-    static const char *const of_set[] = {"version",    "tiledversion", "name",   "tilewidth",
-                                         "tileheight", "spacing",      "margin", "tilecount",
-                                         "columns"};
+    static const char *const of_set[] = {"version",   "tiledversion", "name",
+                                         "tilewidth", "tileheight",   "spacing",
+                                         "margin",    "tilecount",    "columns"};
     const json_t *tiles = json_object_get(tileset, "tiles");
     const json_t *wangsets = json_object_get(tileset, "wangsets");
     page to = {NULL, 0, 0, false};

@@ -21,7 +21,8 @@ import pytest
 from PIL import Image
 
 STUB = {"DGX_PIXELS_BACKEND": "stub"}
-GENERATE = ("generate", "a knight", "-m", "tiny", "--canvas", "64x64", "--steps", "2", "-s", "7")
+GENERATE = ("generate", "a knight", "-m", "tiny", "--canvas", "64x64", "--steps", "2", "-s", "7",
+            "--threads", "1")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes as c
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -235,7 +236,11 @@ def test_load_and_free_do_not_grow(tiny: Path, library: Library, full: bool, evi
     assert growth < 16, f"{growth:.1f} MiB in {cycles} cycles"
 
 
-def test_previews_and_progress_arrive(model: Model, library: Library) -> None:
+def test_previews_and_progress_arrive(tiny: Path, tmp_path: Path, library: Library) -> None:
+    bundle = Path(shutil.copytree(tiny / "tiny", tmp_path / "previewing"))
+    about = json.loads((bundle / "bundle.json").read_text())
+    about["preview"] = {"matrix": [[0.2, 0.1, 0.0]] * 4, "bias": [0.5, 0.5, 0.5]}
+    (bundle / "bundle.json").write_text(json.dumps(about))
     steps, previews = [], []
 
     def hook(progress, _):  # type: ignore[no-untyped-def]
@@ -246,10 +251,12 @@ def test_previews_and_progress_arrive(model: Model, library: Library) -> None:
                 previews.append(library.pixels(p.preview))
         return 0
 
-    model.generate(library.job(PROMPT, canvas=CANVAS, steps=4, seed=1), progress=hook,
-                   preview_every=2)
+    with library.open(bundle, device="cpu") as model:
+        model.generate(library.job(PROMPT, canvas=CANVAS, steps=4, seed=1), progress=hook,
+                       preview_every=2)
     assert steps == [(i, 4) for i in range(5)]
     assert len(previews) == 2 and previews[0].shape == (*LATENT[1:], 4)
+    assert previews[0][..., :3].std() > 1 and (previews[0][..., 3] == 255).all()
 
 
 @pytest.mark.parametrize("settings,status,part", [

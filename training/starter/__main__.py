@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     run = sub.add_parser("train", help="train UNet and text encoder; resumes the last run")
     run.add_argument("--minutes", type=float, help="stop cleanly after so many minutes")
     run.add_argument("--samples", type=int, help="planned length")
+    run.add_argument("--plan-minutes", type=float, help="planned length in minutes instead")
     run.add_argument("--batch", type=int)
     run.add_argument("--rate", type=float, help="peak learning rate")
     run.add_argument("--ema", type=float)
@@ -68,6 +69,7 @@ def prepare(data: dataset.SpriteSet, folder: Path) -> None:
 def main() -> None:
     args = arguments()
     device = torch.device(args.device)
+    torch.set_float32_matmul_precision("high")
     settings = config.Settings()
     if args.command == "prepare":
         prepare(dataset.load(args.sprites), args.cache)
@@ -79,7 +81,7 @@ def main() -> None:
     prompts = PROMPTS.read_text("utf-8").splitlines()
     if args.command == "train":
         settings = replace(settings, train=chosen(settings.train, args, "batch", "rate",
-                                                  "samples", "ema"))
+                                                  "samples", "plan_minutes", "ema"))
         diffusion.train(dataset.load(args.sprites, args.dolls), words, args.cache,
                         settings, prompts, device, args.minutes, args.warm_start)
         return

@@ -50,9 +50,10 @@ class TrainSettings:
     batch: int = 128
     rate: float = 1e-3
     weight_decay: float = 0.01
-    warmup: int = 500  # steps
+    warmup: int = 100  # steps
     decay: float = 0.4  # last share of the run with a falling rate
     samples: int = 4_000_000  # planned length of the run
+    plan_minutes: float = 0.0  # planned length in minutes of training instead, if not 0
     ema: float = 0.999
     empty_prompt: float = 0.1
     clip: float = 1.0

@@ -105,15 +105,18 @@ def train(data: SpriteSet, words: CLIPTokenizer, folder: Path, s: Settings,
     thirds = torch.zeros(3, 2, device=device)
     saved = drawn = time.monotonic()
     marked, marked_samples = saved, samples
-    while samples < s.train.samples and (minutes is None
-                                         or (time.monotonic() - began) / 60 < minutes):
+    while minutes is None or (time.monotonic() - began) / 60 < minutes:
+        trained = spent + (time.monotonic() - began) / 60
+        progress = (trained / s.train.plan_minutes if s.train.plan_minutes
+                    else samples / s.train.samples)
+        if progress >= 1:
+            break
         z, ids, small = corpus.draw(batch, s.train.empty_prompt)
         # One timestep in each of `batch` equal slices: the loss is less noisy than with free draws.
         u = (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
         t = (u * len(alphas)).long()
         noise = torch.randn_like(z)
-        rate = schedule.rate(samples, s.train.samples, s.train.rate, s.train.warmup * batch,
-                             s.train.decay)
+        rate = schedule.rate(step, progress, s.train.rate, s.train.warmup, s.train.decay)
         schedule.apply(optimizer, rate)
         with torch.autocast(device.type, torch.bfloat16):
             losses = objective(z, ids, small, t, noise)
@@ -130,7 +133,7 @@ def train(data: SpriteSet, words: CLIPTokenizer, folder: Path, s: Settings,
         now = time.monotonic()
         if now - marked > 60:
             low, mid, high = (thirds[:, 0] / thirds[:, 1]).tolist()
-            log.row(step=step, samples=samples, minutes=spent + (now - began) / 60,
+            log.row(step=step, samples=samples, minutes=trained,
                     loss=(thirds[:, 0].sum() / thirds[:, 1].sum()).item(), loss_high=high,
                     loss_mid=mid, loss_low=low, rate=rate,
                     samples_per_second=(samples - marked_samples) / (now - marked))

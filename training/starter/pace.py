@@ -11,8 +11,8 @@ import time
 
 import torch
 
-TRIAL_STEPS = 3
-HOLD_SECONDS = 45.0
+TRIAL_STEPS = 2
+HOLD_SECONDS = 45.0  # at least, and ten times as long as the trial took
 
 
 class Pace:
@@ -41,8 +41,8 @@ class Pace:
             self.start(self.trying // 2)
             return
         torch.set_num_threads(min(self.took, key=self.took.__getitem__))
+        self.hold_until = now + max(HOLD_SECONDS, 10 * sum(self.took.values()))
         self.took, self.trying = {}, 0
-        self.hold_until = now + HOLD_SECONDS
 
     def start(self, threads: int) -> None:
         torch.set_num_threads(threads)

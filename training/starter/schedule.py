@@ -9,9 +9,10 @@ from __future__ import annotations
 import torch
 
 
-def rate(done: int, planned: int, peak: float, warmup: int, decay: float) -> float:
-    warm = min(1.0, (done + 1) / warmup)
-    left = max(0.0, (planned - done) / (decay * planned))
+def rate(step: int, progress: float, peak: float, warmup: int, decay: float) -> float:
+    """`progress` is the share of the plan that is done, `decay` the last share that falls."""
+    warm = min(1.0, (step + 1) / warmup)
+    left = max(0.0, (1 - progress) / decay)
     return peak * warm * min(1.0, left)
 
 

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Files that a subcommand works on: globs, folders, numbered sequences; and where results go. */
+#include "cli/inputs.h"
+
+#include "cli/cli.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+void *cli_zero(size_t count, size_t size)
+{
+    void *block = calloc(count ? count : 1, size);
+    if (!block) {
+        fputs("dgx-pixels: out of memory\n", stderr);
+        exit(CLI_MEMORY);
+    }
+    return block;
+}
+
+void *cli_grow(void *table, size_t count, size_t size)
+{
+    void *block = reallocarray(table, count ? count : 1, size);
+    if (!block) {
+        fputs("dgx-pixels: out of memory\n", stderr);
+        exit(CLI_MEMORY);
+    }
+    return block;
+}
+
+char *cli_format(const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL;
+    va_start(arguments, format);
+    const int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        fputs("dgx-pixels: out of memory\n", stderr);
+        exit(CLI_MEMORY);
+    }
+    return text;
+}
+
+bool cli_is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+const char *cli_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool cli_has_suffix(const char *path, const char *suffix)
+{
+    const size_t length = strlen(path), end = strlen(suffix);
+    return length > end && strcasecmp(path + length - end, suffix) == 0;
+}
+
+/* What a folder is searched for. */
+static bool is_picture(const char *name)
+{
+    return cli_has_suffix(name, ".png") || cli_has_suffix(name, ".apng") ||
+           cli_has_suffix(name, ".gif") || cli_has_suffix(name, ".aseprite") ||
+           cli_has_suffix(name, ".ase");
+}
+
+/* ---------------------------------------------------------------------------------- collecting */
+
+static void add_input(cli_inputs *to, const char *path, char **frames, int frame_count)
+{
+    to->items = cli_grow(to->items, (size_t)to->count + 1, sizeof *to->items);
+    to->items[to->count++] = (cli_input){cli_format("%s", path), frames, frame_count};
+}
+
+static int keep_picture(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && is_picture(entry->d_name);
+}
+
+/* Its pictures by name, numbers in them by value; -1 when it cannot be read. */
+static int list_folder(const char *folder, char ***paths)
+{
+    struct dirent **entries = NULL;
+    const int count = scandir(folder, &entries, keep_picture, versionsort);
+    if (count < 0) {
+        return -1;
+    }
+    const size_t length = strlen(folder);
+    const char *slash = length && folder[length - 1] == '/' ? "" : "/";
+    *paths = cli_zero((size_t)count, sizeof **paths);
+    for (int i = 0; i < count; i++) {
+        (*paths)[i] = cli_format("%s%s%s", folder, slash, entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    return count;
+}
+
+/* The size in a PNG's first chunk, without reading the picture. */
+static bool read_size(const char *path, uint8_t size[8])
+{
+    uint8_t head[24];
+    FILE *file = cli_has_suffix(path, ".png") ? fopen(path, "rb") : NULL;
+    const bool whole = file && fread(head, 1, sizeof head, file) == sizeof head &&
+                       memcmp(head + 12, "IHDR", 4) == 0;
+    if (whole) {
+        memcpy(size, head + 16, 8);
+    }
+    if (file) {
+        fclose(file);
+    }
+    return whole;
+}
+
+static bool are_of_one_size(char *const *paths, int count)
+{
+    uint8_t first[8], other[8];
+    for (int i = 0; i < count; i++) {
+        if (!read_size(paths[i], i ? other : first) || (i && memcmp(first, other, 8) != 0)) {
+            return false;
+        }
+    }
+    return count > 1;
+}
+
+static int add_folder(const char *command, const char *folder, cli_grouping grouping,
+                      cli_inputs *out)
+{
+    char **paths = NULL;
+    const int count = list_folder(folder, &paths);
+    if (count < 1) {
+        fprintf(stderr, "dgx-pixels %s: %s: %s\n", command, folder,
+                count < 0 ? strerror(errno) : "no pictures (.png .gif .aseprite) in it");
+        free(paths);
+        return count < 0 ? CLI_IO : CLI_NOT_FOUND;
+    }
+    if (grouping == CLI_GROUP_FOLDERS && are_of_one_size(paths, count)) {
+        add_input(out, folder, paths, count);
+        return CLI_OK;
+    }
+    if (grouping == CLI_GROUP_FOLDERS && count > 1) {
+        fprintf(stderr,
+                "dgx-pixels %s: %s: not all are PNG files of one size, so each has its own grid "
+                "and palette\n",
+                command, folder);
+    }
+    for (int i = 0; i < count; i++) {
+        add_input(out, paths[i], NULL, 0);
+        free(paths[i]);
+    }
+    free(paths);
+    return CLI_OK;
+}
+
+static int add_word(const char *command, const char *word, cli_grouping grouping, cli_inputs *out)
+{
+    struct stat about;
+    if (stat(word, &about) == 0) {
+        if (S_ISDIR(about.st_mode)) {
+            return add_folder(command, word, grouping, out);
+        }
+        add_input(out, word, NULL, 0);
+        return CLI_OK;
+    }
+    glob_t found = {0};
+    if (strpbrk(word, "*?[") && glob(word, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            if (is_picture(found.gl_pathv[i])) {
+                add_input(out, found.gl_pathv[i], NULL, 0);
+            }
+        }
+        globfree(&found);
+        return CLI_OK;
+    }
+    add_input(out, word, NULL, 0); /* loading it says what is wrong */
+    return CLI_OK;
+}
+
+/* The last run of digits of a file's name, [*begin, *end) of the path; empty when there is none. */
+static void find_number(const char *path, size_t *begin, size_t *end)
+{
+    const size_t name = (size_t)(cli_base(path) - path);
+    const char *dot = strrchr(path + name, '.');
+    *end = dot ? (size_t)(dot - path) : strlen(path);
+    while (*end > name && !isdigit((unsigned char)path[*end - 1])) {
+        (*end)--;
+    }
+    *begin = *end;
+    while (*begin > name && isdigit((unsigned char)path[*begin - 1])) {
+        (*begin)--;
+    }
+}
+
+/* Replaces a single numbered PNG by the files beside it that differ in the number only. */
+static void add_sequence(const char *path, cli_inputs *out)
+{
+    size_t begin, end, first, last;
+    char **paths = NULL;
+    find_number(path, &begin, &end);
+    const size_t length = (size_t)(cli_base(path) - path);
+    char *folder = length ? cli_format("%.*s", (int)length, path) : cli_format("./");
+    const int count = begin < end ? list_folder(folder, &paths) : 0;
+    for (int i = 0; i < count; i++) {
+        char *other = length ? paths[i] : paths[i] + 2; /* without "./" */
+        find_number(other, &first, &last);
+        if (first < last && first == begin && strncmp(path, other, begin) == 0 &&
+            strcmp(path + end, other + last) == 0) {
+            add_input(out, other, NULL, 0);
+        }
+        free(paths[i]);
+    }
+    if (!out->count) {
+        add_input(out, path, NULL, 0);
+    }
+    free(paths);
+    free(folder);
+}
+
+/* All files become the frames of one input. */
+static void join_inputs(cli_inputs *inputs)
+{
+    if (inputs->count == 1 && cli_has_suffix(inputs->items[0].path, ".png")) {
+        cli_inputs sequence = {NULL, 0};
+        add_sequence(inputs->items[0].path, &sequence);
+        cli_inputs_free(inputs);
+        *inputs = sequence;
+    }
+    if (inputs->count < 2) {
+        return;
+    }
+    char **frames = cli_zero((size_t)inputs->count, sizeof *frames);
+    for (int i = 0; i < inputs->count; i++) {
+        frames[i] = inputs->items[i].path;
+    }
+    inputs->items[0] = (cli_input){cli_format("%s", frames[0]), frames, inputs->count};
+    inputs->count = 1;
+}
+
+int cli_inputs_collect(const char *command, char *const *words, int count, cli_grouping grouping,
+                       cli_inputs *out)
+{
+    int code = CLI_OK;
+    *out = (cli_inputs){NULL, 0};
+    for (int i = 0; i < count && code == CLI_OK; i++) {
+        code = add_word(command, words[i], grouping, out);
+    }
+    if (code == CLI_OK && !out->count) {
+        code = cli_usage(command, "no picture (.png .gif .aseprite) among what was named");
+    }
+    if (code == CLI_OK && grouping == CLI_GROUP_ALL) {
+        join_inputs(out);
+    }
+    if (code != CLI_OK) {
+        cli_inputs_free(out);
+    }
+    return code;
+}
+
+void cli_inputs_free(cli_inputs *inputs)
+{
+    for (int i = 0; i < inputs->count; i++) {
+        for (int k = 0; k < inputs->items[i].frame_count; k++) {
+            free(inputs->items[i].frames[k]);
+        }
+        free(inputs->items[i].frames);
+        free(inputs->items[i].path);
+    }
+    free(inputs->items);
+    *inputs = (cli_inputs){NULL, 0};
+}
+
+/* ------------------------------------------------------------------------------------- outputs */
+
+char *cli_output(const char *folder, const char *name, const char *suffix)
+{
+    const char *base = cli_base(name);
+    const char *dot = suffix ? strrchr(base, '.') : NULL;
+    const int stem = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
+    const size_t length = strlen(folder);
+    return cli_format("%s%s%.*s%s", folder, length && folder[length - 1] != '/' ? "/" : "", stem,
+                      base, suffix ? suffix : "");
+}
+
+int cli_make_folders(const char *path)
+{
+    char *copy = cli_format("%s", path);
+    int code = CLI_OK;
+    for (char *at = copy + 1; code == CLI_OK && *copy; at++) {
+        const char kept = *at;
+        if (kept == '/' || kept == '\0') {
+            *at = '\0';
+            if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
+                fprintf(stderr, "dgx-pixels: %s: cannot make the folder: %s\n", copy,
+                        strerror(errno));
+                code = CLI_IO;
+            }
+            *at = kept;
+        }
+        if (kept == '\0') {
+            break;
+        }
+    }
+    free(copy);
+    return code;
+}
+
+static int compare_texts(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static bool is_same_file(const char *path, const struct stat *about)
+{
+    struct stat other;
+    return stat(path, &other) == 0 && other.st_dev == about->st_dev &&
+           other.st_ino == about->st_ino;
+}
+
+/* Whether an existing output is one of the sources. */
+static bool is_source(const char *output, const cli_inputs *inputs)
+{
+    struct stat about;
+    if (stat(output, &about) != 0 || !S_ISREG(about.st_mode)) {
+        return false;
+    }
+    for (int i = 0; i < inputs->count; i++) {
+        const cli_input *input = &inputs->items[i];
+        bool same = !input->frame_count && is_same_file(input->path, &about);
+        for (int k = 0; k < input->frame_count && !same; k++) {
+            same = strcmp(cli_base(input->frames[k]), cli_base(output)) == 0 &&
+                   is_same_file(input->frames[k], &about);
+        }
+        if (same) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int cli_check_outputs(const char *command, char *const *outputs, int count,
+                      const cli_inputs *inputs)
+{
+    int code = CLI_OK;
+    char **sorted = cli_zero((size_t)count, sizeof *sorted);
+    if (count) {
+        memcpy(sorted, outputs, (size_t)count * sizeof *sorted);
+        qsort(sorted, (size_t)count, sizeof *sorted, compare_texts);
+    }
+    for (int i = 0; i < count && code == CLI_OK; i++) {
+        if (i && strcmp(sorted[i], sorted[i - 1]) == 0) {
+            code = cli_usage(command, "two inputs would become %s; write them to two folders",
+                             sorted[i]);
+        } else if (is_source(sorted[i], inputs)) {
+            code =
+                cli_usage(command, "%s would overwrite its source; choose another -o", sorted[i]);
+        }
+    }
+    free(sorted);
+    return code;
+}

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The whole way from a picture to a finished sprite, in one call. */
+#include "image/fix.h"
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "image/cleanup.h"
+#include "image/grid.h"
+#include "image/image.h"
+#include "image/matte.h"
+#include "image/palette.h"
+#include "image/quantize.h"
+
+#include <string.h>
+
+typedef struct fixing {
+    const dgxp_image *const *images; /* [count] as given */
+    int32_t count;
+    dgxp_fix_params params;
+    dgxp_image **frames; /* [count] after the last step */
+    dgxp_grid *own_grid;
+    const dgxp_grid *grid;
+    bool flat, visible;
+    double residual; /* of the worst frame */
+    bool matted;
+    dgxp_matte_report matte; /* counts of all frames together, shares of the worst */
+    dgxp_palette *own_palette;
+    const dgxp_palette *palette; /* NULL: colors stay as they are */
+    int32_t orphans, jaggies, outline;
+    bool trimmed;
+    dgxp_trim_report trim;
+} fixing;
+
+/* Puts the result of a step in the place of what it was made from. */
+static void replace_frame(fixing *self, int32_t index, dgxp_image *next)
+{
+    dgxp_image_free(self->frames[index]);
+    self->frames[index] = next;
+}
+
+/* A part of a picture, or one with room around it: what lies outside is transparent. */
+static dgxp_status cut_part(const dgxp_image *from, int32_t x, int32_t y, int32_t width,
+                            int32_t height, dgxp_image **out)
+{
+    dgxp_image *part = NULL;
+    dgxp_status status = px_image_create("dgxp_fix", width, height, &part);
+    status = status ? status : px_image_copy_texts(from, part);
+    if (status) {
+        dgxp_image_free(part);
+        return status;
+    }
+    const int32_t left = x < 0 ? 0 : x;
+    const int32_t right = x + width < from->width ? x + width : from->width;
+    for (int32_t row = 0; row < height && left < right; row++) {
+        if (y + row >= 0 && y + row < from->height) {
+            memcpy(px_image_at(part, left - x, row), px_image_at(from, left, y + row),
+                   (size_t)(right - left) * 4);
+        }
+    }
+    *out = part;
+    return DGXP_OK;
+}
+
+/* --------------------------------------------------------------------------- to native pixels */
+
+static dgxp_status find_cells(fixing *self)
+{
+    dgxp_status status = DGXP_OK;
+    self->grid = self->params.found;
+    if (!self->grid) {
+        dgxp_grid_params look = DGXP_GRID_PARAMS_INIT;
+        if (self->params.tile) {
+            status = px_image_params("dgxp_fix: grid", self->params.grid, &look, sizeof look);
+            look.struct_size = sizeof look;
+            look.at_border = 1;
+        }
+        const dgxp_grid_params *wanted = self->params.tile ? &look : self->params.grid;
+        status = status
+                     ? status
+                     : dgxp_grid_detect_frames(self->images, self->count, wanted, &self->own_grid);
+        self->grid = self->own_grid;
+    }
+    self->flat = !status && self->grid->info.kind == DGXP_GRID_FLAT;
+    return status;
+}
+
+static dgxp_status shrink_frames(fixing *self)
+{
+    dgxp_status status = DGXP_OK;
+    for (int32_t i = 0; i < self->count && !status; i++) {
+        status =
+            dgxp_downscale(self->images[i], self->grid, self->params.downscale, &self->frames[i]);
+    }
+    return status;
+}
+
+static dgxp_status measure_residual(fixing *self)
+{
+    dgxp_status status = DGXP_OK;
+    for (int32_t i = 0; i < self->count && !status && !self->flat; i++) {
+        double residual = 0;
+        status = dgxp_grid_residual(self->images[i], self->grid, self->frames[i], &residual);
+        self->residual = residual > self->residual ? residual : self->residual;
+    }
+    return status;
+}
+
+/* -------------------------------------------------------------------------------------- matte */
+
+static void add_matte(dgxp_matte_report *to, const dgxp_matte_report *frame, bool first)
+{
+    if (first) {
+        *to = *frame;
+        return;
+    }
+    to->warnings |= frame->warnings;
+    to->flooded += frame->flooded;
+    to->holes += frame->holes;
+    to->despilled += frame->despilled;
+    to->fringe += frame->fringe;
+    to->specks += frame->specks;
+    to->border_share =
+        frame->border_share < to->border_share ? frame->border_share : to->border_share;
+    to->main_share = frame->main_share < to->main_share ? frame->main_share : to->main_share;
+    to->opaque_share =
+        frame->opaque_share < to->opaque_share ? frame->opaque_share : to->opaque_share;
+}
+
+static dgxp_status cut_background(fixing *self)
+{
+    dgxp_status status = DGXP_OK;
+    if (self->flat && !self->params.matte) {
+        return DGXP_OK;
+    }
+    for (int32_t i = 0; i < self->count && !status; i++) {
+        dgxp_matte_report told = DGXP_MATTE_REPORT_INIT;
+        dgxp_image *next = NULL;
+        status = dgxp_matte(self->frames[i], self->params.matte, &told, &next);
+        if (!status) {
+            replace_frame(self, i, next);
+            add_matte(&self->matte, &told, i == 0);
+        }
+    }
+    self->matted = true;
+    return status;
+}
+
+static bool has_opaque(const dgxp_image *image)
+{
+    const size_t count = px_image_count(image);
+    for (size_t i = 0; i < count; i++) {
+        if (image->rgba[i * 4 + 3] >= 128) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_visible_frame(const fixing *self)
+{
+    for (int32_t i = 0; i < self->count; i++) {
+        if (has_opaque(self->frames[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------ palette */
+
+static dgxp_status extract_palette(fixing *self)
+{
+    dgxp_histogram *histogram = NULL;
+    dgxp_status status = dgxp_histogram_create(&histogram);
+    for (int32_t i = 0; i < self->count && !status; i++) {
+        status = dgxp_histogram_add(histogram, self->frames[i]);
+    }
+    if (!status) {
+        status = dgxp_histogram_extract(histogram, self->params.extract, &self->own_palette);
+    }
+    dgxp_histogram_free(histogram);
+    self->palette = self->own_palette;
+    return status;
+}
+
+static dgxp_status reduce_colors(fixing *self)
+{
+    const dgxp_fix_params *p = &self->params;
+    const bool asked = p->palette || p->extract || p->quantize;
+    if (p->keep_colors || (self->flat && !asked) || !self->visible) {
+        return DGXP_OK;
+    }
+    self->palette = p->palette;
+    dgxp_status status = p->palette ? DGXP_OK : extract_palette(self);
+    for (int32_t i = 0; i < self->count && !status; i++) {
+        dgxp_image *next = NULL;
+        status = dgxp_quantize(self->frames[i], self->palette, p->quantize, &next);
+        if (!status) {
+            replace_frame(self, i, next);
+        }
+    }
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------- clean-up */
+
+static dgxp_status clean_cells(fixing *self)
+{
+    dgxp_status status = DGXP_OK;
+    for (int32_t i = 0; i < self->count && !status; i++) {
+        dgxp_image *next = NULL;
+        int32_t changed = 0;
+        if (self->params.orphans) {
+            status = dgxp_cleanup_orphans(self->frames[i], self->params.orphan_distance, &changed,
+                                          &next);
+            if (status) {
+                break;
+            }
+            replace_frame(self, i, next);
+            self->orphans += changed;
+        }
+        if (self->params.jaggies) {
+            status = dgxp_cleanup_jaggies(self->frames[i], &changed, &next);
+            if (status) {
+                break;
+            }
+            replace_frame(self, i, next);
+            self->jaggies += changed;
+        }
+    }
+    return status;
+}
+
+static bool touches_border(const dgxp_image *image)
+{
+    int32_t x, y, width, height;
+    return px_cleanup_bounds(image, &x, &y, &width, &height) &&
+           (x == 0 || y == 0 || x + width == image->width || y + height == image->height);
+}
+
+/* Frames must stay of one size, so all of them grow when one has to. */
+static dgxp_status grow_frames(fixing *self, dgxp_outline_params *outline)
+{
+    bool wanted = false;
+    dgxp_status status = DGXP_OK;
+    if (self->count == 1 || outline->kind != DGXP_OUTLINE_OUTER || outline->no_grow) {
+        return DGXP_OK;
+    }
+    for (int32_t i = 0; i < self->count; i++) {
+        wanted |= touches_border(self->frames[i]);
+    }
+    for (int32_t i = 0; i < self->count && wanted && !status; i++) {
+        dgxp_image *next = NULL;
+        const dgxp_image *frame = self->frames[i];
+        status = cut_part(frame, -1, -1, frame->width + 2, frame->height + 2, &next);
+        if (!status) {
+            replace_frame(self, i, next);
+        }
+    }
+    outline->no_grow = 1;
+    return status;
+}
+
+static dgxp_status draw_outlines(fixing *self)
+{
+    dgxp_outline_params outline;
+    if (!self->params.outline) {
+        return DGXP_OK;
+    }
+    dgxp_status status =
+        px_image_params("dgxp_fix: outline", self->params.outline, &outline, sizeof outline);
+    outline.struct_size = sizeof outline;
+    if (!status && outline.color[3] && self->params.palette) {
+        const dgxp_palette *palette = self->params.palette; /* it promises every color */
+        const int32_t nearest = px_palette_nearest(palette, px_color_lab(outline.color));
+        memcpy(outline.color, palette->rgba + (size_t)(nearest < 0 ? 0 : nearest) * 4, 4);
+    }
+    status = status ? status : grow_frames(self, &outline);
+    for (int32_t i = 0; i < self->count && !status; i++) {
+        dgxp_image *next = NULL;
+        int32_t changed = 0;
+        status = dgxp_cleanup_outline(self->frames[i], &outline, &changed, &next);
+        if (!status) {
+            replace_frame(self, i, next);
+            self->outline += changed;
+        }
+    }
+    return status;
+}
+
+/* Frames are cut by what is visible in any of them: the subject keeps its place. */
+static dgxp_status trim_frames(fixing *self)
+{
+    dgxp_image *all = NULL, *cut = NULL;
+    if (!self->params.trim || !self->visible) {
+        return DGXP_OK;
+    }
+    dgxp_status status = dgxp_image_copy(self->frames[0], &all);
+    for (int32_t i = 1; i < self->count && !status; i++) {
+        const size_t cells = px_image_count(all);
+        for (size_t c = 0; c < cells; c++) {
+            if (self->frames[i]->rgba[c * 4 + 3]) {
+                all->rgba[c * 4 + 3] = 255;
+            }
+        }
+    }
+    self->trim = (dgxp_trim_report)DGXP_TRIM_REPORT_INIT;
+    status = status ? status : dgxp_cleanup_trim(all, self->params.trim, &self->trim, &cut);
+    for (int32_t i = 0; i < self->count && !status; i++) {
+        dgxp_image *next = NULL;
+        status =
+            cut_part(self->frames[i], self->trim.x, self->trim.y, cut->width, cut->height, &next);
+        if (!status) {
+            replace_frame(self, i, next);
+        }
+    }
+    self->trimmed = !status;
+    dgxp_image_free(all);
+    dgxp_image_free(cut);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------- report */
+
+static const char *name_of(const dgxp_choice *choices, int32_t count, int32_t value)
+{
+    for (int32_t i = 0; i < count; i++) {
+        if (choices[i].value == value) {
+            return choices[i].name;
+        }
+    }
+    return NULL;
+}
+
+static json_t *describe_grid(const fixing *self)
+{
+    const dgxp_grid_info *info = &self->grid->info;
+    json_t *grid = json_object(), *list = json_array();
+    bool fits = px_json_put_text(grid, "kind",
+                                 name_of(px_grid_kind_choices, px_grid_kind_count, info->kind)) &&
+                px_json_put_integer(grid, "width", info->width) &&
+                px_json_put_integer(grid, "height", info->height) &&
+                px_json_put_number(grid, "cell_width", info->cell_width) &&
+                px_json_put_number(grid, "cell_height", info->cell_height) &&
+                px_json_put_number(grid, "offset_x", info->offset_x) &&
+                px_json_put_number(grid, "offset_y", info->offset_y) &&
+                px_json_put_number(grid, "confidence", info->confidence) &&
+                px_json_put_boolean(grid, "bent", info->bent) &&
+                px_json_put_number(grid, "residual", self->residual);
+    for (int32_t i = 0; i < info->candidate_count && fits; i++) {
+        json_t *entry = json_object();
+        fits = px_json_put_number(entry, "cell", info->candidates[i].cell) &&
+               px_json_put_number(entry, "score", info->candidates[i].score);
+        fits = px_json_append(list, entry) && fits;
+    }
+    fits = px_json_put(grid, "candidates", list) && fits;
+    if (!fits) {
+        json_decref(grid);
+    }
+    return fits ? grid : NULL;
+}
+
+static json_t *describe_color(const uint8_t *rgb)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[8] = "#";
+    for (int i = 0; i < 6; i++) {
+        text[1 + i] = digits[i & 1 ? rgb[i / 2] & 15 : rgb[i / 2] >> 4];
+    }
+    return json_string(text);
+}
+
+static json_t *describe_matte(const fixing *self)
+{
+    const dgxp_matte_report *told = &self->matte;
+    json_t *matte = json_object(), *colors = json_array();
+    bool fits = true;
+    for (int32_t i = 0; i < told->color_count && fits; i++) {
+        const uint8_t rgb[3] = {(uint8_t)(told->colors[i] >> 16), (uint8_t)(told->colors[i] >> 8),
+                                (uint8_t)told->colors[i]};
+        fits = px_json_append(colors, describe_color(rgb));
+    }
+    fits = px_json_put(matte, "colors", colors) && fits;
+    fits = fits && px_json_put_number(matte, "border_share", (double)told->border_share) &&
+           px_json_put_integer(matte, "flooded", told->flooded) &&
+           px_json_put_integer(matte, "holes", told->holes) &&
+           px_json_put_integer(matte, "despilled", told->despilled) &&
+           px_json_put_integer(matte, "fringe", told->fringe) &&
+           px_json_put_integer(matte, "specks", told->specks) &&
+           px_json_put_number(matte, "opaque_share", (double)told->opaque_share) &&
+           px_json_put_number(matte, "main_share", (double)told->main_share);
+    if (!fits) {
+        json_decref(matte);
+    }
+    return fits ? matte : NULL;
+}
+
+static json_t *describe_palette(const fixing *self)
+{
+    const dgxp_palette *from = self->palette;
+    json_t *palette = json_object(), *colors = json_array();
+    bool fits = px_json_put_text(palette, "name", from->name) &&
+                px_json_put_boolean(palette, "fixed", self->own_palette == NULL);
+    for (int32_t i = 0; i < from->count && fits; i++) {
+        if (from->rgba[i * 4 + 3]) {
+            fits = px_json_append(colors, describe_color(from->rgba + (size_t)i * 4));
+        }
+    }
+    fits = px_json_put(palette, "colors", colors) && fits;
+    if (!fits) {
+        json_decref(palette);
+    }
+    return fits ? palette : NULL;
+}
+
+static json_t *describe_trim(const fixing *self)
+{
+    const dgxp_trim_report *told = &self->trim;
+    json_t *trim = json_object();
+    const bool fits = px_json_put_integer(trim, "x", told->x) &&
+                      px_json_put_integer(trim, "y", told->y) &&
+                      px_json_put_integer(trim, "width", told->width) &&
+                      px_json_put_integer(trim, "height", told->height) &&
+                      px_json_put_number(trim, "pivot_x", (double)told->pivot_x) &&
+                      px_json_put_number(trim, "pivot_y", (double)told->pivot_y);
+    if (!fits) {
+        json_decref(trim);
+    }
+    return fits ? trim : NULL;
+}
+
+static json_t *describe_warnings(const fixing *self)
+{
+    json_t *list = json_array();
+    const dgxp_grid_info *info = &self->grid->info;
+    bool fits = list != NULL;
+    if (info->kind == DGXP_GRID_PAINTED) {
+        fits = px_json_append(list, json_string("painted")) && fits;
+    }
+    if (info->kind == DGXP_GRID_CELLS && info->confidence < PX_FIX_CONFIDENCE) {
+        fits = px_json_append(list, json_string("uncertain-grid")) && fits;
+    }
+    if (!self->visible) {
+        fits = px_json_append(list, json_string("empty")) && fits;
+    }
+    for (int32_t i = 0; i < px_matte_warning_count && self->matted; i++) {
+        if (self->matte.warnings & px_matte_warning_choices[i].value) {
+            fits = px_json_append(list, json_string(px_matte_warning_choices[i].name)) && fits;
+        }
+    }
+    if (!fits) {
+        json_decref(list);
+    }
+    return fits ? list : NULL;
+}
+
+/* A sprite without any transparency has its background still. */
+static bool has_transparent(const dgxp_image *image)
+{
+    const size_t count = px_image_count(image);
+    for (size_t i = 0; i < count; i++) {
+        if (image->rgba[i * 4 + 3] < 128) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static dgxp_status measure_quality(const fixing *self, json_t **out)
+{
+    dgxp_quality_params params = DGXP_QUALITY_PARAMS_INIT;
+    dgxp_document *document = NULL;
+    dgxp_status status;
+    params.palette = self->params.palette;
+    params.tile = self->params.tile;
+    params.background = !has_transparent(self->frames[0]);
+    if (self->palette && !self->params.palette && self->palette->count > 1) {
+        params.colors = self->palette->count;
+    }
+    status = dgxp_quality((const dgxp_image *const *)self->frames, self->count, &params, &document);
+    if (!status) {
+        const char *text = dgxp_document_text(document);
+        status = px_json_parse("a quality report", text, strlen(text), out);
+    }
+    dgxp_document_free(document);
+    return status;
+}
+
+static dgxp_status write_report(const fixing *self, dgxp_document **out)
+{
+    json_t *quality = NULL;
+    dgxp_status status = measure_quality(self, &quality);
+    if (status) {
+        return status;
+    }
+    json_t *root = json_object();
+    bool fits = px_json_put_text(root, "format", "dgx-pixels-fix") &&
+                px_json_put_integer(root, "version", 1) &&
+                px_json_put_integer(root, "width", self->frames[0]->width) &&
+                px_json_put_integer(root, "height", self->frames[0]->height) &&
+                px_json_put_integer(root, "frames", self->count) &&
+                px_json_put(root, "warnings", describe_warnings(self)) &&
+                px_json_put(root, "grid", describe_grid(self));
+    fits = fits && (!self->matted || px_json_put(root, "matte", describe_matte(self)));
+    fits = fits && (!self->palette || px_json_put(root, "palette", describe_palette(self)));
+    fits = fits && (!self->params.orphans || px_json_put_integer(root, "orphans", self->orphans));
+    fits = fits && (!self->params.jaggies || px_json_put_integer(root, "jaggies", self->jaggies));
+    fits = fits && (!self->params.outline || px_json_put_integer(root, "outline", self->outline));
+    fits = fits && (!self->trimmed || px_json_put(root, "trim", describe_trim(self)));
+    fits = px_json_put(root, "quality", quality) && fits;
+    if (!fits) {
+        json_decref(root);
+        root = NULL;
+    }
+    return px_json_document(root, out);
+}
+
+/* ---------------------------------------------------------------------------------------- all */
+
+static dgxp_status run_steps(fixing *self, dgxp_document **report)
+{
+    dgxp_status status = find_cells(self);
+    status = status ? status : shrink_frames(self);
+    if (report && !status) {
+        status = measure_residual(self);
+    }
+    status = status ? status : cut_background(self);
+    self->visible = !status && has_visible_frame(self);
+    status = status ? status : reduce_colors(self);
+    status = status ? status : clean_cells(self);
+    status = status ? status : draw_outlines(self);
+    status = status ? status : trim_frames(self);
+    return report && !status ? write_report(self, report) : status;
+}
+
+dgxp_status dgxp_fix_frames(const dgxp_image *const *images, int32_t count,
+                            const dgxp_fix_params *params, dgxp_document **report, dgxp_image **out)
+{
+    px_error_clear();
+    fixing self = {.images = images, .count = count};
+    dgxp_document *told = NULL;
+    if (!images || !out || count < 1 || count > 65536) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_fix: %d images; needs 1 to 65536 and a place for the results",
+                            images && out ? count : 0);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (!images[i]) {
+            return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_fix: image %d is NULL", i);
+        }
+    }
+    dgxp_status status = px_image_params("dgxp_fix", params, &self.params, sizeof self.params);
+    if (status) {
+        return status;
+    }
+    self.frames = px_mem_zero((size_t)count, sizeof *self.frames);
+    status = self.frames ? run_steps(&self, report ? &told : NULL)
+                         : px_error_memory("the frames of an animation");
+    for (int32_t i = 0; i < count && self.frames; i++) {
+        if (status) {
+            dgxp_image_free(self.frames[i]);
+        } else {
+            out[i] = self.frames[i];
+        }
+    }
+    if (report && !status) {
+        *report = told;
+    }
+    px_mem_free(self.frames);
+    dgxp_palette_free(self.own_palette);
+    dgxp_grid_free(self.own_grid);
+    return status;
+}
+
+dgxp_status dgxp_fix(const dgxp_image *image, const dgxp_fix_params *params, dgxp_document **report,
+                     dgxp_image **out)
+{
+    return dgxp_fix_frames(&image, 1, params, report, out);
+}
