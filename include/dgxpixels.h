@@ -542,6 +542,7 @@ typedef struct dgxp_fix_params {
     int32_t jaggies;       /* 1: dgxp_cleanup_jaggies() */
     float orphan_distance; /* 0..2; 0 = 0.06 */
     int32_t tile;          /* 1: a seamless tile: cells begin at the border */
+    int32_t native;        /* 1: sprites already, a pixel is a cell: no grid, the rest as for flat */
     const dgxp_grid *found;                 /* the cells, found before; NULL = look, with `grid` */
     const dgxp_grid_params *grid;
     const dgxp_downscale_params *downscale;
@@ -553,7 +554,7 @@ typedef struct dgxp_fix_params {
     const dgxp_trim_params *trim;           /* NULL = none */
 } dgxp_fix_params;
 #define DGXP_FIX_PARAMS_INIT                                                                       \
-    {sizeof(dgxp_fix_params), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+    {sizeof(dgxp_fix_params), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 /**
  * From a picture to a finished sprite: grid, one pixel a cell, matte, palette, clean-up (orphans,

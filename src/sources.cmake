@@ -26,6 +26,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/downscale.c
     src/image/edges.c
     src/image/fix.c
+    src/image/fix_report.c
     src/image/flat.c
     src/image/gif.c
     src/image/grid.c

@@ -60,7 +60,8 @@ static inline void px_mutate_sheets(const uint8_t *bytes, size_t size)
     ck_assert_int_gt(refused, 0);
 }
 
-/** A frame of a ball that rolls over transparent ground, `seed` telling where; the caller frees it. */
+/** A frame of a ball that rolls over transparent ground, `seed` telling where; the caller frees it.
+ */
 static inline dgxp_image *px_make_ball(int32_t width, int32_t height, int32_t seed)
 {
     dgxp_image *image = NULL;

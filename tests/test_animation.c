@@ -191,16 +191,11 @@ START_TEST(animation_apng_refuses_broken_chunks_with_a_reason)
         int sum;
         const char *part;
     } cases[] = {
-        {"acTL", 0, 11, 9, 0, "checksum of a acTL"},
-        {"acTL", 0, 11, 9, 1, "promises 9 frames, 4"},
-        {"acTL", 0, 11, 0, 1, "no frame"},
-        {"fcTL", 1, 11, 7, 1, "number 1"},
-        {"fcTL", 1, 15, 200, 1, "is 200x12"},
-        {"fcTL", 1, 23, 1, 1, "at 1,0"},
-        {"fcTL", 2, 32, 3, 1, "dispose 3"},
-        {"fcTL", 2, 33, 2, 1, "blend 2"},
-        {"fdAT", 0, 11, 9, 1, "number 2"},
-        {"fdAT", 1, 14, 0, 0, "checksum of a fdAT"},
+        {"acTL", 0, 11, 9, 0, "checksum of a acTL"}, {"acTL", 0, 11, 9, 1, "promises 9 frames, 4"},
+        {"acTL", 0, 11, 0, 1, "no frame"},           {"fcTL", 1, 11, 7, 1, "number 1"},
+        {"fcTL", 1, 15, 200, 1, "is 200x12"},        {"fcTL", 1, 23, 1, 1, "at 1,0"},
+        {"fcTL", 2, 32, 3, 1, "dispose 3"},          {"fcTL", 2, 33, 2, 1, "blend 2"},
+        {"fdAT", 0, 11, 9, 1, "number 2"},           {"fdAT", 1, 14, 0, 0, "checksum of a fdAT"},
         {"fdAT", 0, 20, 0xAA, 1, "not a sound PNG"},
     };
     dgxp_sheet *sheet = px_make_sheet();
@@ -230,7 +225,8 @@ START_TEST(animation_mutations_end_in_a_typed_status)
     px_mutate_sheets(gif, sizeof gif);
     encode_apng(sheet, 0, &bytes, &size);
     px_mutate_sheets(bytes, size);
-    /* Checksums stop nearly all of those, so here the animation's own chunks are changed soundly. */
+    /* Checksums stop nearly all of those, so here the animation's own chunks are changed soundly.
+     */
     uint64_t state = 1;
     for (int round = 0; round < px_mutate_rounds(); round++) {
         uint8_t *copy = malloc(size);
@@ -238,7 +234,10 @@ START_TEST(animation_mutations_end_in_a_typed_status)
         memcpy(copy, bytes, size);
         for (int i = (int)(px_mutate_random(&state) % 3); i >= 0; i--) {
             const uint64_t pick = px_mutate_random(&state) % 6;
-            uint8_t *chunk = find_chunk(copy, size, pick < 1 ? "acTL" : pick < 4 ? "fcTL" : "fdAT",
+            uint8_t *chunk = find_chunk(copy, size,
+                                        pick < 1   ? "acTL"
+                                        : pick < 4 ? "fcTL"
+                                                   : "fdAT",
                                         pick < 1 ? 0 : (int)(px_mutate_random(&state) % 3));
             const size_t length = (size_t)chunk[2] << 8 | chunk[3];
             chunk[8 + px_mutate_random(&state) % length] = (uint8_t)px_mutate_random(&state);

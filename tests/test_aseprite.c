@@ -3,18 +3,24 @@
  * comparison with an independent reader is tests/python/test_sheet_formats.py. */
 #include "px_mutate.h"
 
-/* Two frames of 3x3 indexed pixels by another writer: an old palette chunk, a hidden layer on top, a
- * raw cel at 1,0 and a cel linked to it at 0,1, and a tag.  Printed by
- * .venv/bin/python tests/python/make_aseprite.py | head -1 */
-static const char foreign[] =
-    "5b010000e0a5020003000300080001000000640000000000000000000000000003000101000000001000100000000000"
-    "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
-    "0000000000000000000000000000000000000000000000000000000000000000b3000000faf106005000000006000000"
-    "13000000040001000003000000ff000000ff00190000000420030000000000000000000000ff00000001006119000000"
-    "0420020000000000000000000000ff0000000100621e0000000520000001000000ff0000000000000000000200020001"
-    "0200011b0000000520010000000000ff0000000000000000000100010002250000001820010000000000000000000000"
-    "0100020300000000000000000000000200676f28000000faf101005a00000001000000180000000520000000000100ff"
-    "0100000000000000000000";
+/* Two frames of 3x3 indexed pixels by another writer: an old palette chunk, a hidden layer on top,
+ * a raw cel at 1,0 and a cel linked to it at 0,1, and a tag.  Printed by .venv/bin/python
+ * tests/python/make_aseprite.py | head -1 */
+static const char foreign[] = "5b010000e0a502000300030008000100000064000000000000000000000000000300"
+                              "0101000000001000100000000000"
+                              "00000000000000000000000000000000000000000000000000000000000000000000"
+                              "0000000000000000000000000000"
+                              "0000000000000000000000000000000000000000000000000000000000000000b300"
+                              "0000faf106005000000006000000"
+                              "13000000040001000003000000ff000000ff00190000000420030000000000000000"
+                              "000000ff00000001006119000000"
+                              "0420020000000000000000000000ff0000000100621e0000000520000001000000ff"
+                              "0000000000000000000200020001"
+                              "0200011b0000000520010000000000ff000000000000000000010001000225000000"
+                              "1820010000000000000000000000"
+                              "0100020300000000000000000000000200676f28000000faf101005a000000010000"
+                              "00180000000520000000000100ff"
+                              "0100000000000000000000";
 
 static size_t unhex(const char *text, uint8_t *bytes)
 {
@@ -201,7 +207,7 @@ START_TEST(aseprite_refuses_broken_files_with_a_reason)
         {8, 0, 0, DGXP_ERR_BAD_FORMAT, "0x3 pixels"},
         {8, 0xFF, 0xFF, DGXP_ERR_LIMIT, "65535x3"},
         {12, 7, 0, DGXP_ERR_BAD_FORMAT, "depth of 7"},
-        {132, 0, 0, DGXP_ERR_BAD_FORMAT, "frame 0"},      /* its magic */
+        {132, 0, 0, DGXP_ERR_BAD_FORMAT, "frame 0"},       /* its magic */
         {128, 0xFF, 0xFF, DGXP_ERR_BAD_FORMAT, "frame 0"}, /* its size */
         {144, 0xFF, 0, DGXP_ERR_BAD_FORMAT, "chunk 0"},
         {219, 9, 0, DGXP_ERR_BAD_FORMAT, "layer 9"},

@@ -119,8 +119,8 @@ START_TEST(autotile_seams_pass_the_check_and_a_break_does_not)
             ck_assert_msg(mean <= 1.2 && mean > 0, "kind %d style %d: mean %g", kind, style, mean);
             ck_assert_msg(worst <= 1.2, "kind %d style %d: worst %g", kind, style, worst);
             /* Shift one tile's first column: its seams must show. */
-            dgxp_image *tile = (dgxp_image *)(uintptr_t)dgxp_sheet_frame(
-                sheet, dgxp_sheet_frame_count(sheet) - 1);
+            dgxp_image *tile =
+                (dgxp_image *)(uintptr_t)dgxp_sheet_frame(sheet, dgxp_sheet_frame_count(sheet) - 1);
             for (int32_t y = 0; y < 16; y++) {
                 memset(dgxp_image_pixels_mut(tile) + y * 16 * 4, y % 2 ? 255 : 0, 4);
             }
@@ -172,16 +172,17 @@ START_TEST(autotile_map_of_tiles_is_one_picture)
             const int32_t tile = map[y][x] ? find_mask(DGXP_TILESET_BLOB, mask) : -1;
             for (int32_t i = 0; i < TILE * TILE && tile >= 0; i++) {
                 const uint8_t *pixel = pixel_at(sheet, tile, i % TILE, i / TILE);
-                page[y * TILE + i / TILE][x * TILE + i % TILE] =
-                    !pixel[3] ? 0 : memcmp(pixel, black, 4) == 0 ? 2 : 1;
+                page[y * TILE + i / TILE][x * TILE + i % TILE] = !pixel[3]                      ? 0
+                                                                 : memcmp(pixel, black, 4) == 0 ? 2
+                                                                                                : 1;
             }
         }
     }
     int lines = 0;
     for (int y = 1; y < SIDE - 1; y++) {
         for (int x = 1; x < SIDE - 1; x++) {
-            const bool beside = !page[y][x - 1] || !page[y][x + 1] || !page[y - 1][x] ||
-                                !page[y + 1][x];
+            const bool beside =
+                !page[y][x - 1] || !page[y][x + 1] || !page[y - 1][x] || !page[y + 1][x];
             ck_assert_msg(!page[y][x] || (page[y][x] == 2) == beside, "at %d,%d", x, y);
             lines += page[y][x] == 2;
         }

@@ -283,8 +283,8 @@ START_TEST(sheet_aseprite_json_has_its_keys)
     ck_assert(json_is_false(json_object_get(first, "rotated")));
     ck_assert(json_is_true(json_object_get(first, "trimmed")));
     ck_assert_int_eq(json_integer_value(json_object_get(first, "duration")), 50);
-    ck_assert_int_eq(
-        json_integer_value(json_object_get(json_object_get(first, "sourceSize"), "w")), 16);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(first, "sourceSize"), "w")),
+                     16);
     ck_assert_str_eq(json_string_value(json_object_get(meta, "image")), "hero.png");
     ck_assert_str_eq(json_string_value(json_object_get(meta, "scale")), "1");
     const json_t *told = json_array_get(json_object_get(meta, "frameTags"), 0);

@@ -1,5 +1,6 @@
 # One line a suite: px_add_test(room) builds tests/test_<room>.c against the C objects.
 px_add_test(file)
+px_add_test(fix)
 px_add_test(prompt)
 px_add_test(tokenizer)
 px_add_test(palette)

@@ -10,6 +10,7 @@ add_executable(dgx-pixels
     src/cli/generate.c
     src/cli/info.c
     src/cli/inputs.c
+    src/cli/kitty.c
     src/cli/main.c
     src/cli/models.c
     src/cli/palette.c

@@ -89,8 +89,10 @@ typedef struct cli_progress {
 int32_t cli_progress_callback(const dgxp_progress *progress, void *cli_progress_pointer);
 void cli_progress_clear(cli_progress *progress);
 
-/** Show an image in the terminal with half blocks, `columns` wide at most. */
+/** Show an image in the terminal: as a picture where that is known to work, else in half blocks. */
 void cli_show_image(const dgxp_image *image);
+/** The same by kitty's graphics protocol; false where the terminal does not say it has it. */
+bool cli_show_kitty(const dgxp_image *image, int columns);
 
 /** Seconds from a steady clock. */
 double cli_now(void);

@@ -193,31 +193,19 @@ static dgxp_status finish_set(fix_set *self, const dgxp_grid_info *info, dgxp_do
 {
     const int count = self->input->frame_count;
     dgxp_fix_params params = self->fixing->params;
-    dgxp_grid *native = NULL;
-    dgxp_grid_params ones = DGXP_GRID_PARAMS_INIT;
-    dgxp_downscale_params plain = DGXP_DOWNSCALE_PARAMS_INIT;
-    ones.cell_width = 1;
-    plain.rule = DGXP_CELL_CENTER;
-    plain.soft_alpha = 1;
     const dgxp_image *const *sprites = (const dgxp_image *const *)self->sprites;
-    dgxp_status status = dgxp_grid_detect_frames(sprites, count, &ones, &native);
-    if (status != DGXP_OK) {
-        return status;
-    }
-    params.found = native;
-    params.downscale = &plain;
+    params.native = 1;
     if (info->kind != DGXP_GRID_FLAT) {
-        params.matte = &self->fixing->matte; /* the sprites are flat, the pictures were not */
+        params.matte = &self->fixing->matte; /* the pictures were not sprites */
         params.extract = &self->fixing->extract;
     }
     dgxp_image **made = cli_zero((size_t)count, sizeof *made);
-    status = dgxp_fix_frames(sprites, count, &params, report, made);
+    const dgxp_status status = dgxp_fix_frames(sprites, count, &params, report, made);
     for (int i = 0; i < count && status == DGXP_OK; i++) {
         dgxp_image_free(self->sprites[i]);
         self->sprites[i] = made[i];
     }
     free(made);
-    dgxp_grid_free(native);
     return status;
 }
 
@@ -226,7 +214,7 @@ static char *describe_set(const fix_set *self, const dgxp_grid_info *info,
                           const dgxp_document *report)
 {
     json_t *root = json_loads(dgxp_document_text(report), 0, NULL);
-    json_t *grid = json_object_get(root, "grid"), *list = json_array();
+    json_t *grid = json_object(), *list = json_array();
     int32_t kinds = 0;
     const dgxp_choice *kind = dgxp_choices("grid_kind", &kinds);
     for (int32_t i = 0; i < kinds; i++) {
@@ -234,6 +222,8 @@ static char *describe_set(const fix_set *self, const dgxp_grid_info *info,
             json_object_set_new(grid, "kind", json_string(kind[i].name));
         }
     }
+    json_object_set_new(grid, "width", json_integer(info->width));
+    json_object_set_new(grid, "height", json_integer(info->height));
     json_object_set_new(grid, "cell_width", json_real(info->cell_width));
     json_object_set_new(grid, "cell_height", json_real(info->cell_height));
     json_object_set_new(grid, "offset_x", json_real(info->offset_x));
@@ -246,6 +236,7 @@ static char *describe_set(const fix_set *self, const dgxp_grid_info *info,
                                               info->candidates[i].score));
     }
     json_object_set_new(grid, "candidates", list);
+    json_object_set_new(root, "grid", grid);
     if (info->kind == DGXP_GRID_PAINTED) {
         json_array_insert_new(json_object_get(root, "warnings"), 0, json_string("painted"));
     }

@@ -104,6 +104,9 @@ static void print_half_block(const uint8_t *top, const uint8_t *bottom)
 
 void cli_show_image(const dgxp_image *image)
 {
+    if (cli_show_kitty(image, terminal_columns())) {
+        return;
+    }
     const int width = dgxp_image_width(image), height = dgxp_image_height(image);
     const uint8_t *pixels = dgxp_image_pixels(image);
     const int columns = terminal_columns();

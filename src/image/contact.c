@@ -140,7 +140,7 @@ dgxp_status dgxp_sheet_contact(const dgxp_sheet *sheet, const dgxp_contact_param
         draw_frame(page, frame, x, y, times);
         if (!p.no_labels) {
             write_label(page, sheet, (size_t)i, cell_x, cell_y + height * times + 2 * LABEL,
-                        width * times + GAP, p.names);
+                        width * times, p.names);
         }
     }
     *out = page;

@@ -3,37 +3,16 @@
 #include "image/fix.h"
 
 #include "core/error.h"
-#include "core/json.h"
 #include "core/mem.h"
 #include "image/cleanup.h"
 #include "image/grid.h"
 #include "image/image.h"
-#include "image/matte.h"
 #include "image/palette.h"
-#include "image/quantize.h"
 
 #include <string.h>
 
-typedef struct fixing {
-    const dgxp_image *const *images; /* [count] as given */
-    int32_t count;
-    dgxp_fix_params params;
-    dgxp_image **frames; /* [count] after the last step */
-    dgxp_grid *own_grid;
-    const dgxp_grid *grid;
-    bool flat, visible;
-    double residual; /* of the worst frame */
-    bool matted;
-    dgxp_matte_report matte; /* counts of all frames together, shares of the worst */
-    dgxp_palette *own_palette;
-    const dgxp_palette *palette; /* NULL: colors stay as they are */
-    int32_t orphans, jaggies, outline;
-    bool trimmed;
-    dgxp_trim_report trim;
-} fixing;
-
 /* Puts the result of a step in the place of what it was made from. */
-static void replace_frame(fixing *self, int32_t index, dgxp_image *next)
+static void replace_frame(px_fixing *self, int32_t index, dgxp_image *next)
 {
     dgxp_image_free(self->frames[index]);
     self->frames[index] = next;
@@ -64,7 +43,25 @@ static dgxp_status cut_part(const dgxp_image *from, int32_t x, int32_t y, int32_
 
 /* --------------------------------------------------------------------------- to native pixels */
 
-static dgxp_status find_cells(fixing *self)
+/* Sprites are taken as they are, and treated like pictures whose cells are flat. */
+static dgxp_status take_sprites(px_fixing *self)
+{
+    dgxp_status status = DGXP_OK;
+    for (int32_t i = 0; i < self->count && !status; i++) {
+        const dgxp_image *first = self->images[0], *image = self->images[i];
+        if (image->width != first->width || image->height != first->height) {
+            return px_error_set(DGXP_ERR_MISMATCH,
+                                "dgxp_fix: frame %d is %dx%d, the first one %dx%d; frames must be "
+                                "of one size",
+                                i, image->width, image->height, first->width, first->height);
+        }
+        status = dgxp_image_copy(image, &self->frames[i]);
+    }
+    self->flat = true;
+    return status;
+}
+
+static dgxp_status find_cells(px_fixing *self)
 {
     dgxp_status status = DGXP_OK;
     self->grid = self->params.found;
@@ -85,7 +82,7 @@ static dgxp_status find_cells(fixing *self)
     return status;
 }
 
-static dgxp_status shrink_frames(fixing *self)
+static dgxp_status shrink_frames(px_fixing *self)
 {
     dgxp_status status = DGXP_OK;
     for (int32_t i = 0; i < self->count && !status; i++) {
@@ -95,7 +92,7 @@ static dgxp_status shrink_frames(fixing *self)
     return status;
 }
 
-static dgxp_status measure_residual(fixing *self)
+static dgxp_status measure_residual(px_fixing *self)
 {
     dgxp_status status = DGXP_OK;
     for (int32_t i = 0; i < self->count && !status && !self->flat; i++) {
@@ -127,7 +124,7 @@ static void add_matte(dgxp_matte_report *to, const dgxp_matte_report *frame, boo
         frame->opaque_share < to->opaque_share ? frame->opaque_share : to->opaque_share;
 }
 
-static dgxp_status cut_background(fixing *self)
+static dgxp_status cut_background(px_fixing *self)
 {
     dgxp_status status = DGXP_OK;
     if (self->flat && !self->params.matte) {
@@ -157,7 +154,7 @@ static bool has_opaque(const dgxp_image *image)
     return false;
 }
 
-static bool has_visible_frame(const fixing *self)
+static bool has_visible_frame(const px_fixing *self)
 {
     for (int32_t i = 0; i < self->count; i++) {
         if (has_opaque(self->frames[i])) {
@@ -169,7 +166,7 @@ static bool has_visible_frame(const fixing *self)
 
 /* ------------------------------------------------------------------------------------ palette */
 
-static dgxp_status extract_palette(fixing *self)
+static dgxp_status extract_palette(px_fixing *self)
 {
     dgxp_histogram *histogram = NULL;
     dgxp_status status = dgxp_histogram_create(&histogram);
@@ -184,7 +181,7 @@ static dgxp_status extract_palette(fixing *self)
     return status;
 }
 
-static dgxp_status reduce_colors(fixing *self)
+static dgxp_status reduce_colors(px_fixing *self)
 {
     const dgxp_fix_params *p = &self->params;
     const bool asked = p->palette || p->extract || p->quantize;
@@ -205,7 +202,7 @@ static dgxp_status reduce_colors(fixing *self)
 
 /* ----------------------------------------------------------------------------------- clean-up */
 
-static dgxp_status clean_cells(fixing *self)
+static dgxp_status clean_cells(px_fixing *self)
 {
     dgxp_status status = DGXP_OK;
     for (int32_t i = 0; i < self->count && !status; i++) {
@@ -240,7 +237,7 @@ static bool touches_border(const dgxp_image *image)
 }
 
 /* Frames must stay of one size, so all of them grow when one has to. */
-static dgxp_status grow_frames(fixing *self, dgxp_outline_params *outline)
+static dgxp_status grow_frames(px_fixing *self, dgxp_outline_params *outline)
 {
     bool wanted = false;
     dgxp_status status = DGXP_OK;
@@ -262,7 +259,7 @@ static dgxp_status grow_frames(fixing *self, dgxp_outline_params *outline)
     return status;
 }
 
-static dgxp_status draw_outlines(fixing *self)
+static dgxp_status draw_outlines(px_fixing *self)
 {
     dgxp_outline_params outline;
     if (!self->params.outline) {
@@ -290,7 +287,7 @@ static dgxp_status draw_outlines(fixing *self)
 }
 
 /* Frames are cut by what is visible in any of them: the subject keeps its place. */
-static dgxp_status trim_frames(fixing *self)
+static dgxp_status trim_frames(px_fixing *self)
 {
     dgxp_image *all = NULL, *cut = NULL;
     if (!self->params.trim || !self->visible) {
@@ -321,207 +318,14 @@ static dgxp_status trim_frames(fixing *self)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------- report */
-
-static const char *name_of(const dgxp_choice *choices, int32_t count, int32_t value)
-{
-    for (int32_t i = 0; i < count; i++) {
-        if (choices[i].value == value) {
-            return choices[i].name;
-        }
-    }
-    return NULL;
-}
-
-static json_t *describe_grid(const fixing *self)
-{
-    const dgxp_grid_info *info = &self->grid->info;
-    json_t *grid = json_object(), *list = json_array();
-    bool fits = px_json_put_text(grid, "kind",
-                                 name_of(px_grid_kind_choices, px_grid_kind_count, info->kind)) &&
-                px_json_put_integer(grid, "width", info->width) &&
-                px_json_put_integer(grid, "height", info->height) &&
-                px_json_put_number(grid, "cell_width", info->cell_width) &&
-                px_json_put_number(grid, "cell_height", info->cell_height) &&
-                px_json_put_number(grid, "offset_x", info->offset_x) &&
-                px_json_put_number(grid, "offset_y", info->offset_y) &&
-                px_json_put_number(grid, "confidence", info->confidence) &&
-                px_json_put_boolean(grid, "bent", info->bent) &&
-                px_json_put_number(grid, "residual", self->residual);
-    for (int32_t i = 0; i < info->candidate_count && fits; i++) {
-        json_t *entry = json_object();
-        fits = px_json_put_number(entry, "cell", info->candidates[i].cell) &&
-               px_json_put_number(entry, "score", info->candidates[i].score);
-        fits = px_json_append(list, entry) && fits;
-    }
-    fits = px_json_put(grid, "candidates", list) && fits;
-    if (!fits) {
-        json_decref(grid);
-    }
-    return fits ? grid : NULL;
-}
-
-static json_t *describe_color(const uint8_t *rgb)
-{
-    static const char digits[] = "0123456789abcdef";
-    char text[8] = "#";
-    for (int i = 0; i < 6; i++) {
-        text[1 + i] = digits[i & 1 ? rgb[i / 2] & 15 : rgb[i / 2] >> 4];
-    }
-    return json_string(text);
-}
-
-static json_t *describe_matte(const fixing *self)
-{
-    const dgxp_matte_report *told = &self->matte;
-    json_t *matte = json_object(), *colors = json_array();
-    bool fits = true;
-    for (int32_t i = 0; i < told->color_count && fits; i++) {
-        const uint8_t rgb[3] = {(uint8_t)(told->colors[i] >> 16), (uint8_t)(told->colors[i] >> 8),
-                                (uint8_t)told->colors[i]};
-        fits = px_json_append(colors, describe_color(rgb));
-    }
-    fits = px_json_put(matte, "colors", colors) && fits;
-    fits = fits && px_json_put_number(matte, "border_share", (double)told->border_share) &&
-           px_json_put_integer(matte, "flooded", told->flooded) &&
-           px_json_put_integer(matte, "holes", told->holes) &&
-           px_json_put_integer(matte, "despilled", told->despilled) &&
-           px_json_put_integer(matte, "fringe", told->fringe) &&
-           px_json_put_integer(matte, "specks", told->specks) &&
-           px_json_put_number(matte, "opaque_share", (double)told->opaque_share) &&
-           px_json_put_number(matte, "main_share", (double)told->main_share);
-    if (!fits) {
-        json_decref(matte);
-    }
-    return fits ? matte : NULL;
-}
-
-static json_t *describe_palette(const fixing *self)
-{
-    const dgxp_palette *from = self->palette;
-    json_t *palette = json_object(), *colors = json_array();
-    bool fits = px_json_put_text(palette, "name", from->name) &&
-                px_json_put_boolean(palette, "fixed", self->own_palette == NULL);
-    for (int32_t i = 0; i < from->count && fits; i++) {
-        if (from->rgba[i * 4 + 3]) {
-            fits = px_json_append(colors, describe_color(from->rgba + (size_t)i * 4));
-        }
-    }
-    fits = px_json_put(palette, "colors", colors) && fits;
-    if (!fits) {
-        json_decref(palette);
-    }
-    return fits ? palette : NULL;
-}
-
-static json_t *describe_trim(const fixing *self)
-{
-    const dgxp_trim_report *told = &self->trim;
-    json_t *trim = json_object();
-    const bool fits = px_json_put_integer(trim, "x", told->x) &&
-                      px_json_put_integer(trim, "y", told->y) &&
-                      px_json_put_integer(trim, "width", told->width) &&
-                      px_json_put_integer(trim, "height", told->height) &&
-                      px_json_put_number(trim, "pivot_x", (double)told->pivot_x) &&
-                      px_json_put_number(trim, "pivot_y", (double)told->pivot_y);
-    if (!fits) {
-        json_decref(trim);
-    }
-    return fits ? trim : NULL;
-}
-
-static json_t *describe_warnings(const fixing *self)
-{
-    json_t *list = json_array();
-    const dgxp_grid_info *info = &self->grid->info;
-    bool fits = list != NULL;
-    if (info->kind == DGXP_GRID_PAINTED) {
-        fits = px_json_append(list, json_string("painted")) && fits;
-    }
-    if (info->kind == DGXP_GRID_CELLS && info->confidence < PX_FIX_CONFIDENCE) {
-        fits = px_json_append(list, json_string("uncertain-grid")) && fits;
-    }
-    if (!self->visible) {
-        fits = px_json_append(list, json_string("empty")) && fits;
-    }
-    for (int32_t i = 0; i < px_matte_warning_count && self->matted; i++) {
-        if (self->matte.warnings & px_matte_warning_choices[i].value) {
-            fits = px_json_append(list, json_string(px_matte_warning_choices[i].name)) && fits;
-        }
-    }
-    if (!fits) {
-        json_decref(list);
-    }
-    return fits ? list : NULL;
-}
-
-/* A sprite without any transparency has its background still. */
-static bool has_transparent(const dgxp_image *image)
-{
-    const size_t count = px_image_count(image);
-    for (size_t i = 0; i < count; i++) {
-        if (image->rgba[i * 4 + 3] < 128) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static dgxp_status measure_quality(const fixing *self, json_t **out)
-{
-    dgxp_quality_params params = DGXP_QUALITY_PARAMS_INIT;
-    dgxp_document *document = NULL;
-    dgxp_status status;
-    params.palette = self->params.palette;
-    params.tile = self->params.tile;
-    params.background = !has_transparent(self->frames[0]);
-    if (self->palette && !self->params.palette && self->palette->count > 1) {
-        params.colors = self->palette->count;
-    }
-    status = dgxp_quality((const dgxp_image *const *)self->frames, self->count, &params, &document);
-    if (!status) {
-        const char *text = dgxp_document_text(document);
-        status = px_json_parse("a quality report", text, strlen(text), out);
-    }
-    dgxp_document_free(document);
-    return status;
-}
-
-static dgxp_status write_report(const fixing *self, dgxp_document **out)
-{
-    json_t *quality = NULL;
-    dgxp_status status = measure_quality(self, &quality);
-    if (status) {
-        return status;
-    }
-    json_t *root = json_object();
-    bool fits = px_json_put_text(root, "format", "dgx-pixels-fix") &&
-                px_json_put_integer(root, "version", 1) &&
-                px_json_put_integer(root, "width", self->frames[0]->width) &&
-                px_json_put_integer(root, "height", self->frames[0]->height) &&
-                px_json_put_integer(root, "frames", self->count) &&
-                px_json_put(root, "warnings", describe_warnings(self)) &&
-                px_json_put(root, "grid", describe_grid(self));
-    fits = fits && (!self->matted || px_json_put(root, "matte", describe_matte(self)));
-    fits = fits && (!self->palette || px_json_put(root, "palette", describe_palette(self)));
-    fits = fits && (!self->params.orphans || px_json_put_integer(root, "orphans", self->orphans));
-    fits = fits && (!self->params.jaggies || px_json_put_integer(root, "jaggies", self->jaggies));
-    fits = fits && (!self->params.outline || px_json_put_integer(root, "outline", self->outline));
-    fits = fits && (!self->trimmed || px_json_put(root, "trim", describe_trim(self)));
-    fits = px_json_put(root, "quality", quality) && fits;
-    if (!fits) {
-        json_decref(root);
-        root = NULL;
-    }
-    return px_json_document(root, out);
-}
-
 /* ---------------------------------------------------------------------------------------- all */
 
-static dgxp_status run_steps(fixing *self, dgxp_document **report)
+static dgxp_status run_steps(px_fixing *self, dgxp_document **report)
 {
-    dgxp_status status = find_cells(self);
-    status = status ? status : shrink_frames(self);
+    dgxp_status status = self->params.native ? take_sprites(self) : find_cells(self);
+    if (!self->params.native && !status) {
+        status = shrink_frames(self);
+    }
     if (report && !status) {
         status = measure_residual(self);
     }
@@ -531,14 +335,14 @@ static dgxp_status run_steps(fixing *self, dgxp_document **report)
     status = status ? status : clean_cells(self);
     status = status ? status : draw_outlines(self);
     status = status ? status : trim_frames(self);
-    return report && !status ? write_report(self, report) : status;
+    return report && !status ? px_fix_report(self, report) : status;
 }
 
 dgxp_status dgxp_fix_frames(const dgxp_image *const *images, int32_t count,
                             const dgxp_fix_params *params, dgxp_document **report, dgxp_image **out)
 {
     px_error_clear();
-    fixing self = {.images = images, .count = count};
+    px_fixing self = {.images = images, .count = count};
     dgxp_document *told = NULL;
     if (!images || !out || count < 1 || count > 65536) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -54,9 +55,9 @@ class TileParams(c.Structure):
         ("seed", c.c_uint64), ("edge", c.c_void_p)]
 
 
-def sized(kind: type[c.Structure], **values: object) -> c.Structure:
-    made = kind(**values)
-    made.struct_size = c.sizeof(kind)
+def sized(of: type[c.Structure], /, **values: object) -> c.Structure:
+    made = of(**values)
+    made.struct_size = c.sizeof(of)
     return made
 
 
@@ -144,6 +145,8 @@ def read_aseprite(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-
     """The crate asefile, which shares no code with us."""
     if os.environ.get("SKIP_RUST") == "1":
         pytest.skip("SKIP_RUST=1: .aseprite files are not compared with the crate asefile")
+    if not shutil.which("cargo"):
+        pytest.skip("no cargo: .aseprite files are not compared with the crate asefile")
     target = ROOT / "build/readers"
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], check=True,
                    cwd=ROOT / "tests/readers/asefile", timeout=900,
@@ -252,6 +255,23 @@ def test_apng_as_pillow_and_apng_read_it(library: Library) -> None:
             assert (control.width, control.delay_den) == (31 * scale, 1000)
 
 
+def compose(data: bytes) -> list[np.ndarray]:
+    """The frames of an APNG of hard alpha by the letter of its specification, parsed by `apng`."""
+    shown, canvas = [], None
+    for png, control in apng.APNG.from_bytes(data).frames:
+        part = np.asarray(Image.open(io.BytesIO(png.to_bytes())).convert("RGBA"))
+        canvas = np.zeros_like(part) if canvas is None else canvas
+        before = canvas.copy()
+        place = canvas[control.y_offset:, control.x_offset:][:control.height, :control.width]
+        place[...] = np.where((part[..., 3:] > 0) | (control.blend_op == 0), part, place)
+        shown.append(canvas.copy())
+        if control.depose_op == 1:
+            place[...] = 0
+        elif control.depose_op == 2:
+            canvas = before
+    return shown
+
+
 @pytest.mark.parametrize("disposal", [0, 1, 2])
 @pytest.mark.parametrize("blend", [0, 1])
 def test_we_read_pillows_apng(library: Library, disposal: int, blend: int) -> None:
@@ -262,15 +282,16 @@ def test_we_read_pillows_apng(library: Library, disposal: int, blend: int) -> No
     stream = io.BytesIO()
     images[0].save(stream, "PNG", save_all=True, append_images=images[1:], duration=70,
                    disposal=disposal, blend=blend)
-    expected, reader = [], Image.open(stream)
-    for i in range(reader.n_frames):
-        reader.seek(i)
-        expected.append(np.asarray(reader.convert("RGBA")))
-    ours = Sheet.decode(library, stream.getvalue())
+    ours, reader = Sheet.decode(library, stream.getvalue()), Image.open(stream)
     assert set(ours.durations()) == {70}
-    for mine, theirs in zip(ours.frames(), expected, strict=True):
-        clear = (mine[..., 3] == 0) & (theirs[..., 3] == 0)
-        assert np.array_equal(mine[~clear], theirs[~clear])
+    for i, (mine, expected) in enumerate(zip(ours.frames(), compose(stream.getvalue()),
+                                             strict=True)):
+        # A second PREVIOUS in a row puts back what the first did; Pillow 13 puts back too much.
+        if disposal != 2:
+            reader.seek(i)
+            expected = np.asarray(reader.convert("RGBA"))
+        clear = (mine[..., 3] == 0) & (expected[..., 3] == 0)
+        assert np.array_equal(mine[~clear], expected[~clear])
 
 
 def test_we_read_files_of_apng(library: Library, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """python -m training.starter COMMAND: see README.md beside this file."""
 
 from __future__ import annotations

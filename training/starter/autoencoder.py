@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The image autoencoder: computed, not trained.
 
 It has one level and changes no size, so the UNet works on 32x32 pixels.  Inside an ordinary

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Many phrasings of what a sprite shows, from its name, tags, colours and kind.
 
 A person asks for "potion", "a red potion", "potion, item" or "stone wall tile"; so the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Checkpoints that survive a kill at any moment, and the CSV and TensorBoard logs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """A small network that names the kind of a sprite, trained on the real ones only."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Colour words from pixels: one rule for captions, recolouring and evaluation."""
 
 from __future__ import annotations

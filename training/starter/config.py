@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Every number of the recipe in one place."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Sprites, paper dolls and recoloured copies as arrays, with sampling weights."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The diffusion training of UNet and text encoder on the whole set in memory."""
 
 from __future__ import annotations

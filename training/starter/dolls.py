@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Paper dolls: dressed characters composed from aligned 32x32 layers.
 
 Two thirds of the dolls are dressed for a role, so that "knight" or "wizard" is never

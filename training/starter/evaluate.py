@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Measures a model by what a person would look for: kind, colour, novelty, no duds.
 
     python -m training.starter evaluate --prompts-only     writes evaluate/prompts.jsonl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The trained parts as a diffusers folder in bf16."""
 
 from __future__ import annotations

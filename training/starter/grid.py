@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Contact sheets of sprites as PNG files."""
 
 from __future__ import annotations

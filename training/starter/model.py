@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The SDXL-family parts: text encoder, UNet and noise schedule."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The number of CPU threads that is fastest right now.
 
 A parallel loop waits for its slowest thread.  When somebody else uses one of two cores, two

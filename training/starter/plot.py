@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The curves of a run as one PNG and one CSV short enough to commit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Prompts to sprites with the weights at hand, for grids while it trains and for evaluation."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The learning rate: warm-up, a constant, then a straight fall over the last share of the plan.
 
 While it is constant the plan may be made longer or shorter at any resume; a falling rate is

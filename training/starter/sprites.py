@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Reads the sprite folder: manifest rows to 32x32 RGBA arrays."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """A byte-pair vocabulary in CLIP's format: vocab.json and merges.txt."""
 
 from __future__ import annotations
