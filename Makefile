@@ -42,7 +42,7 @@ bench: build
 
 bench-pixels: build
 	@scripts/setup test peers
-	@.venv/bin/python tests/pixels/bench_peers.py --build $(BUILD)
+	@.venv/bin/python tests/pixels/bench_peers.py --build $(BUILD) --peers .venv-peers/bin/python
 
 format:
 	@git ls-files '*.c' '*.h' '*.cpp' '*.hpp' | xargs clang-format -i

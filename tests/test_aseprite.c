@@ -129,7 +129,8 @@ START_TEST(aseprite_reads_a_file_of_another_writer)
         char shown[10] = "";
         const uint8_t *rgba = dgxp_image_pixels(dgxp_sheet_frame(sheet, i));
         for (int at = 0; at < 9; at++) {
-            shown[at] = rgba[at * 4] ? 'r' : rgba[at * 4 + 1] ? 'g' : ' ';
+            const uint8_t *pixel = rgba + at * 4;
+            shown[at] = !pixel[3] ? ' ' : pixel[0] ? 'r' : pixel[1] ? 'g' : 'k';
         }
         ck_assert_str_eq(shown, expected[i]);
     }

@@ -193,6 +193,47 @@ START_TEST(autotile_map_of_tiles_is_one_picture)
 }
 END_TEST
 
+START_TEST(autotile_rough_edges_join_and_turn)
+{
+    dgxp_image *flat = NULL;
+    ck_assert_ok(dgxp_image_create(16, 16, NULL, &flat));
+    memset(dgxp_image_pixels_mut(flat), 255, 16 * 16 * 4);
+    const uint8_t red[4] = {255, 0, 0, 255};
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        dgxp_sheet *sheet = NULL;
+        dgxp_autotile_params params = DGXP_AUTOTILE_PARAMS_INIT;
+        params.border = 4;
+        params.rough = 3;
+        params.seed = seed;
+        memcpy(params.outline_color, red, 4);
+        ck_assert_ok(dgxp_autotile(flat, NULL, &params, &sheet));
+        /* The upper edge steps by a pixel at most, over the seam to the next tile too. */
+        int32_t depth[17], least = 16, most = 0;
+        for (int32_t x = 0; x < 17; x++) {
+            for (depth[x] = 0; !pixel_at(sheet, find_mask(0, 124), x % 16, depth[x])[3];) {
+                depth[x]++;
+            }
+            least = depth[x] < least ? depth[x] : least;
+            most = depth[x] > most ? depth[x] : most;
+            ck_assert(x == 0 || abs(depth[x] - depth[x - 1]) <= 1);
+        }
+        ck_assert(least >= 1 && most <= 7 && most > least);
+        /* Turning the neighbours a quarter (mask times 4) turns the tile. */
+        int32_t count;
+        const uint8_t *masks = dgxp_autotile_masks(DGXP_TILESET_BLOB, &count);
+        for (int32_t i = 0; i < count; i++) {
+            const int32_t turned = find_mask(0, masks[i] == 255 ? 255 : masks[i] * 4 % 255);
+            for (int32_t at = 0; at < 256; at++) {
+                ck_assert_mem_eq(pixel_at(sheet, i, at % 16, at / 16),
+                                 pixel_at(sheet, turned, 15 - at / 16, at % 16), 4);
+            }
+        }
+        dgxp_sheet_free(sheet);
+    }
+    dgxp_image_free(flat);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------- limits, malformed */
 
 START_TEST(autotile_takes_every_even_tile)
@@ -258,6 +299,7 @@ int main(void)
     tcase_add_test(core, autotile_draws_edges_where_neighbours_are_missing);
     tcase_add_test(core, autotile_seams_pass_the_check_and_a_break_does_not);
     tcase_add_test(core, autotile_map_of_tiles_is_one_picture);
+    tcase_add_test(core, autotile_rough_edges_join_and_turn);
     tcase_add_test(limits, autotile_takes_every_even_tile);
     tcase_add_test(malformed, autotile_refuses_what_cannot_be_a_tile);
     tcase_set_timeout(limits, 120);

@@ -65,15 +65,12 @@ static void make_edge(maker *self, int32_t border, int32_t rough, uint64_t seed)
     low = low < 1 ? 1 : low;
     high = high > self->half - 1 ? self->half - 1 : high;
     for (int32_t x = 0; x < self->tile; x++) {
-        const int32_t left = self->tile - x; /* steps that remain to come back */
+        const int32_t left = self->tile - 1 - x; /* steps that remain to come back */
         const int32_t wish = rough ? (int32_t)(next_random(&seed) % 3) - 1 : 0;
         int32_t next = depth + wish;
         next = next < low ? low : next > high ? high : next;
-        if (next - border >= left) {
-            next = depth - 1;
-        } else if (border - next >= left) {
-            next = depth + 1;
-        }
+        next = next > border + left ? border + left : next;
+        next = next < border - left ? border - left : next;
         depth = next;
         for (int32_t y = 0; y < self->half; y++) {
             self->edge[y][x] = y >= depth;

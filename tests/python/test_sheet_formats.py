@@ -198,7 +198,7 @@ def layered(depth: int) -> bytes:
         return rng.integers(0, 256, width * height * size, np.uint8).tobytes()
 
     colors = [(int(r), int(g), int(b), 255) for r, g, b in rng.integers(0, 256, (16, 3))]
-    layers = [ase.layer("ground", flags=3), ase.layer("group", kind=1),
+    layers = [ase.layer("ground", flags=3 | 8), ase.layer("group", kind=1),
               ase.layer("child", level=1, opacity=200), ase.layer("off", flags=2, kind=1),
               ase.layer("child of off", level=1), ase.layer("top", opacity=99)]
     first = [ase.cel(0, 0, 0, 2, ase.packed(12, 9, pixels(12, 9))),
