@@ -184,6 +184,31 @@ START_TEST(fix_gives_frames_one_size_and_palette)
 }
 END_TEST
 
+START_TEST(fix_grows_all_frames_alike)
+{
+    dgxp_image *frames[2] = {NULL}, *out[2] = {NULL};
+    dgxp_fix_params params = DGXP_FIX_PARAMS_INIT;
+    dgxp_outline_params outline = DGXP_OUTLINE_PARAMS_INIT;
+    const uint8_t red[4] = {200, 30, 30, 255}, dark[4] = {10, 0, 20, 255};
+    memcpy(outline.color, dark, 4);
+    params.native = 1;
+    params.outline = &outline;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_ok(dgxp_image_create(6, 6, NULL, &frames[i]));
+        memcpy(px_image_at(frames[i], 3 * i, 3), red, 4); /* at the border; inside */
+    }
+    ck_assert_ok(dgxp_fix_frames((const dgxp_image *const *)frames, 2, &params, NULL, out));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(out[i]->width, 8);
+        ck_assert_int_eq(out[i]->height, 8);
+        ck_assert_mem_eq(px_image_at(out[i], 3 * i + 1, 4), red, 4); /* it kept its place */
+        ck_assert_mem_eq(px_image_at(out[i], 3 * i, 4), dark, 4);
+        dgxp_image_free(frames[i]);
+        dgxp_image_free(out[i]);
+    }
+}
+END_TEST
+
 START_TEST(fix_takes_sprites_and_found_grids)
 {
     dgxp_image *big = draw_soft(6), *plain = NULL, *again = NULL, *same = NULL;
@@ -301,6 +326,7 @@ int main(void)
     tcase_add_test(core, fix_equals_its_steps);
     tcase_add_test(core, fix_keeps_the_palette_it_was_given);
     tcase_add_test(core, fix_gives_frames_one_size_and_palette);
+    tcase_add_test(core, fix_grows_all_frames_alike);
     tcase_add_test(core, fix_takes_sprites_and_found_grids);
     tcase_add_test(limits, fix_survives_an_empty_picture);
     tcase_add_test(limits, fix_survives_every_failed_allocation);

@@ -30,25 +30,25 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        canvas, _ = scenes.degrade(np.random.default_rng(5), art.on_background(art.reduce_colors(art.procedural(12, 32), 16), (94, 137, 158), 5), "warp", 9.3)
+        canvas, _ = scenes.degrade(np.random.default_rng(5), art.on_background(art.reduce_colors(art.procedural(12, 40), 16), (94, 137, 158), 4), "warp", 8.6)
         Image.fromarray(canvas).save(folder / "painted.png")
-        Image.fromarray(canvas).quantize(96).save(HERE / "fix-before.png", optimize=True)
+        Image.fromarray(canvas).quantize(160, kmeans=2).save(HERE / "fix-before.png", optimize=True)
         steps = {
-            "1-cells": ["--background", "keep", "--colors", "keep"],
-            "2-background": ["--colors", "keep"],
-            "3-palette": ["--colors", "8"],
-            "4-outline": ["--colors", "8", "--outline", "outer"],
+            "cells": ["--background", "keep", "--colors", "keep"],
+            "background": ["--colors", "keep"],
+            "palette": ["--colors", "12"],
+            "outline": ["--colors", "12", "--outline", "outer"],
         }
         for name, options in steps.items():
             run("fix", folder / "painted.png", "-o", folder / f"{name}.png", "-q", *options)
-        run("fix", folder / "painted.png", "-o", HERE / "fix-after.png", "--colors", "8", "--scale", "9", "-q")
+        run("fix", folder / "painted.png", "-o", HERE / "fix-after.png", "--colors", "12", "--scale", "9", "-q")
         run("sheet", "contact", *(folder / f"{name}.png" for name in steps), "-o", HERE / "fix-steps.png", "--columns", "4", "--scale", "4", "--names")
         rng = np.random.default_rng(3)
         for name, base in (("grass", (78, 140, 66)), ("dirt", (134, 100, 66))):
             noise = (rng.random((16, 16, 1)) < 0.18) * 22
             Image.fromarray((np.array(base) - noise).clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
         run("tileset", "blob", folder / "grass.png", folder / "dirt.png", "-o", folder / "blob.png", "--rough", "1", "-d", "none")
-        tiles = Image.open(folder / "blob.png").convert("RGB")
+        tiles = Image.open(folder / "blob.png").convert("RGBA").convert("RGB")
         tiles.resize((tiles.width * 3, tiles.height * 3), Image.Resampling.NEAREST).quantize(32).save(HERE / "tileset-blob.png", optimize=True)
     return 0
 

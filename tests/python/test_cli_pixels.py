@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -263,8 +264,20 @@ def test_shared_palette(cli: Cli, tmp_path: Path) -> None:
     assert len(colors_of(*(read(p) for p in (tmp_path / "out").iterdir()))) <= 9
 
 
+def peak_memory(child: subprocess.Popen[bytes]) -> int:
+    """KiB, until it ends.  (The peak that wait4() tells includes this process before exec.)"""
+    peak = 0
+    while child.poll() is None:
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{child.pid}/status").read_text()
+            if "dgx-pixels" in status and (found := re.search(r"VmHWM:\s*(\d+)", status)):
+                peak = max(peak, int(found[1]))
+        time.sleep(.005)
+    return peak
+
+
 def test_many_files_need_little_memory(build: Path, tmp_path: Path) -> None:
-    """Peak memory with 96 pictures of 512 x 512 is that of 12 and a little; both as files and as one set."""
+    """Peak memory with 96 pictures is that of 12 and a little, as single files and as one set."""
     picture = soften(scene(), 10).resize((512, 512))
     for name, count in (("few", 12), ("many", 96)):
         (tmp_path / name).mkdir()
@@ -276,12 +289,11 @@ def test_many_files_need_little_memory(build: Path, tmp_path: Path) -> None:
             child = subprocess.Popen([build / "bin/dgx-pixels", "fix", tmp_path / name, "-o",
                                       tmp_path / f"{name}{mode}", "-j", "2", mode],
                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            _, status, usage = os.wait4(child.pid, 0)
-            assert status == 0
-            peaks[mode, name] = usage.ru_maxrss
+            peaks[mode, name] = peak_memory(child)
+            assert child.wait() == 0
         assert len(list((tmp_path / f"many{mode}").iterdir())) == 96
     print(peaks)
-    assert peaks["--separate", "many"] < peaks["--separate", "few"] + 4096
+    assert 1000 < peaks["--separate", "many"] < peaks["--separate", "few"] + 4096
     # the set looks for its grid in 64 frames at once, which is its bound
     assert peaks["-q", "many"] < peaks["-q", "few"] + (64 - 12) * 1024 * 1.5 + 4096
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 BACKGROUND = (88, 104, 124, 255)
 
 
-def save_grid(path: Path, rows: Sequence[np.ndarray], columns: int, scale: int = 3,
+def save_grid(path: Path, rows: Sequence[np.ndarray], columns: int, scale: int = 4,
               labels: Sequence[str] | None = None) -> None:
     """Writes sprites [n, h, w, 4] of each row of `rows` in lines of `columns`."""
     sprites = [s for row in rows for s in padded(row, columns)]
@@ -25,7 +25,7 @@ def save_grid(path: Path, rows: Sequence[np.ndarray], columns: int, scale: int =
         tile = Image.fromarray(pixels).resize((side - 4, side - 4), Image.Resampling.NEAREST)
         sheet.alpha_composite(tile, (x + 2, y + 2))
         if labels and i < len(labels):
-            draw.text((x + 2, y + side - 2), labels[i][: side // 6], fill=(255, 255, 255, 255))
+            draw.text((x + 2, y + side - 2), labels[i][: side // 6], fill="white")
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.convert("RGB").save(path)
 

@@ -142,7 +142,8 @@ def compare(arch: Architecture, component: str, files: dict[str, Path], dtype: t
         reference.set_tiling(tiling)
         for case in cases(arch, component)[:limit]:
             inputs = example_inputs(arch, component, dtype=dtype, seed=seed + 1, **case)
-            with torch.inference_mode():
+            # As the engine runs it.  The optimizer keeps what it learned of the first dtype.
+            with torch.inference_mode(), torch.jit.optimized_execution(False):
                 ours = program(*inputs)
                 theirs = reference(*inputs)
             ours = ours if isinstance(ours, tuple) else (ours,)
