@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* One grid is looked for in so many frames, spread evenly: they are all in memory at once. */
-enum { SAMPLE_FRAMES = 64, SAMPLE_PIXELS = 1 << 26 };
+enum { SAMPLE_FRAMES = 16, SAMPLE_PIXELS = 1 << 26 };
 
 void cli_fix_note(cli_fixed *to, dgxp_status status)
 {

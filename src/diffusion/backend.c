@@ -91,12 +91,14 @@ static void read_torch_version(const char *folder, char *version, size_t capacit
  * Loaded before the backend and for everybody, because its rpath names no machine.
  *
  * MKL rounds differently when a matrix is aligned differently, and weights lie in their files where
- * they lie: without strict reproducibility one model in two forms would give two pictures.  It is
- * read when MKL starts, so it is set before that; a user's own setting stays.
+ * they lie: without strict reproducibility one model in two forms would give two pictures.  And
+ * torch's threads spin while they wait, which on a busy machine made a picture of 0.3 s take 87 s.
+ * Both are read when the libraries start, so they are set before that; a user's own setting stays.
  */
 static dgxp_status preload_torch(const char *folder)
 {
     setenv("MKL_CBWR", "AUTO,STRICT", 0);
+    setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
     static const char *const libraries[] = {"lib/libc10.so", "lib/libtorch_cpu.so"};
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         char *path = px_file_join(folder, libraries[i]);
@@ -160,8 +162,10 @@ static dgxp_status open_at(const char *path)
     }
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        return px_error_set(DGXP_ERR_BACKEND, "cannot load the backend: %s%s%s%s", dlerror(),
-                            version[0] ? " (torch " : "", version,
+        return px_error_set(DGXP_ERR_BACKEND,
+                            "cannot load the backend: %s%s%s%s: build it again for this torch, or "
+                            "install the one that it was built for (2.11)",
+                            dlerror(), version[0] ? " (torch " : "", version,
                             version[0] ? " is installed)" : "");
     }
     const px_shim *(*entry)(void);

@@ -294,8 +294,8 @@ def test_many_files_need_little_memory(build: Path, tmp_path: Path) -> None:
         assert len(list((tmp_path / f"many{mode}").iterdir())) == 96
     print(peaks)
     assert 1000 < peaks["--separate", "many"] < peaks["--separate", "few"] + 4096
-    # the set looks for its grid in 64 frames at once, which is its bound
-    assert peaks["-q", "many"] < peaks["-q", "few"] + (64 - 12) * 1024 * 1.5 + 4096
+    # the set looks for its grid in 16 frames at once, which is its bound
+    assert peaks["-q", "many"] < peaks["-q", "few"] + (16 - 12) * 1024 * 1.5 + 4096
 
 
 def test_interrupted_leaves_whole_files(build: Path, tmp_path: Path) -> None:

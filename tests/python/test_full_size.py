@@ -5,7 +5,8 @@ Only in a full run (DGXP_FULL=1): writes up to 14 GB at a time into the temporar
 deletes it.  DGXP_FULL_CHECKPOINT names a bf16 file of tests/models/make_full.py to use instead of
 writing one.  Each engine has a process of its own, one after the other, so that its peak is its own:
 
-    test_full_size.py ours FILE DTYPE OUT BUILD       test_full_size.py diffusers FILE CONFIG OUT
+    test_full_size.py open FILE OUT BUILD             test_full_size.py ours FILE DTYPE OUT BUILD
+    test_full_size.py diffusers FILE CONFIG OUT
 
 Memory is VmHWM: everything that was ever resident at once, pages of the mapped file and of torch's
 libraries included, as well as the 40 MB of Python and numpy that drive the library here.
@@ -44,6 +45,17 @@ def resident() -> dict[str, int]:
     lines = Path("/proc/self/status").read_text().splitlines()
     found = dict(line.split(":", 1) for line in lines if line.startswith(("VmHWM", "Rss")))
     return {name: int(value.split()[0]) >> 10 for name, value in found.items()}
+
+
+def run_open(file: str, out: str, build: str) -> None:
+    """Only open; seconds as JSON, processor time beside them."""
+    from dgxp import Library
+
+    library = Library(Path(build))
+    began, spent = time.perf_counter(), time.process_time()
+    with library.open(file, device="cpu", dtype=DTYPES["bf16"]):
+        figures = [time.perf_counter() - began, time.process_time() - spent]
+    Path(f"{out}.json").write_text(json.dumps(figures))
 
 
 def run_ours(file: str, dtype: str, out: str, build: str) -> None:
@@ -119,7 +131,8 @@ def run_diffusers(file: str, config: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    {"ours": run_ours, "diffusers": run_diffusers}[sys.argv[1]](*sys.argv[2:])
+    {"open": run_open, "ours": run_ours,
+     "diffusers": run_diffusers}[sys.argv[1]](*sys.argv[2:])
     sys.exit()
 
 
@@ -179,14 +192,12 @@ def painted(checkpoint: Path, build: Path, tmp_path_factory: pytest.TempPathFact
 
 def write_config(folder: Path) -> Path:
     """What diffusers wants to know beside a single file: a folder without weights."""
-    from maker import Model, sdxl
+    from maker import DTYPES, Model, sdxl
 
     model = Model.__new__(Model)
-    model.arch, model.shapes = sdxl(), {}
+    model.arch = sdxl()
     model.shapes = {part: {} for part in ("unet", "vae", "text_1", "text_2")}
-    import torch
-
-    model.seed, model.dtype = 0, torch.bfloat16
+    model.seed, model.dtype = 0, DTYPES["bf16"]
     model.diffusers_folder(folder)
     for empty in folder.glob("*/*.safetensors"):
         empty.unlink()
@@ -202,24 +213,35 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return 99.0 if error == 0 else min(99.0, 10 * np.log10(255**2 / error))
 
 
-def test_opens_fast_and_small(checkpoint: Path, painted: Path, evidence: Evidence) -> None:
-    """From page cache in 3 s; peak at most the file and 1.5 GB."""
+def test_opens_fast(checkpoint: Path, build: Path, tmp_path: Path, evidence: Evidence) -> None:
+    """From page cache in 3 s: the fastest of three processes, torch's own start included."""
+    read_once(checkpoint)
+    times = []
+    for _ in range(3):
+        child("open", checkpoint, tmp_path / "open", build)
+        times.append(json.loads((tmp_path / "open.json").read_text()))
+    seconds, spent = min(times)
+    evidence("full-size SDXL bf16 opens from page cache", 3,
+             f"{seconds:.2f} s ({spent:.2f} s of processor time)")
+    assert seconds <= 3
+
+
+def test_stays_small(checkpoint: Path, painted: Path, evidence: Evidence) -> None:
+    """Peak at most the file and 1.5 GB, two steps and a decode included."""
     figures = json.loads((painted / "ours.json").read_text())
     size = checkpoint.stat().st_size
     peak = figures["painted"]["VmHWM"] << 20
-    evidence("full-size SDXL bf16 opens from page cache", 1, f"{figures['open']:.2f} s")
     evidence("full-size SDXL bf16: peak memory above the file's size, 2 steps at 256² and a decode",
              1, f"{(peak - size) / 1e9:.2f} GB (file {size / 1e9:.2f} GB)")
     assert figures["dtype"] == "BF16"
-    assert figures["open"] <= 3
     assert peak <= size + 1.5e9
 
 
 def test_every_tensor_is_bound_once(checkpoint: Path, painted: Path) -> None:
     """Views and copies together are exactly the file's tensors, and none is left over.
 
-    That no parameter lacks bytes and none is bound twice is also a rule of the backend itself, which
-    refuses to open otherwise (shim/weights.cpp).
+    That no parameter lacks bytes and no tensor is bound twice is also a rule of the binding, which
+    refuses to open otherwise (src/diffusion/bind.c, shim/weights.cpp).
     """
     figures = json.loads((painted / "ours.json").read_text())
     assert figures["unused"] == []
