@@ -286,7 +286,7 @@ def describe_machine(device: str) -> str:
     if device.startswith("cuda"):
         asked = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version",
                                 "--format=csv,noheader"], capture_output=True, text=True)
-        name = f"{asked.stdout.splitlines()[0] if asked.stdout else device}; {name}"
+        name = f"{asked.stdout.splitlines()[0]}; {name}"
     return (f"{name}, {os.cpu_count()} cores; torch {version('torch')}, diffusers "
             f"{version('diffusers')}; {time.strftime('%Y-%m-%d')}")
 
@@ -341,6 +341,8 @@ def compare_on_cpu(options: argparse.Namespace, model: Path, name: str, dtype: s
 
 
 def bench_cuda(options: argparse.Namespace) -> int:
+    if not shutil.which("nvidia-smi"):
+        raise SystemExit("bench: no NVIDIA driver here (nvidia-smi is missing): --cuda needs a GPU")
     shown = describe_machine("cuda")
     print(f"\n{shown}; SDXL, random {options.dtypes[0]}, {options.canvas}², guidance 5; fastest of "
           f"{options.runs}.\n")

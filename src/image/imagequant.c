@@ -8,7 +8,46 @@
 #include <string.h>
 
 #ifdef DGXP_IMAGEQUANT
+#include <dlfcn.h>
 #include <libimagequant.h>
+#include <pthread.h>
+
+/*
+ * Opened when it is asked for, not linked: it brings OpenMP's runtime along, which reads its
+ * settings the moment it is loaded, so torch could no longer be told how its threads wait.
+ */
+#define FUNCTIONS(X)                                                                               \
+    X(liq_attr_create_with_allocator)                                                              \
+    X(liq_attr_destroy)                                                                            \
+    X(liq_get_palette)                                                                             \
+    X(liq_histogram_add_colors)                                                                    \
+    X(liq_histogram_create)                                                                        \
+    X(liq_histogram_destroy)                                                                       \
+    X(liq_histogram_quantize)                                                                      \
+    X(liq_result_destroy)                                                                          \
+    X(liq_set_dithering_level)                                                                     \
+    X(liq_set_max_colors)                                                                          \
+    X(liq_set_speed)
+
+static struct {
+#define DECLARE(name) __typeof__(&name) name;
+    FUNCTIONS(DECLARE)
+#undef DECLARE
+} liq;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool loaded;
+
+static void load(void)
+{
+    void *handle = dlopen("libimagequant.so.0", RTLD_NOW | RTLD_LOCAL);
+    loaded = handle != NULL;
+#define RESOLVE(name)                                                                              \
+    *(void **)&liq.name = handle ? dlsym(handle, #name) : NULL;                                    \
+    loaded = loaded && liq.name;
+    FUNCTIONS(RESOLVE)
+#undef RESOLVE
+}
 
 static dgxp_status refuse(liq_error error)
 {
@@ -43,25 +82,32 @@ dgxp_status px_imagequant_choose(const px_color_count *colors, size_t count, int
 {
     enum { BEST_SPEED = 1 };
     dgxp_status status = DGXP_OK;
+    pthread_once(&once, load);
+    if (!loaded) {
+        return px_error_set(DGXP_ERR_UNSUPPORTED,
+                            "libimagequant.so.0 is not installed: install it (Debian: "
+                            "libimagequant0), or choose the method 'oklab'");
+    }
     liq_result *result = NULL;
     liq_histogram_entry *entries = px_mem_array(count, sizeof *entries);
-    liq_attr *attributes = liq_attr_create_with_allocator(px_mem_alloc, px_mem_free);
-    liq_histogram *histogram = attributes ? liq_histogram_create(attributes) : NULL;
+    liq_attr *attributes = liq.liq_attr_create_with_allocator(px_mem_alloc, px_mem_free);
+    liq_histogram *histogram = attributes ? liq.liq_histogram_create(attributes) : NULL;
     if (!entries || !histogram) {
         status = px_error_memory("libimagequant");
         goto done;
     }
     fill_entries(colors, count, entries);
-    liq_error error = liq_set_max_colors(attributes, wanted);
-    error = error ? error : liq_set_speed(attributes, BEST_SPEED);
-    error = error ? error : liq_histogram_add_colors(histogram, attributes, entries, (int)count, 0);
-    error = error ? error : liq_histogram_quantize(histogram, attributes, &result);
-    error = error ? error : liq_set_dithering_level(result, 0);
+    liq_error error = liq.liq_set_max_colors(attributes, wanted);
+    error = error ? error : liq.liq_set_speed(attributes, BEST_SPEED);
+    error =
+        error ? error : liq.liq_histogram_add_colors(histogram, attributes, entries, (int)count, 0);
+    error = error ? error : liq.liq_histogram_quantize(histogram, attributes, &result);
+    error = error ? error : liq.liq_set_dithering_level(result, 0);
     if (error) {
         status = refuse(error);
         goto done;
     }
-    const liq_palette *palette = liq_get_palette(result);
+    const liq_palette *palette = liq.liq_get_palette(result);
     *found = 0;
     for (unsigned int i = 0; i < palette->count && *found < wanted; i++) {
         const liq_color *color = &palette->entries[i];
@@ -72,13 +118,13 @@ dgxp_status px_imagequant_choose(const px_color_count *colors, size_t count, int
     }
 done:
     if (result) {
-        liq_result_destroy(result);
+        liq.liq_result_destroy(result);
     }
     if (histogram) {
-        liq_histogram_destroy(histogram);
+        liq.liq_histogram_destroy(histogram);
     }
     if (attributes) {
-        liq_attr_destroy(attributes);
+        liq.liq_attr_destroy(attributes);
     }
     px_mem_free(entries);
     return status;
