@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The engine's speed beside diffusers', on the same model in one run; tables for docs/performance.md.
+"""The engine's speed beside diffusers', on one model in one run: tables for docs/performance.md.
 
-On the CPU (the default): a tiny and a mid-size random model, both engines in processes of their own,
+On the CPU (the default): a tiny and a mid-size random model, each engine in its own process,
 painting in turn; the ratio of their fastest runs, which must not be above 1.  With --cuda: SDXL at
 its full size with random weights, one engine after the other.  "Whole picture" is prompt in, pixels
 out; both begin with the same noise, and the pictures are compared, so that equal work is timed.
@@ -115,7 +115,8 @@ class Ours:
         began, spent = time.perf_counter(), time.process_time()
         pictures = self.model.generate(*jobs, progress=hear)
         seconds, cpu = time.perf_counter() - began, time.process_time() - spent
-        return Painted(seconds, cpu, fastest(moments), pictures[0].canvas[..., :3].astype(np.float32))
+        picture = pictures[0].canvas[..., :3].astype(np.float32)
+        return Painted(seconds, cpu, fastest(moments), picture)
 
     def device_peak(self) -> int:
         return self.model.describe()["memory"]["device_peak_mib"]
@@ -292,14 +293,15 @@ def describe_machine(device: str) -> str:
 
 
 def bench_cpu(options: argparse.Namespace) -> int:
-    # A thread of torch that waits for another spins; on a machine that others use, the two then wait
-    # for each other's turn, up to a hundred times as long.  The same for both engines.
+    # A thread of torch that waits for another spins; on a machine that others use, the two then
+    # wait for each other's turn, up to a hundred times as long.  The same for both engines.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     print(f"\n{describe_machine('cpu')}; {options.threads} threads, load {os.getloadavg()[0]:.1f}")
-    print("at the beginning; fastest of the runs, in turn; guidance 5.  Seconds: whole picture, its")
-    print("processor time, one step, opening.\n")
+    print("at the beginning; fastest of the runs, in turn; guidance 5.  Seconds: whole picture,")
+    print("its processor time, one step, opening.\n")
     print("| model | dtype | canvas | steps | runs | picture: diffusers | ours | ratio "
-          "| CPU: diffusers | ours | step: diffusers | ours | ratio | open: diffusers | ours | PSNR |")
+          "| CPU: diffusers | ours | step: diffusers | ours | ratio | open: diffusers | ours "
+          "| PSNR |")
     print("|---" * 16 + "|")
     slow = 0
     for name in options.models:
@@ -388,7 +390,8 @@ def main() -> int:
     add("--build", type=Path, default=ROOT / "build/release")
     add("--runs", type=int, default=0, help="timed pictures (5 on the CPU, 3 with --cuda)")
     add("--steps", type=int, default=0, help="default: 8 on the CPU, 20 and 30 with --cuda")
-    add("--dtypes", nargs="+", choices=("f32", "bf16", "f16"), help="default: f32 and bf16; bf16 with --cuda")
+    add("--dtypes", nargs="+", choices=("f32", "bf16", "f16"),
+        help="default: f32 and bf16; bf16 with --cuda")
     add("--models", nargs="+", choices=("tiny", "mid"), default=["tiny", "mid"])
     add("--threads", type=int, default=os.cpu_count(), help="on the CPU; default: all cores")
     add("--cuda", action="store_true", help="full-size SDXL on the GPU instead")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """SDXL at its true size with random weights: opening time, memory, equality with diffusers.
 
-Only in a full run (DGXP_FULL=1): writes up to 14 GB at a time into the temporary folder (TMPDIR) and
-deletes it.  DGXP_FULL_CHECKPOINT names a bf16 file of tests/models/make_full.py to use instead of
-writing one.  Each engine has a process of its own, one after the other, so that its peak is its own:
+Only in a full run (DGXP_FULL=1): writes up to 14 GB at a time into the temporary folder (TMPDIR)
+and deletes it.  DGXP_FULL_CHECKPOINT names a bf16 file of tests/models/make_full.py to use instead of
+writing one.  Each engine has a process of its own, one after the other, so that its peak is
+its own:
 
     test_full_size.py open FILE OUT BUILD             test_full_size.py ours FILE DTYPE OUT BUILD
     test_full_size.py diffusers FILE CONFIG OUT
@@ -254,10 +255,10 @@ def test_equals_diffusers(checkpoint: Path, painted: Path, tmp_path: Path,
     """As near to diffusers as diffusers is to itself.
 
     bf16 keeps 8 bits: one operation errs by up to 2^-9 of its value, and networks of random weights
-    carry that on.  How far is measured, not guessed: diffusers paints with its weights in two memory
-    orders, which only changes the order of sums.  Ours may be twice as far from the nearer of the two,
-    and never more than 5 %.  A guidance of 6 instead of 5 must be farther than either, or the comparison
-    would see nothing.
+    carry that on.  How far is measured, not guessed: diffusers paints with its weights in two
+    memory orders, which only changes the order of sums.  Ours may be twice as far from the nearer of
+    the two, and never more than 5 %.  A guidance of 6 instead of 5 must be farther than either, or
+    the comparison would see nothing.
     """
     config = write_config(tmp_path / "config")
     child("diffusers", checkpoint, config, tmp_path / "theirs")
@@ -271,8 +272,8 @@ def test_equals_diffusers(checkpoint: Path, painted: Path, tmp_path: Path,
     apart = min(relative(ours, theirs) for theirs in orders)
     alike = max(psnr(image, theirs) for theirs in images)
     evidence("full-size SDXL bf16: latents after 2 guided steps at 256² against diffusers", 1,
-             f"{apart:.2%} apart (diffusers from itself in another memory order {own:.2%}), picture "
-             f"{alike:.1f} dB ({psnr(*images):.1f} dB)")
+             f"{apart:.2%} apart (diffusers from itself in another memory order {own:.2%}), "
+             f"picture {alike:.1f} dB ({psnr(*images):.1f} dB)")
     assert np.isfinite(ours).all() and ours.std() > 0.1 and image.std() > 1
     assert apart <= max(2 * own, 1e-3)
     assert apart <= 0.05
@@ -306,7 +307,7 @@ def test_other_stored_dtypes(stored: str, checkpoint: Path, build: Path, tmp_pat
         path.unlink()
     figures = json.loads((tmp_path / "ours.json").read_text())
     evidence(f"full-size SDXL {stored} file computed in bf16", 1,
-             f"opens in {figures['open']:.1f} s, then {figures['opened']['RssAnon'] / 1024:.2f} GiB "
-             f"of its own; peak {figures['painted']['VmHWM'] / 1024:.2f} GiB with the file's pages")
+             f"opens in {figures['open']:.1f} s, then {figures['opened']['RssAnon'] / 1024:.2f} "
+             f"GiB of its own; peak {figures['painted']['VmHWM'] / 1024:.2f} GiB with the file's pages")
     assert figures["unused"] == []
     assert np.isfinite(np.load(tmp_path / "ours.latents.npy")).all()

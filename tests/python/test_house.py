@@ -91,6 +91,15 @@ def test_every_error_status_is_described(cli) -> None:  # type: ignore[no-untype
     assert len(re.findall(r"\[DGXP_(?:OK|ERR_\w+)\]", text)) == len(values)
 
 
+def test_builds_without_imagequant(tmp_path: Path) -> None:
+    """The MIT/Apache variant: no trace of libimagequant in the library."""
+    subprocess.run(["cmake", "-S", ROOT, "-B", tmp_path, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
+                    "-DDGXP_IMAGEQUANT=OFF", "-DDGXP_TORCH=OFF", "-DDGXP_TESTS=OFF"], check=True,
+                   capture_output=True)
+    subprocess.run(["ninja", "-C", tmp_path, "dgxpixels"], check=True, capture_output=True)
+    assert b"libimagequant.so" not in (tmp_path / "lib/libdgxpixels.so").read_bytes()
+
+
 def test_installed_copy_builds_the_example(build: Path, tmp_path: Path) -> None:
     prefix = tmp_path / "prefix"
     subprocess.run(["cmake", "--install", build, "--prefix", prefix], check=True,

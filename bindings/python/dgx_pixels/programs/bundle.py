@@ -67,8 +67,15 @@ def _prediction(config: dict[str, Any]) -> str:
     return "v" if declared == "v_prediction" else "epsilon"
 
 
+def _tokenizer(arch: Architecture, index: int) -> str:
+    """The folder that holds it; a lone encoder may use diffusers' second slot, as the refiner does."""
+    if arch.folder is None:
+        return "tokenizer"
+    names = ["tokenizer", "tokenizer_2"] if index == 0 else ["tokenizer_2", "tokenizer"]
+    return next((name for name in names if (arch.folder / name).is_dir()), names[0])
+
+
 def _text(arch: Architecture) -> list[dict[str, Any]]:
-    same = len(arch.text) == 2 and arch.folder is None
     return [
         {
             "component": f"text_{index + 1}",
@@ -78,7 +85,7 @@ def _text(arch: Architecture) -> list[dict[str, Any]]:
             "vocabulary": config["vocab_size"],
             **arch.tokenizers[index],
             "hidden_layer": arch.hidden_layer,
-            "tokenizer": "tokenizer" if same or index == 0 else f"tokenizer_{index + 1}",
+            "tokenizer": _tokenizer(arch, index),
         }
         for index, config in enumerate(arch.text)
     ]
