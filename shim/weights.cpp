@@ -4,6 +4,8 @@
 #include "model.hpp"
 
 #include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace px
 {
@@ -94,6 +96,18 @@ bool can_be_view(const Parameter &parameter, const px_binding &binding, at::Scal
            reinterpret_cast<uintptr_t>(binding.data) % c10::elementSize(dtype) == 0;
 }
 
+/* Bytes of a mapped file that were only read to be converted leave memory; the file still has them. */
+void release_pages(const px_binding &binding, size_t bytes)
+{
+    const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    const uintptr_t start = reinterpret_cast<uintptr_t>(binding.data);
+    const uintptr_t first = (start + page - 1) / page * page;
+    const uintptr_t end = (start + bytes) / page * page;
+    if (binding.fd >= 0 && first < end) {
+        (void)madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
+    }
+}
+
 struct Values {
     std::vector<at::Tensor> tensors;
     std::vector<char> mapped; /* not vector<bool>: threads write neighbours */
@@ -117,6 +131,7 @@ Values read_on_cpu(const Component &part, const std::vector<const px_binding *> 
             }
             values.tensors[i] = empty_parameter(parameter, part.dtype, at::kCPU);
             values.tensors[i].copy_(sorted[i]->transpose ? stored.t() : stored);
+            release_pages(*sorted[i], stored.nbytes());
         }
     });
     return values;

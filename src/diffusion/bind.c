@@ -263,10 +263,11 @@ static dgxp_status bind_one(const px_checkpoint *checkpoint, px_component compon
     *mark |= bits;
     const uint64_t piece = tensor->size / (uint64_t)how.parts;
     const uint64_t skipped = piece * (uint64_t)how.part;
+    const px_map *map = px_safetensors_map(set, tensor->file);
     *out = (px_binding){
         .parameter = parameter->name,
         .data = tensor->data + skipped,
-        .fd = px_safetensors_map(set, tensor->file)->fd,
+        .fd = map->copied ? -1 : map->fd, /* a copy is a copy of the file as it was */
         .offset = tensor->offset + skipped,
         .dtype = tensor->dtype,
         .rank = parameter->rank,
