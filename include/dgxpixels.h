@@ -847,7 +847,10 @@ typedef struct dgxp_device_info {
 DGXP_API dgxp_status dgxp_device_count(int32_t *count);
 DGXP_API dgxp_status dgxp_device_describe(int32_t index, dgxp_device_info *info);
 
-/** What the library found: its own version and folder, backend, torch, devices, models. */
+/**
+ * What the library found: its own version and folder, backend, torch, devices, models.  When the
+ * backend cannot be opened that is returned, but `*out` tells the rest all the same: free it.
+ */
 DGXP_API dgxp_status dgxp_doctor(int32_t verify_hashes, dgxp_document **out);
 
 /* ----------------------------------------------------------------------------------- models */

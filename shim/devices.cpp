@@ -166,9 +166,8 @@ px_shim_model *open_model(const px_shim_options &options)
     model->latent_channels = options.latent_channels;
     model->image_channels = options.image_channels;
     model->use_graphs = options.use_graphs != 0;
-    if (options.threads > 0) {
-        at::set_num_threads(options.threads);
-    }
+    static const int all_threads = at::get_num_threads(); /* before any model chose fewer */
+    at::set_num_threads(options.threads > 0 ? options.threads : all_threads);
     if (index >= 0) {
         const AcceleratorTable &table = load_accelerators();
         const int32_t count = table.count();

@@ -117,8 +117,8 @@ static bool parse_size(const char *text, int32_t *size)
 {
     char rest;
     int width, height;
-    if (sscanf(text, "%dx%d%c", &width, &height, &rest) != 2) {
-        if (sscanf(text, "%d%c", &width, &rest) != 1) {
+    if (sscanf(text, "%5dx%5d%c", &width, &height, &rest) != 2) {
+        if (sscanf(text, "%5d%c", &width, &rest) != 1) {
             return false;
         }
         height = width;

@@ -252,6 +252,9 @@ static int check(const settings *s)
         return cli_usage("generate", "--size (sprite pixels) and --canvas (what the model paints) "
                                      "exclude each other");
     }
+    if (s->raw && (is_folder(s->raw) || (s->output && strcmp(s->raw, s->output) == 0))) {
+        return cli_usage("generate", "--raw takes a file of its own, not a folder or the -o file");
+    }
     if (s->mask && !s->init) {
         return cli_usage("generate", "--mask needs --init: the picture that it masks");
     }

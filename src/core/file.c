@@ -25,7 +25,7 @@ static dgxp_status system_error(const char *path, const char *doing)
 static dgxp_status open_regular(const char *path, int *fd, size_t *size)
 {
     struct stat about;
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not hang */
     if (*fd < 0) {
         return system_error(path, "open");
     }

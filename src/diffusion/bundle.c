@@ -199,8 +199,19 @@ static dgxp_status read_texts(const px_json *root, px_bundle *bundle)
     TRY(read_int32(root, "pooled_width", 0, 65536, &bundle->pooled_width));
     TRY(read_int32(root, "time_ids", 0, 6, &bundle->time_ids));
     int32_t columns = 0;
-    for (int32_t i = 0; i < bundle->text_count; i++) {
-        columns += bundle->text[i].width;
+    for (int32_t i = 0; status == DGXP_OK && i < bundle->text_count; i++) {
+        const px_bundle_text *text = &bundle->text[i];
+        columns += text->width;
+        if (text->context != bundle->text[0].context) {
+            return px_json_refuse(&list, DGXP_ERR_BAD_FORMAT,
+                                  "has encoders of %d and %d tokens; they must agree",
+                                  bundle->text[0].context, text->context);
+        }
+        if (text->pooled && text->pooled != bundle->pooled_width) {
+            return px_json_refuse(&list, DGXP_ERR_BAD_FORMAT,
+                                  "has a pooled width of %d; 'pooled_width' is %d", text->pooled,
+                                  bundle->pooled_width);
+        }
     }
     if (status == DGXP_OK && columns != bundle->context_width) {
         return px_error_set(DGXP_ERR_BAD_FORMAT,
@@ -255,6 +266,7 @@ static dgxp_status read_defaults(const px_json *root, px_bundle_defaults *defaul
                        &defaults->guidance_rescale));
     TRY(read_named(&object, "sampler", PX_JSON_OPTIONAL, "sampler", &defaults->sampler));
     TRY(read_named(&object, "schedule", PX_JSON_OPTIONAL, "schedule", &defaults->schedule));
+    TRY(read_named(&object, "spacing", PX_JSON_OPTIONAL, "spacing", &defaults->spacing));
     TRY(px_json_text(&object, "negative", PX_JSON_OPTIONAL, 65536, &defaults->negative));
     defaults->steps = (int32_t)steps;
     return status;

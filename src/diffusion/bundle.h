@@ -48,8 +48,8 @@ typedef struct px_bundle_text {
 typedef struct px_bundle_defaults {
     int32_t steps;
     double guidance, guidance_rescale;
-    int32_t sampler, schedule; /* a dgxp_sampler, a dgxp_schedule */
-    const char *negative;      /* NULL: nothing said */
+    int32_t sampler, schedule, spacing; /* a dgxp_sampler, a dgxp_schedule, a dgxp_spacing */
+    const char *negative;               /* NULL: nothing said */
 } px_bundle_defaults;
 
 typedef struct px_bundle_shape {

@@ -67,7 +67,9 @@ void dgxp_job_free(dgxp_job *job)
 dgxp_status dgxp_job_set_negative_prompt(dgxp_job *job, const char *text)
 {
     px_error_clear();
-    return copy_prompt("the negative prompt", text ? text : "", &job->negative);
+    const dgxp_status status = copy_prompt("the negative prompt", text ? text : "", &job->negative);
+    job->has_negative = job->has_negative || status == DGXP_OK;
+    return status;
 }
 
 static dgxp_status set_sides(const char *what, int32_t width, int32_t height, int32_t sides[2])

@@ -19,7 +19,8 @@ enum {
 struct dgxp_job {
     char *prompt;
     char *negative; /* never NULL */
-    char *kind;     /* the preset that made it, for the recipe; or NULL */
+    bool has_negative;
+    char *kind; /* the preset that made it, for the recipe; or NULL */
     char *subject;
     int32_t canvas[2]; /* width, height; 0 = native */
     int32_t size[2];   /* sprite; 0 = what the canvas holds */

@@ -149,7 +149,16 @@ static dgxp_status choose_device(dgxp_model *model, const char *wanted)
     px_shim_error error = {""};
     px_shim_device device;
     int32_t count = 0;
+    strcpy(model->device, "cpu");
+    if (wanted && strcmp(wanted, "cpu") == 0) {
+        return DGXP_OK;
+    }
     dgxp_status status = px_backend_status(model->shim->device_count(&count, &error), &error);
+    if (status != DGXP_OK && !wanted) { /* a driver without what it takes to use it */
+        px_log(DGXP_LOG_WARNING, "no CUDA: %s", error.text);
+        px_error_clear();
+        return DGXP_OK;
+    }
     const char *id = wanted && strcmp(wanted, "cuda") == 0 ? "cuda:0" : wanted;
     for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
         if (model->shim->device_describe(i, &device, &error) != DGXP_OK) {
@@ -165,11 +174,10 @@ static dgxp_status choose_device(dgxp_model *model, const char *wanted)
                                 device.name);
         }
     }
-    if (status == DGXP_OK && id && strcmp(id, "cpu") != 0) {
+    if (status == DGXP_OK && id) {
         return px_error_set(DGXP_ERR_BACKEND,
                             "no device '%s'; 'dgx-pixels doctor' lists those there are", wanted);
     }
-    strcpy(model->device, "cpu");
     return status;
 }
 
@@ -327,17 +335,23 @@ static json_t *describe_canvas(const px_bundle *bundle)
     return canvas;
 }
 
+/* No figures while it paints: the backend serves one thread at a time. */
 static json_t *describe_memory(const dgxp_model *model)
 {
     px_shim_memory memory = {0};
     px_shim_error error;
     json_t *about = json_object();
-    if (model->backend && model->shim->memory(model->backend, &memory, &error) == DGXP_OK) {
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&model->lock;
+    if (!model->backend || pthread_mutex_trylock(lock) != 0) {
+        return about;
+    }
+    if (model->shim->memory(model->backend, &memory, &error) == DGXP_OK) {
         px_json_put_integer(about, "mapped_mib", (int64_t)(memory.mapped_bytes >> 20));
         px_json_put_integer(about, "host_mib", (int64_t)(memory.host_bytes >> 20));
         px_json_put_integer(about, "device_mib", (int64_t)(memory.device_bytes >> 20));
         px_json_put_integer(about, "device_peak_mib", (int64_t)(memory.device_peak >> 20));
     }
+    pthread_mutex_unlock(lock);
     return about;
 }
 

@@ -81,17 +81,19 @@ static dgxp_status take_turn(run *r)
 static dgxp_status encode_words(run *r)
 {
     const char *prompts[2 * PX_PLAN_JOBS];
+    px_encoder encoders[PX_ENCODERS];
     const int32_t count = r->plan.count;
     dgxp_status status = report(r, DGXP_PHASE_ENCODE, 0, 1, -1, NULL);
     for (int32_t i = 0; i < count; i++) {
         prompts[i] = r->jobs[i]->prompt;
-        prompts[count + i] = r->jobs[i]->negative;
+        prompts[count + i] = px_plan_negative(r->model, r->jobs[i]);
     }
     for (int32_t e = 0; e < r->model->encoder_count; e++) {
-        r->model->encoders[e].prompt.parity = r->jobs[0]->parity != 0;
+        encoders[e] = r->model->encoders[e];
+        encoders[e].prompt.parity = r->jobs[0]->parity != 0;
     }
     if (status == DGXP_OK) {
-        status = px_conditioning_create(r->model->shim, r->model->backend, r->model->encoders,
+        status = px_conditioning_create(r->model->shim, r->model->backend, encoders,
                                         r->model->encoder_count, prompts,
                                         r->plan.table.guided ? 2 * count : count, &r->words);
     }

@@ -132,7 +132,8 @@ static void resolve_settings(const dgxp_model *model, const dgxp_job *job, px_pl
     plan->strength = job->init ? job->strength : 1.0;
     plan->sampler = choose(job->sampler, defaults->sampler, DGXP_SAMPLER_EULER);
     plan->schedule = choose(job->schedule, defaults->schedule, DGXP_SCHEDULE_NORMAL);
-    plan->spacing = choose(job->spacing, model->settings.spacing, DGXP_SPACING_LEADING);
+    plan->spacing = choose(job->spacing, choose(defaults->spacing, model->settings.spacing, 0),
+                           DGXP_SPACING_LEADING);
     plan->tiling = job->tiling;
     plan->has_init = job->init != NULL;
     plan->has_mask = job->mask != NULL;
@@ -200,6 +201,12 @@ dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs,
     }
     *out = plan;
     return DGXP_OK;
+}
+
+const char *px_plan_negative(const dgxp_model *model, const dgxp_job *job)
+{
+    const char *recommended = model->bundle->defaults.negative;
+    return job->has_negative || !recommended ? job->negative : recommended;
 }
 
 size_t px_plan_latents(const px_plan *plan)

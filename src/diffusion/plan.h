@@ -30,6 +30,9 @@ dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs,
                            px_plan *out);
 void px_plan_free(px_plan *plan);
 
+/** The job's negative prompt, or the model's when the job says nothing. */
+const char *px_plan_negative(const dgxp_model *model, const dgxp_job *job);
+
 /** Floats of one picture's latents. */
 size_t px_plan_latents(const px_plan *plan);
 

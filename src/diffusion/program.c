@@ -118,24 +118,37 @@ static bool make_parents(char *path)
     return true;
 }
 
+/* A list that cannot be read is never replaced; a line break in a path would begin a line of its
+ * own. */
 static dgxp_status add_to_list(const char *path, const char *sha256)
 {
+    uint8_t *list = NULL;
+    size_t size = 0;
     char *file = px_search_config("trusted-programs");
     if (!file) {
         return px_error_set(DGXP_ERR_NOT_FOUND,
                             "no folder for the list of trusted programs: set HOME");
     }
-    char *list = read_user_list();
-    char *longer = px_mem_format("%s%s  %s\n", list ? list : "", sha256, path);
-    dgxp_status status = DGXP_OK;
-    if (!longer) {
-        status = px_error_memory("the list of trusted programs");
-    } else if (!make_parents(file)) {
-        status = px_error_set(DGXP_ERR_IO, "%s: cannot make its folder: %s", file, strerror(errno));
-    } else {
-        status = px_file_write(file, longer, strlen(longer));
+    dgxp_status status = px_file_read(file, TRUST_LIST_LIMIT, &list, &size);
+    if (status == DGXP_ERR_NOT_FOUND) {
+        px_error_clear();
+        size = 0;
+        status = DGXP_OK;
     }
-    px_mem_free(longer);
+    if (status == DGXP_OK) {
+        const char *gap = size && list[size - 1] != '\n' ? "\n" : "";
+        char *longer = px_mem_format("%s%s%s  %.*s\n", list ? (const char *)list : "", gap, sha256,
+                                     (int)strcspn(path, "\r\n"), path);
+        if (!longer) {
+            status = px_error_memory("the list of trusted programs");
+        } else if (!make_parents(file)) {
+            status =
+                px_error_set(DGXP_ERR_IO, "%s: cannot make its folder: %s", file, strerror(errno));
+        } else {
+            status = px_file_write(file, longer, strlen(longer));
+        }
+        px_mem_free(longer);
+    }
     px_mem_free(list);
     px_mem_free(file);
     return status;

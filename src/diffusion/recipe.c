@@ -47,12 +47,13 @@ static json_t *describe_model(const dgxp_model *model)
 }
 
 /* What both the recipe and a dry run tell; false when memory runs out. */
-static bool put_settings(json_t *recipe, const px_plan *plan, const dgxp_job *job)
+static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan *plan,
+                         const dgxp_job *job)
 {
     return (!job->kind || px_json_put_text(recipe, "kind", job->kind)) &&
            (!job->subject || px_json_put_text(recipe, "subject", job->subject)) &&
            px_json_put_text(recipe, "prompt", job->prompt) &&
-           px_json_put_text(recipe, "negative_prompt", job->negative) &&
+           px_json_put_text(recipe, "negative_prompt", px_plan_negative(model, job)) &&
            px_json_put(recipe, "canvas", pair(plan->width, plan->height)) &&
            (plan->sprite_width == 0 ||
             px_json_put(recipe, "size", pair(plan->sprite_width, plan->sprite_height))) &&
@@ -78,7 +79,7 @@ char *px_plan_recipe(const px_plan *plan, const dgxp_model *model, const dgxp_jo
     const bool ok = px_json_put_integer(recipe, "format", RECIPE_FORMAT) &&
                     px_json_put_text(recipe, "version", dgxp_version_text()) &&
                     px_json_put_integer(recipe, "seed", (int64_t)plan->seeds[index]) &&
-                    put_settings(recipe, plan, job) &&
+                    put_settings(recipe, model, plan, job) &&
                     px_json_put_integer(batch, "size", plan->count) &&
                     px_json_put_integer(batch, "position", index) &&
                     px_json_put(recipe, "batch", json_incref(batch)) &&
@@ -90,17 +91,18 @@ char *px_plan_recipe(const px_plan *plan, const dgxp_model *model, const dgxp_jo
 }
 
 /* Chunks and tokens of a prompt as the first encoder takes it. */
-static dgxp_status count_chunks(const dgxp_model *model, const char *text, int32_t *chunks)
+static dgxp_status count_chunks(const dgxp_model *model, const dgxp_job *job, int32_t *chunks)
 {
     px_prompt prompt;
     px_prompt_encoder encoders[PX_ENCODERS];
     px_prompt_ids ids[PX_ENCODERS];
-    dgxp_status status = px_prompt_parse(text, &prompt);
+    dgxp_status status = px_prompt_parse(job->prompt, &prompt);
     if (status != DGXP_OK) {
         return status;
     }
     for (int32_t e = 0; e < model->encoder_count; e++) {
         encoders[e] = model->encoders[e].prompt;
+        encoders[e].parity = job->parity != 0;
     }
     status = px_prompt_tokenize(&prompt, encoders, (size_t)model->encoder_count, ids);
     px_prompt_free(&prompt);
@@ -131,11 +133,11 @@ dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model, dgxp
     if (status != DGXP_OK) {
         return status;
     }
-    status = count_chunks(model, job->prompt, &chunks);
+    status = count_chunks(model, job, &chunks);
     if (status == DGXP_OK) {
         json_t *about = json_object();
         const bool ok = px_json_put_integer(about, "seed", (int64_t)plan.seeds[0]) &&
-                        put_settings(about, &plan, job) &&
+                        put_settings(about, model, &plan, job) &&
                         px_json_put_integer(about, "prompt_chunks", chunks) &&
                         px_json_put(about, "timesteps", describe_steps(&plan)) &&
                         px_json_put_integer(about, "unet_passes",

@@ -188,24 +188,33 @@ static dgxp_status make_job(const px_json *settings, const char *kind, const cha
         return status;
     }
     char *prompt = fill_template(template, subject);
-    status = prompt ? dgxp_job_create(prompt, out) : px_error_memory("the prompt");
+    dgxp_job *job = NULL;
+    status = prompt ? dgxp_job_create(prompt, &job) : px_error_memory("the prompt");
     px_mem_free(prompt);
     if (status == DGXP_OK) {
-        status = apply_settings(settings, *out);
-        (*out)->kind = px_mem_text(kind);
-        (*out)->subject = px_mem_text(subject);
+        status = apply_settings(settings, job);
+    }
+    if (status == DGXP_OK) {
+        job->kind = px_mem_text(kind);
+        job->subject = px_mem_text(subject);
+        status = job->kind && job->subject ? DGXP_OK : px_error_memory("a job");
     }
     if (status != DGXP_OK) {
-        dgxp_job_free(*out);
-        *out = NULL;
+        dgxp_job_free(job);
+        return status;
     }
-    return status;
+    *out = job;
+    return DGXP_OK;
 }
 
 dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char *kind, const char *subject,
                                    dgxp_job **out)
 {
     px_error_clear();
+    if (!model || !kind || !subject) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_job_create_preset: the model, kind or subject is NULL");
+    }
     char *file = is_name(kind) ? px_mem_format("%s.json", kind) : NULL;
     char *path = file ? px_search_find(PX_SEARCH_PRESETS, file) : NULL;
     json_t *document = NULL;

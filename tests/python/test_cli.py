@@ -257,3 +257,37 @@ def test_every_command_teaches(cli) -> None:  # type: ignore[no-untyped-def]
 def test_bench_prints_its_targets(cli, tiny: Path) -> None:  # type: ignore[no-untyped-def]
     done = cli("bench", "-m", "tiny", "--canvas", "64", "--steps", "1", "-n", "2", env=STUB)
     assert done.returncode == 0 and "target 3-5 s" in done.stdout and "20-30" in done.stdout
+
+
+@pytest.mark.parametrize("change,part", [
+    (lambda text: text[0].update(context=10), "must agree"),
+    (lambda text: text[1].update(pooled=4096), "pooled"),
+])
+def test_encoders_that_disagree_are_refused(change: Callable[[list], None], part: str, cli,  # type: ignore[no-untyped-def]
+                                            bundle: Path) -> None:
+    """bundle.json is data that nobody vouched for: its numbers must not reach past an array."""
+    document = json.loads((bundle / "bundle.json").read_text())
+    change(document["text"])
+    (bundle / "bundle.json").write_text(json.dumps(document))
+    done = cli("generate", "a", "-m", bundle, env=STUB)
+    assert done.returncode == 4 and part in done.stderr
+
+
+def test_trust_list_is_never_lost(cli, bundle: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    home = {**STUB, "XDG_CONFIG_HOME": str(tmp_path / "home")}
+    listed = tmp_path / "home/dgx-pixels/trusted-programs"
+    programs = sorted((bundle / "programs").iterdir())
+    assert cli("trust", programs[0], env=home).returncode == 0
+    listed.write_text(listed.read_text().rstrip("\n"))  # as an editor may leave it
+    assert cli("trust", *programs[1:], env=home).returncode == 0
+    assert len(listed.read_text().splitlines()) == len(programs)
+    forged = tmp_path / ("a\n" + "0" * 64 + ".pt.gz")
+    forged.write_bytes(gzip.compress(flip(gzip.decompress(programs[0].read_bytes()))))
+    assert cli("trust", forged, env=home).returncode == 0
+    assert not any(line.startswith("0" * 64) for line in listed.read_text().splitlines())
+
+
+def test_pipes_are_refused_not_waited_for(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    os.mkfifo(tmp_path / "x.png")
+    done = cli(*GENERATE, "--init", tmp_path / "x.png", env=STUB, timeout=20)
+    assert done.returncode == 2 and "pipe" in done.stderr
