@@ -48,8 +48,8 @@ def main():
             noise = (rng.random((16, 16, 1)) < 0.18) * 22
             Image.fromarray((np.array(base) - noise).clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
         run("tileset", "blob", folder / "grass.png", folder / "dirt.png", "-o", folder / "blob.png", "--rough", "1", "-d", "none")
-        tiles = Image.open(folder / "blob.png").convert("RGBA").convert("RGB")
-        tiles.resize((tiles.width * 3, tiles.height * 3), Image.Resampling.NEAREST).quantize(32).save(HERE / "tileset-blob.png", optimize=True)
+        tiles = Image.open(folder / "blob.png").convert("RGBA")
+        tiles.resize((tiles.width * 3, tiles.height * 3), Image.Resampling.NEAREST).save(HERE / "tileset-blob.png", optimize=True)
     return 0
 
 
