@@ -180,7 +180,7 @@ static bool parse_value(const char *command, const cli_option *option, const cha
     const double maximum = option->kind == CLI_SEED ? 9007199254740991.0 : option->maximum;
     if (!parse_number(text, &number) || (whole && number != floor(number)) || number < minimum ||
         number > maximum) {
-        cli_usage(command, "--%s %s: must be a%s number from %.15g to %.15g", option->name, text,
+        cli_usage(command, "--%s %s: must be a%s number from %.16g to %.16g", option->name, text,
                   whole ? " whole" : "", minimum, maximum);
         return false;
     }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -246,8 +247,35 @@ static int make_folder(const char *output)
     return CLI_OK;
 }
 
+/* Said before anything is painted: minutes of work must not end at a folder that is not there. */
+static int check_output(const char *option, const char *path)
+{
+    if (!path || strcmp(path, "-") == 0 || is_folder(path)) {
+        return CLI_OK;
+    }
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    char folder[MAX_PATH] = ".";
+    if (slash) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+    }
+    if (dot && (!slash || dot > slash) && strcasecmp(dot, ".png") != 0 &&
+        strncmp(path, "/dev/", 5) != 0) {
+        return cli_usage("generate", "%s %s: pictures are written as PNG; name it .png", option,
+                         path);
+    }
+    if (access(folder, W_OK) != 0) {
+        fprintf(stderr, "dgx-pixels: %s %s: cannot write into %s: %s\n", option, path, folder,
+                strerror(errno));
+        return errno == ENOENT ? CLI_NOT_FOUND : CLI_IO;
+    }
+    return CLI_OK;
+}
+
 static int check(const settings *s)
 {
+    if (s->subject[strspn(s->subject, " \t\r\n")] == '\0') {
+        return cli_usage("generate", "say what to paint, in quotes");
+    }
     if (s->size[0] && s->canvas[0]) {
         return cli_usage("generate", "--size (sprite pixels) and --canvas (what the model paints) "
                                      "exclude each other");
@@ -341,6 +369,12 @@ static int run(int argc, char **argv)
     code = check(&s);
     if (code == CLI_OK) {
         code = make_folder(s.output);
+    }
+    if (code == CLI_OK) {
+        code = check_output("-o", s.output);
+    }
+    if (code == CLI_OK) {
+        code = check_output("--raw", s.raw);
     }
     return code == CLI_OK ? paint(&s) : code;
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -100,12 +101,23 @@ static bool write_all(int fd, const uint8_t *bytes, size_t size)
     return true;
 }
 
-dgxp_status px_file_write(const char *path, const void *bytes, size_t size)
+/* A device or a pipe takes the bytes as they come; a rename would put a file in its place. */
+static dgxp_status write_into(const char *path, const void *bytes, size_t size)
+{
+    const int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return system_error(path, "open");
+    }
+    dgxp_status status = write_all(fd, bytes, size) ? DGXP_OK : system_error(path, "write");
+    if (close(fd) != 0 && status == DGXP_OK) {
+        status = system_error(path, "write");
+    }
+    return status;
+}
+
+static dgxp_status replace_file(const char *path, const void *bytes, size_t size)
 {
     static atomic_uint serial;
-    if (strcmp(path, "-") == 0) {
-        return write_all(STDOUT_FILENO, bytes, size) ? DGXP_OK : system_error("stdout", "write");
-    }
     const char *name = px_file_name(path);
     char *temporary = px_mem_format("%.*s.%s.tmp-%ld-%u", (int)(name - path), path, name,
                                     (long)getpid(), atomic_fetch_add(&serial, 1));
@@ -131,6 +143,21 @@ dgxp_status px_file_write(const char *path, const void *bytes, size_t size)
         }
     }
     px_mem_free(temporary);
+    return status;
+}
+
+dgxp_status px_file_write(const char *path, const void *bytes, size_t size)
+{
+    struct stat about;
+    if (strcmp(path, "-") == 0) {
+        return write_all(STDOUT_FILENO, bytes, size) ? DGXP_OK : system_error("stdout", "write");
+    }
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
+        return write_into(path, bytes, size);
+    }
+    char *target = realpath(path, NULL); /* what a link points at, not the link, is replaced */
+    const dgxp_status status = replace_file(target ? target : path, bytes, size);
+    free(target); /* realpath's, so the system's free() */
     return status;
 }
 

@@ -18,7 +18,7 @@ dgxp_status px_file_read(const char *path, size_t limit, uint8_t **bytes, size_t
 /**
  * Write a file so that nobody ever sees half of it: a temporary file beside it, every write and
  * close checked, fsync, rename.  On failure the old file is untouched and nothing is left behind.
- * "-" writes to standard output.
+ * "-" writes to standard output; a device or pipe is written to, never replaced.
  */
 dgxp_status px_file_write(const char *path, const void *bytes, size_t size);
 

@@ -55,6 +55,14 @@ typedef struct wanted {
     char *path;
 } wanted;
 
+/* A file, or a folder that says what it is: a folder of notes is passed over. */
+static bool is_model(const char *path)
+{
+    return px_file_is_folder(path)
+               ? has_file(path, "bundle.json") || has_file(path, "model_index.json")
+               : px_file_exists(path);
+}
+
 static bool try_models_folder(const char *folder, void *user_data)
 {
     static const char *const forms[] = {"%s/%s", "%s/checkpoints/%s",
@@ -66,7 +74,7 @@ static bool try_models_folder(const char *folder, void *user_data)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
         const int length = snprintf(path, sizeof path, forms[i], folder, want->name);
 #pragma GCC diagnostic pop
-        if (length > 0 && (size_t)length < sizeof path && px_file_exists(path)) {
+        if (length > 0 && (size_t)length < sizeof path && is_model(path)) {
             want->path = px_mem_text(path);
             return true;
         }

@@ -61,9 +61,27 @@ static dgxp_status take_sprites(px_fixing *self)
     return status;
 }
 
+/* A grid may sample more cells than there are pixels; a sprite made that way is no true pixel art.
+ */
+static dgxp_status check_size(const px_fixing *self)
+{
+    const dgxp_grid_params *grid = self->params.grid;
+    const dgxp_image *image = self->images[0];
+    if (grid && (grid->width > image->width || grid->height > image->height)) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "size %dx%d: the picture has %dx%d pixels, and a cell needs at least "
+                            "one; --scale enlarges what comes out",
+                            grid->width, grid->height, image->width, image->height);
+    }
+    return DGXP_OK;
+}
+
 static dgxp_status find_cells(px_fixing *self)
 {
-    dgxp_status status = DGXP_OK;
+    dgxp_status status = check_size(self);
+    if (status) {
+        return status;
+    }
     self->grid = self->params.found;
     if (!self->grid) {
         dgxp_grid_params look = DGXP_GRID_PARAMS_INIT;

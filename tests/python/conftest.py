@@ -21,7 +21,7 @@ import cached  # noqa: E402
 @pytest.fixture(scope="session")
 def build() -> Path:
     """The build folder under test."""
-    folder = Path(os.environ.get("DGXP_BUILD", ROOT / "build/release"))
+    folder = Path(os.environ.get("DGXP_BUILD", ROOT / "build/release")).resolve()
     if not (folder / "lib").is_dir():
         pytest.fail(f"{folder} is no build folder: run 'make build', or set DGXP_BUILD")
     return folder

@@ -291,3 +291,41 @@ def test_pipes_are_refused_not_waited_for(cli, tiny: Path, tmp_path: Path) -> No
     os.mkfifo(tmp_path / "x.png")
     done = cli(*GENERATE, "--init", tmp_path / "x.png", env=STUB, timeout=20)
     assert done.returncode == 2 and "pipe" in done.stderr
+
+
+def test_folder_of_notes_is_no_model(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "starter").mkdir()
+    (tmp_path / "starter/README.md").write_text("a card without weights")
+    done = cli("generate", "a", env={**STUB, "DGX_PIXELS_MODELS": str(tmp_path),
+                                     "XDG_DATA_HOME": str(tmp_path)})
+    assert done.returncode == 3 and "--model" in done.stderr
+
+
+def test_devices_are_written_to_and_never_replaced(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+    assert cli(*GENERATE, "-o", pipe, env=STUB, timeout=60).returncode == 0
+    assert reader.communicate(timeout=60)[0].startswith(b"\x89PNG")
+    assert pipe.is_fifo()
+    link = tmp_path / "link.png"
+    link.symlink_to(tmp_path / "real.png")
+    (tmp_path / "real.png").write_bytes(b"old")
+    assert cli(*GENERATE, "-o", link, env=STUB).returncode == 0
+    assert link.is_symlink() and (tmp_path / "real.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("words,code,part", [
+    (["-o", "nowhere/x.png"], 3, "nowhere"),
+    (["-o", "x.jpg"], 2, "PNG"),
+    (["--raw", "x.gif"], 2, "PNG"),
+])
+def test_outputs_are_checked_before_painting(words: list[str], code: int, part: str, cli,  # type: ignore[no-untyped-def]
+                                             tiny: Path, tmp_path: Path) -> None:
+    done = cli(*GENERATE, *words, env={**STUB, "DGXP_STUB_DELAY_MS": "60000"}, cwd=tmp_path,
+               timeout=20)
+    assert done.returncode == code and part in done.stderr
+
+
+def test_blank_subjects_are_refused(cli) -> None:  # type: ignore[no-untyped-def]
+    assert cli("generate", "  ").returncode == 2
