@@ -26,15 +26,18 @@ static dgxp_status refuse(const char *name, int code, size_t limit)
 {
     switch (code) {
     case Z_STREAM_END:
-        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: bytes follow the end of the gzip data", name);
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: bytes follow the end of the gzip data; copy the file again", name);
     case Z_OK:
         return px_error_set(DGXP_ERR_LIMIT, "%s: unpacks to more than %zu bytes", name, limit);
     case Z_BUF_ERROR:
-        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: the gzip data is cut short", name);
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: the gzip data is cut short; copy the file again", name);
     case Z_MEM_ERROR:
         return px_error_memory(name);
     default:
-        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: is not sound gzip data", name);
+        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: is not sound gzip data; copy the file again",
+                            name);
     }
 }
 

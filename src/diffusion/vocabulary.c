@@ -4,12 +4,12 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/gzip.h"
 #include "core/json.h"
 #include "core/mem.h"
 
 #include <string.h>
 #include <utf8proc.h>
-#include <zlib.h>
 
 #define START_TEXT "<|startoftext|>"
 #define END_TEXT "<|endoftext|>"
@@ -449,39 +449,6 @@ dgxp_status px_vocabulary_parse(const char *name, const char *vocab, size_t voca
     return DGXP_OK;
 }
 
-/* Unpacks one gzip member of at most FILE_LIMIT bytes. */
-static dgxp_status unpack(const char *path, uint8_t **bytes, size_t *size)
-{
-    dgxp_status status = DGXP_OK;
-    z_stream stream = {.next_in = *bytes, .avail_in = (uInt)*size};
-    uint8_t *unpacked = px_mem_alloc(FILE_LIMIT);
-    if (!unpacked || inflateInit2(&stream, 15 + 16) != Z_OK) {
-        px_mem_free(unpacked);
-        return px_error_memory("an unpacked tokenizer file");
-    }
-    stream.next_out = unpacked;
-    stream.avail_out = (uInt)FILE_LIMIT;
-    const int end = inflate(&stream, Z_FINISH);
-    if (end == Z_BUF_ERROR && stream.avail_out == 0) {
-        status =
-            px_error_set(DGXP_ERR_LIMIT, "%s: unpacks to more than %zu bytes", path, FILE_LIMIT);
-    } else if (end != Z_STREAM_END || stream.avail_in != 0) {
-        status = px_error_set(DGXP_ERR_BAD_FORMAT, "%s: %s; copy the file again", path,
-                              end == Z_STREAM_END  ? "bytes follow the end of the gzip data"
-                              : end == Z_BUF_ERROR ? "the gzip data is cut short"
-                                                   : "is not sound gzip data");
-    }
-    inflateEnd(&stream);
-    if (status != DGXP_OK) {
-        px_mem_free(unpacked);
-        return status;
-    }
-    px_mem_free(*bytes);
-    *bytes = unpacked;
-    *size = (size_t)(stream.next_out - unpacked);
-    return DGXP_OK;
-}
-
 /* Reads `folder`/`name` or `folder`/`name`.gz; NOT_FOUND when there is neither. */
 static dgxp_status read_either(const char *folder, const char *name, uint8_t **bytes, size_t *size)
 {
@@ -492,13 +459,8 @@ static dgxp_status read_either(const char *folder, const char *name, uint8_t **b
         status = px_error_memory("a path");
         goto done;
     }
-    if (px_file_exists(path)) {
-        status = px_file_read(path, FILE_LIMIT, bytes, size);
-    } else if (px_file_exists(packed)) {
-        status = px_file_read(packed, FILE_LIMIT, bytes, size);
-        if (status == DGXP_OK) {
-            status = unpack(packed, bytes, size);
-        }
+    if (px_file_exists(path) || px_file_exists(packed)) {
+        status = px_gzip_read(px_file_exists(path) ? path : packed, FILE_LIMIT, bytes, size);
     } else {
         status = px_error_set(DGXP_ERR_NOT_FOUND,
                               "%s: there is no %s (or %s.gz); the model's tokenizer is incomplete",
