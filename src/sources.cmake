@@ -1,6 +1,7 @@
 # Every source of libdgxpixels.so, by room.  A new room is one line here and one in tests/tests.cmake.
 set(DGXP_CORE_SOURCES
     src/core/cancel.c
+    src/core/clock.c
     src/core/error.c
     src/core/file.c
     src/core/gzip.c

@@ -2,6 +2,7 @@
 /* An open model: its files, its programs on one device, what it declares and recommends. */
 #include "diffusion/model.h"
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -11,14 +12,6 @@
 #include "diffusion/program.h"
 
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 const char *px_model_name(const dgxp_model *model)
 {
@@ -268,7 +261,7 @@ dgxp_status dgxp_model_open(const char *path, const dgxp_model_params *params, d
 {
     static const dgxp_model_params defaults = DGXP_MODEL_PARAMS_INIT;
     px_error_clear();
-    const double began = now();
+    const double began = px_clock_now();
     char *found = NULL;
     dgxp_status status = check_params(params ? params : &defaults);
     if (status != DGXP_OK) {
@@ -296,7 +289,7 @@ dgxp_status dgxp_model_open(const char *path, const dgxp_model_params *params, d
         return status;
     }
     px_checkpoint_report_unused(model->checkpoint);
-    model->open_seconds = now() - began;
+    model->open_seconds = px_clock_now() - began;
     *out = model;
     return DGXP_OK;
 }

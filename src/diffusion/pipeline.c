@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* dgxp_generate(): orders the steps, reports progress, looks for cancel. */
 #include "core/cancel.h"
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/rng.h"
@@ -28,13 +29,6 @@ typedef struct run {
     double began, denoise_began;
 } run;
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* --------------------------------------------------------------------- progress and cancel */
 
 static dgxp_status report(const run *r, dgxp_phase phase, int32_t step, int32_t step_count,
@@ -44,7 +38,7 @@ static dgxp_status report(const run *r, dgxp_phase phase, int32_t step, int32_t 
                               .phase = phase,
                               .step = step,
                               .step_count = step_count,
-                              .elapsed = now() - r->began,
+                              .elapsed = px_clock_now() - r->began,
                               .remaining = remaining,
                               .preview = preview};
     if (px_cancel_fired(r->params->cancel) ||
@@ -306,7 +300,7 @@ static dgxp_status make_preview(run *r, dgxp_image **out)
 static dgxp_status report_step(run *r, int32_t done)
 {
     const int32_t count = r->plan.table.count, every = r->params->preview_every;
-    const double spent = now() - r->denoise_began;
+    const double spent = px_clock_now() - r->denoise_began;
     dgxp_image *preview = NULL;
     dgxp_status status = DGXP_OK;
     if (every > 0 && done > 0 && done % every == 0 && r->model->bundle->has_preview) {
@@ -324,7 +318,7 @@ static dgxp_status denoise(run *r)
 {
     const px_shim *shim = r->model->shim;
     px_shim_error error = {""};
-    r->denoise_began = now();
+    r->denoise_began = px_clock_now();
     dgxp_status status = begin_denoising(r);
     for (int32_t step = 0; step < r->plan.table.count && status == DGXP_OK; step++) {
         const bool noisy = r->plan.table.steps[step].b_n != 0;
@@ -497,7 +491,10 @@ dgxp_status dgxp_generate(dgxp_model *model, const dgxp_job *const *jobs, int32_
 {
     static const dgxp_generate_params defaults = DGXP_GENERATE_PARAMS_INIT;
     px_error_clear();
-    run r = {.model = model, .jobs = jobs, .params = params ? params : &defaults, .began = now()};
+    run r = {.model = model,
+             .jobs = jobs,
+             .params = params ? params : &defaults,
+             .began = px_clock_now()};
     dgxp_status status = check_call(model, jobs, count, r.params);
     if (status == DGXP_OK) {
         status = px_plan_create(model, jobs, count, &r.plan);
