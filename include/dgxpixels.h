@@ -1055,6 +1055,58 @@ DGXP_API void dgxp_result_free(dgxp_result *result);
 DGXP_API dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model,
                                        dgxp_document **out);
 
+/* ------------------------------------------------------------------------------------ games */
+
+typedef enum dgxp_meta {
+    DGXP_META_NEAREST = 0, /* beside each PNG: Bevy's settings with nearest sampling */
+    DGXP_META_NONE = 1     /* none, unless a tile set needs one */
+} dgxp_meta;
+
+/** A file to deploy: one on the disk, or bytes that get the name in `path`. */
+typedef struct dgxp_deploy_file {
+    const char *path;
+    const void *bytes; /* NULL = read `path` */
+    size_t size;
+} dgxp_deploy_file;
+
+typedef struct dgxp_deploy_params {
+    uint32_t struct_size;
+    int32_t meta;                    /* a dgxp_meta */
+    int32_t tile_width, tile_height; /* of PNGs: Bevy cuts them into an array of such tiles; one alone
+                                        is both, 0 = no tile set */
+    int32_t force;                   /* 1: replace files that were not deployed by us */
+    int32_t no_sidecar;              /* 1: the metadata taken out of PNGs is not kept beside them */
+    int32_t dry_run;                 /* 1: say what would happen */
+    const char *project;             /* the game's folder; NULL = from the working folder upwards */
+    const char *to;                  /* a folder inside assets/, or of one file its new name; NULL =
+                                        assets/ itself */
+} dgxp_deploy_params;
+#define DGXP_DEPLOY_PARAMS_INIT {sizeof(dgxp_deploy_params), 0, 0, 0, 0, 0, 0, NULL, NULL}
+
+/**
+ * Put `count` (1..65536) files into a Bevy project's assets, all or none, and record them in its
+ * dgx-pixels.lock.json (docs/deploy.md).
+ *
+ * Files are staged outside assets/ and renamed in, a PNG's .meta first, so that a running game
+ * reloads whole files.  Nothing outside assets/ is ever written, no link is followed, and a file that
+ * is not the one recorded is not replaced: DGXP_ERR_MISMATCH names it.  DGXP_ERR_INVALID_ARGUMENT:
+ * a name that leads outside or that some system refuses.  DGXP_ERR_BUSY: another process deploys.
+ *
+ * `*out` (NULL = not wanted) is {"project", "deployment": number, "files": [{"path", "kind", "action":
+ * new|replaced|unchanged, "sha256", "width", "height", "layers", "pixels": SHA-256 of the RGBA8 bytes,
+ * "meta": new|replaced|unchanged|kept, "sidecar": the same, "load": a line of Rust}], "warnings": []}.
+ * NULL params are the defaults.  Any number of threads and processes may deploy.
+ */
+DGXP_API dgxp_status dgxp_deploy(const dgxp_deploy_file *files, int32_t count,
+                                 const dgxp_deploy_params *params, dgxp_document **out);
+/**
+ * Take back the last deployment: files it replaced come back, new ones go.  May be called again for
+ * the one before, up to 16.  A file that was changed since is DGXP_ERR_MISMATCH unless `force`.
+ * `project` as in dgxp_deploy_params.  `*out` is {"project", "deployment", "files": [{"path",
+ * "action": restored|removed}]}.
+ */
+DGXP_API dgxp_status dgxp_deploy_undo(const char *project, int32_t force, dgxp_document **out);
+
 #ifdef __cplusplus
 }
 #endif

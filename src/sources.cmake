@@ -1,5 +1,6 @@
 # Every source of libdgxpixels.so, by room.  A new room is one line here and one in tests/tests.cmake.
 set(DGXP_CORE_SOURCES
+    src/core/beneath.c
     src/core/cancel.c
     src/core/clock.c
     src/core/error.c
@@ -84,8 +85,15 @@ set(DGXP_DIFFUSION_SOURCES
 
 set(DGXP_PROJECT_SOURCES
     src/project/choices.c
+    src/project/deploy.c
     src/project/doctor.c
+    src/project/lock.c
+    src/project/payload.c
+    src/project/payload_sheet.c
     src/project/preset.c
+    src/project/project.c
+    src/project/stage.c
+    src/project/stage_undo.c
 )
 
 # The inner loops of grid recovery: nothing here looks at errno or at floating-point exceptions.

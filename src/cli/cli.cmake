@@ -3,6 +3,7 @@ add_executable(dgx-pixels
     src/cli/args.c
     src/cli/atlas.c
     src/cli/bench.c
+    src/cli/deploy.c
     src/cli/doctor.c
     src/cli/family.c
     src/cli/fix.c

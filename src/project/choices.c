@@ -60,6 +60,11 @@ static const dgxp_choice tilings[] = {
     {DGXP_TILING_XY, "xy", "seamless on all sides"},
 };
 
+static const dgxp_choice metas[] = {
+    {DGXP_META_NEAREST, "nearest", "Bevy's settings beside each PNG: nearest sampling"},
+    {DGXP_META_NONE, "none", "no .meta, unless a tile set needs one"},
+};
+
 static const struct {
     const char *name;
     const dgxp_choice *choices;
@@ -72,6 +77,7 @@ static const struct {
     PX_ENUM("dtype", dtypes),     PX_ENUM("prediction", predictions),
     PX_ENUM("sampler", samplers), PX_ENUM("schedule", schedules),
     PX_ENUM("spacing", spacings), PX_ENUM("tiling", tilings),
+    PX_ENUM("meta", metas),
 };
 
 /* Those of the pixel half stand beside what they name. */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The game's folder: where it is, what its Cargo.toml says, its settings. */
+#ifndef PX_PROJECT_H
+#define PX_PROJECT_H
+
+#include "dgxpixels.h"
+
+#include <stdbool.h>
+
+#define PX_PROJECT_FILE "dgx-pixels.json"
+#define PX_PROJECT_LOCK "dgx-pixels.lock.json"
+#define PX_PROJECT_STATE ".dgx-pixels"
+
+typedef struct px_project {
+    char *folder; /* absolute, links resolved */
+    char *assets; /* the folder of assets, relative to it: "assets" */
+    int root;     /* the folder, open */
+} px_project;
+
+/**
+ * Open the project at `path`, which must itself hold Cargo.toml or dgx-pixels.json; NULL looks for
+ * one from the working folder upwards.  DGXP_ERR_NOT_FOUND says where it looked.
+ */
+dgxp_status px_project_open(const char *path, px_project *out);
+void px_project_close(px_project *project);
+
+/**
+ * What would keep a running game from reloading files, as a sentence, or NULL: Bevy's feature
+ * `file_watcher` (or `dev`, which has it) is named neither in Cargo.toml nor in the workspace's.
+ */
+const char *px_project_warn_watcher(const px_project *project);
+
+#endif
