@@ -33,7 +33,7 @@ test: build
 	@scripts/test --build $(BUILD)
 
 test-full: build
-	@scripts/setup test
+	@scripts/setup test peers
 	@scripts/test --full --build $(BUILD)
 
 bench: build

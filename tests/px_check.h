@@ -6,9 +6,11 @@
 #include "dgxpixels.h"
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ck_assert_status(call, expected)                                                           \
     do {                                                                                           \
@@ -41,6 +43,24 @@ static inline int px_check_run(Suite *suite)
 static inline const char *px_check_data(void)
 {
     return getenv("DGXP_TEST_DATA");
+}
+
+/** Whether this is `make test-full`: every claim at its full count. */
+static inline bool px_check_full(void)
+{
+    const char *full = getenv("DGXP_FULL");
+    return full && strcmp(full, "1") == 0;
+}
+
+/** Append a line to docs/evidence.md in a full run; conftest.py has the same for Python. */
+static inline void px_check_evidence(const char *claim, int count, const char *result)
+{
+    const char *path = getenv("DGXP_EVIDENCE");
+    FILE *file = path && px_check_full() ? fopen(path, "a") : NULL;
+    if (file) {
+        fprintf(file, "%s\t%d\t%s\t%.0f\n", claim, count, result, (double)clock() / CLOCKS_PER_SEC);
+        fclose(file);
+    }
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Palette files of every format, the built-in ones, and what is refused. */
-#include "px_check.h"
+#include "px_mutate.h"
 
 #include "image/palette.h"
 
@@ -250,8 +250,7 @@ END_TEST
 
 START_TEST(palette_mutations_end_in_a_typed_status)
 {
-    const char *wanted = getenv("DGXP_MUTATIONS");
-    const int rounds = wanted ? atoi(wanted) : 200;
+    const int rounds = px_mutate_rounds();
     uint64_t random = 0x9E3779B97F4A7C15u;
     uint8_t rgba[32 * 4];
     dgxp_palette *palette = NULL;
@@ -296,6 +295,7 @@ START_TEST(palette_mutations_end_in_a_typed_status)
     }
     ck_assert_int_gt(refused, 0);
     ck_assert_int_gt(accepted, 0);
+    px_mutate_report("palette files of seven formats", accepted + refused, refused);
     dgxp_palette_free(palette);
 }
 END_TEST
@@ -315,7 +315,7 @@ int main(void)
     tcase_add_test(limits, palette_nearest_is_the_first_of_equals);
     tcase_add_test(malformed, palette_refuses_broken_files_with_a_reason);
     tcase_add_test(malformed, palette_mutations_end_in_a_typed_status);
-    tcase_set_timeout(malformed, 300);
+    tcase_set_timeout(malformed, 900);
     suite_add_tcase(suite, core);
     suite_add_tcase(suite, limits);
     suite_add_tcase(suite, malformed);

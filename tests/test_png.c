@@ -4,7 +4,7 @@
 #include "core/mem.h"
 #include "image/image.h"
 #include "image/png.h"
-#include "px_check.h"
+#include "px_mutate.h"
 
 #include <unistd.h>
 #include <zlib.h>
@@ -60,6 +60,9 @@ START_TEST(pngsuite_decodes_as_pillow_does)
     }
     fclose(list);
     ck_assert_int_eq(count, 161);
+    px_check_evidence(
+        "PngSuite: sound files decode exactly as Pillow does (16 bits: the high byte)", count,
+        "equal");
 }
 END_TEST
 
@@ -80,6 +83,8 @@ START_TEST(pngsuite_broken_files_are_refused)
         ck_assert_refused(dgxp_image_load(path, &image), DGXP_ERR_BAD_FORMAT, names[i]);
         ck_assert_ptr_null(image);
     }
+    px_check_evidence("PngSuite: broken files are refused", sizeof names / sizeof names[0],
+                      "all, by name");
 }
 END_TEST
 
@@ -290,12 +295,11 @@ START_TEST(every_failing_allocation_is_reported)
 }
 END_TEST
 
-/* DGXP_FUZZ_COUNT (200 when unset) mutants: bits, bytes, cuts and doubled ranges, checksums mended
+/* Mutants: bits, bytes, cuts and doubled ranges, checksums mended
  * in half of them so that faults reach behind the CRC. */
 START_TEST(mutants_give_typed_errors)
 {
-    const char *wanted = getenv("DGXP_FUZZ_COUNT");
-    const int count = wanted ? atoi(wanted) : 200;
+    const int count = px_mutate_rounds();
     int refused = 0;
     for (int turn = 0; turn < count; turn++) {
         random_state = (uint32_t)turn * 7919u + 1;
@@ -344,6 +348,7 @@ START_TEST(mutants_give_typed_errors)
         dgxp_image_free(back);
     }
     ck_assert_int_gt(refused, count / 4);
+    px_mutate_report("PNG files", count, refused);
 }
 END_TEST
 
@@ -363,7 +368,7 @@ int main(void)
     tcase_add_test(limits, every_failing_allocation_is_reported);
     suite_add_tcase(suite, limits);
     TCase *malformed = tcase_create("malformed");
-    tcase_set_timeout(malformed, 300);
+    tcase_set_timeout(malformed, 900);
     tcase_add_test(malformed, pngsuite_broken_files_are_refused);
     tcase_add_test(malformed, mutants_give_typed_errors);
     suite_add_tcase(suite, malformed);
