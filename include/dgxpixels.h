@@ -150,7 +150,8 @@ DGXP_API dgxp_status dgxp_image_set_text(dgxp_image *image, const char *key, con
 /**
  * Read a PNG.  16-bit samples keep their high byte (v >> 8), as Pillow reads them; gamma and colour
  * profile chunks are ignored; grey and palette become RGBA.  A broken checksum, a
- * missing end or trailing garbage inside a chunk is DGXP_ERR_BAD_FORMAT.
+ * missing end or trailing garbage inside a chunk is DGXP_ERR_BAD_FORMAT.  Another format (JPEG, WebP
+ * …) is DGXP_ERR_UNSUPPORTED, and the sentence names it.  The path "-" is standard input.
  */
 DGXP_API dgxp_status dgxp_image_load(const char *path, dgxp_image **out);
 DGXP_API dgxp_status dgxp_image_decode(const void *bytes, size_t size, dgxp_image **out);
@@ -650,7 +651,7 @@ DGXP_API dgxp_status dgxp_sheet_slice(const dgxp_sheet *sheet, int32_t index, dg
  * .aseprite: hidden and reference layers are left out, the others are blended in order (blend modes
  * other than normal count as normal and are logged); tilemap layers are DGXP_ERR_UNSUPPORTED; of a
  * slice the first key counts.  GIF delays under 20 ms become 100 ms, as browsers play them.  At most
- * 1 GiB of file.
+ * 1 GiB of file.  The path "-" is standard input.
  */
 DGXP_API dgxp_status dgxp_sheet_load(const char *path, dgxp_sheet **out);
 DGXP_API dgxp_status dgxp_sheet_decode(const void *bytes, size_t size, dgxp_sheet **out);

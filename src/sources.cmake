@@ -30,6 +30,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/fix.c
     src/image/fix_report.c
     src/image/flat.c
+    src/image/foreign.c
     src/image/gif.c
     src/image/grid.c
     src/image/image.c

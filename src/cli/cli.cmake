@@ -18,6 +18,7 @@ add_executable(dgx-pixels
     src/cli/print.c
     src/cli/report.c
     src/cli/sheet.c
+    src/cli/sixel.c
     src/cli/terminal.c
     src/cli/tileset.c
     src/cli/trust.c

@@ -93,6 +93,8 @@ void cli_progress_clear(cli_progress *progress);
 void cli_show_image(const dgxp_image *image);
 /** The same by kitty's graphics protocol; false where the terminal does not say it has it. */
 bool cli_show_kitty(const dgxp_image *image, int columns);
+/** The same in sixels; false where the terminal, when asked, does not say that it has them. */
+bool cli_show_sixel(const dgxp_image *image, int columns);
 
 /** Seconds from a steady clock. */
 double cli_now(void);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct settings {
     cli_fixing fixing;
@@ -14,6 +15,7 @@ typedef struct settings {
     int32_t size[2], outline, dither;
     double tolerance;
     bool tile, orphans, jaggies, trim, strip, frames, separate, share, json;
+    bool reads_input; /* "-" is among the inputs */
     bool keep_holes, keep_specks, keep_fringe, non_square, snap, straight;
 } settings;
 
@@ -109,6 +111,10 @@ static int read_settings(settings *s)
     if (s->share && (s->palette || (s->colors && strcmp(s->colors, "keep") == 0))) {
         return cli_usage("fix", "--share-palette finds a palette: leave --palette and "
                                 "--colors keep out");
+    }
+    if (s->share && s->reads_input) {
+        return cli_usage("fix", "--share-palette reads every picture twice, standard input can be "
+                                "read once: save it to a file first");
     }
     if (s->frames && s->separate) {
         return cli_usage("fix", "--frames and --separate exclude each other");
@@ -308,8 +314,18 @@ static int place_outputs(job *self)
     const bool folder = cli_is_folder(output) || output[strlen(output) - 1] == '/' || count > 1;
     const bool piped = strcmp(output, "-") == 0;
     int code = CLI_OK, files = 0;
+    if (count > 1 && is_one_file(output) && !cli_is_folder(output)) {
+        return cli_usage("fix",
+                         "%d inputs cannot all become %s: name a folder with -o (it is made), "
+                         "or say --frames to make one animation of them",
+                         count, output);
+    }
     if (piped && (count > 1 || self->inputs.items[0].frame_count || self->s->json)) {
         return cli_usage("fix", "-o - writes one picture, without --json");
+    }
+    if (piped && isatty(STDOUT_FILENO)) {
+        return cli_usage("fix", "-o - writes PNG bytes, and standard output is a terminal: send it "
+                                "on with | or >, or look at the result with --show");
     }
     char **all = cli_zero((size_t)count, sizeof *all);
     for (int i = 0; i < count && code == CLI_OK; i++) {
@@ -490,6 +506,9 @@ static int run(int argc, char **argv)
     if (words < 1 || !s.output || !*s.output) {
         return cli_usage("fix", words < 1 ? "name at least one picture" : "say where to with -o");
     }
+    for (int i = 0; i < words; i++) {
+        s.reads_input |= strcmp(argv[i], "-") == 0;
+    }
     code = read_settings(&s);
     return code == CLI_OK ? fix_words(&s, words, argv) : code;
 }
@@ -504,8 +523,10 @@ const cli_command cli_fix = {
         "  dgx-pixels fix scene.png -o scene-out.png --size 64x64 --background keep\n"
         "  dgx-pixels fix walk.gif -o walk.aseprite --colors 16\n"
         "  dgx-pixels fix frames/ -o fixed/\n"
-        "IN is a PNG, APNG, GIF or .aseprite file, a pattern, or a folder.  The PNG files of a\n"
-        "folder are frames that share one grid and one palette, if they are of one size.  A\n"
-        "picture that is pixel art already comes out as it is.\n",
+        "  curl -s https://example.org/cat.png | dgx-pixels fix - -o - >cat.png\n"
+        "IN is a PNG, APNG, GIF or .aseprite file, a pattern, a folder, or - for standard input;\n"
+        "-o - writes one PNG to standard output.  The PNG files of a folder are frames that share\n"
+        "one grid and one palette, if they are of one size.  A picture that is pixel art already\n"
+        "comes out as it is.\n",
     .run = run,
 };

@@ -53,7 +53,7 @@ static dgxp_status fill_job(dgxp_job *job, const settings *s, uint64_t seed, con
     SET(s->schedule, dgxp_job_set_schedule(job, (dgxp_schedule)s->schedule));
     SET(s->spacing, dgxp_job_set_spacing(job, (dgxp_spacing)s->spacing));
     SET(s->tiling, dgxp_job_set_tiling(job, (dgxp_tiling)s->tiling));
-    SET(init, dgxp_job_set_init_image(job, init, s->strength));
+    SET(init, dgxp_job_set_init_image(job, init, s->strength < 0 ? 0.75 : s->strength));
     SET(mask, dgxp_job_set_mask(job, mask));
 #undef SET
     return status;
@@ -283,8 +283,10 @@ static int check(const settings *s)
     if (s->raw && (is_folder(s->raw) || (s->output && strcmp(s->raw, s->output) == 0))) {
         return cli_usage("generate", "--raw takes a file of its own, not a folder or the -o file");
     }
-    if (s->mask && !s->init) {
-        return cli_usage("generate", "--mask needs --init: the picture that it masks");
+    if (!s->init && (s->mask || s->strength >= 0)) {
+        return cli_usage("generate", s->mask
+                                         ? "--mask needs --init: the picture that it masks"
+                                         : "--strength needs --init: the picture to start from");
     }
     if (s->output && strcmp(s->output, "-") == 0 && (s->count > 1 || s->json)) {
         return cli_usage("generate", "-o - writes one picture, without --json");
@@ -302,7 +304,7 @@ static int run(int argc, char **argv)
                   .rescale = -1,
                   .cfg_stop = -1,
                   .eta = -1,
-                  .strength = 0.75};
+                  .strength = -1};
     const cli_option options[] = {
         {"output", 'o', CLI_TEXT, "FILE|DIR", &s.output,
          "where to; a folder gets readable names (default: here)", 0, 0, NULL},

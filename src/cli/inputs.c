@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void *cli_zero(size_t count, size_t size)
 {
@@ -165,6 +166,16 @@ static int add_folder(const char *command, const char *folder, cli_grouping grou
 static int add_word(const char *command, const char *word, cli_grouping grouping, cli_inputs *out)
 {
     struct stat about;
+    if (strcmp(word, "-") == 0) {
+        if (isatty(STDIN_FILENO)) {
+            return cli_usage(command,
+                             "- reads a picture from standard input, which is a terminal: "
+                             "send one into it, as in  ... | dgx-pixels %s -",
+                             command);
+        }
+        add_input(out, word, NULL, 0);
+        return CLI_OK;
+    }
     if (stat(word, &about) == 0) {
         if (S_ISDIR(about.st_mode)) {
             return add_folder(command, word, grouping, out);
@@ -251,8 +262,11 @@ int cli_inputs_collect(const char *command, char *const *words, int count, cli_g
 {
     int code = CLI_OK;
     *out = (cli_inputs){NULL, 0};
+    int piped = 0;
     for (int i = 0; i < count && code == CLI_OK; i++) {
-        code = add_word(command, words[i], grouping, out);
+        piped += strcmp(words[i], "-") == 0;
+        code = piped > 1 ? cli_usage(command, "- can be read once only")
+                         : add_word(command, words[i], grouping, out);
     }
     if (code == CLI_OK && !out->count) {
         code = cli_usage(command, "no picture (.png .gif .aseprite) among what was named");
@@ -283,7 +297,7 @@ void cli_inputs_free(cli_inputs *inputs)
 
 char *cli_output(const char *folder, const char *name, const char *suffix)
 {
-    const char *base = cli_base(name);
+    const char *base = strcmp(name, "-") == 0 ? "stdin" : cli_base(name);
     const char *dot = suffix ? strrchr(base, '.') : NULL;
     const int stem = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
     const size_t length = strlen(folder);

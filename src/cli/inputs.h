@@ -32,7 +32,8 @@ typedef enum cli_grouping {
 
 /**
  * Expand what the user named: files as they are, folders (not what is below them) and, where the
- * shell did not, patterns with * ? [.  Returns an exit code; complaints are printed.
+ * shell did not, patterns with * ? [; "-" is standard input, once.  Returns an exit code; complaints
+ * are printed.
  */
 int cli_inputs_collect(const char *command, char *const *words, int count, cli_grouping grouping,
                        cli_inputs *out);

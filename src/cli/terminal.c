@@ -104,7 +104,7 @@ static void print_half_block(const uint8_t *top, const uint8_t *bottom)
 
 void cli_show_image(const dgxp_image *image)
 {
-    if (cli_show_kitty(image, terminal_columns())) {
+    if (cli_show_kitty(image, terminal_columns()) || cli_show_sixel(image, terminal_columns())) {
         return;
     }
     const int width = dgxp_image_width(image), height = dgxp_image_height(image);

@@ -60,9 +60,50 @@ static bool read_all(int fd, uint8_t *bytes, size_t size)
     return true;
 }
 
+/* Standard input has no size to ask for: the room doubles until it ends. */
+static dgxp_status read_input(size_t limit, uint8_t **bytes, size_t *size)
+{
+    uint8_t *block = NULL;
+    size_t room = 0, used = 0;
+    for (;;) {
+        if (used + 1 >= room) {
+            room = room ? 2 * room : 1 << 16;
+            uint8_t *larger = px_mem_resize(block, room, 1);
+            if (!larger) {
+                px_mem_free(block);
+                return px_error_memory("standard input");
+            }
+            block = larger;
+        }
+        const ssize_t got = read(STDIN_FILENO, block + used, room - used - 1);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        used += got > 0 ? (size_t)got : 0;
+        if (got < 0 || used > limit) {
+            px_mem_free(block);
+            return got < 0 ? system_error("standard input", "read")
+                           : px_error_set(DGXP_ERR_LIMIT,
+                                          "standard input: over the limit of %zu "
+                                          "bytes",
+                                          limit);
+        }
+        if (got == 0) {
+            break;
+        }
+    }
+    block[used] = '\0';
+    *bytes = block;
+    *size = used;
+    return DGXP_OK;
+}
+
 dgxp_status px_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size)
 {
     int fd;
+    if (strcmp(path, "-") == 0) {
+        return read_input(limit, bytes, size);
+    }
     dgxp_status status = open_regular(path, &fd, size);
     if (status != DGXP_OK) {
         return status;

@@ -11,7 +11,8 @@
 
 /**
  * Read a whole regular file into memory (free it with px_mem_free()); a NUL byte follows the last
- * one, so text can be parsed in place.  Longer than `limit` bytes is DGXP_ERR_LIMIT.
+ * one, so text can be parsed in place.  Longer than `limit` bytes is DGXP_ERR_LIMIT.  "-" reads
+ * standard input to its end.
  */
 dgxp_status px_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size);
 

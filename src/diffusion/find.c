@@ -190,6 +190,42 @@ static uint64_t weight_bytes(const px_checkpoint *checkpoint)
     return bytes;
 }
 
+/* Whether two ways lead to one place. */
+static bool is_same(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* What --model takes to mean this one: its name, unless that finds another before it. */
+static char *name_model(const char *path, bool folder)
+{
+    char *name = px_mem_text(px_file_name(path)), *found = NULL;
+    if (name && !folder) {
+        *strrchr(name, '.') = '\0';
+    }
+    if (name && px_find_model(name, &found) == DGXP_OK && !is_same(found, path)) {
+        px_mem_free(name);
+        name = px_mem_text(path);
+    }
+    px_error_clear();
+    px_mem_free(found);
+    return name;
+}
+
+/* The same folder may be searched twice, by two ways to it. */
+static bool is_listed(const json_t *list, const char *path)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *entry = json_array_get(list, i);
+        if (is_same(json_string_value(json_object_get(entry, "path")), path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool append_model(const char *path, void *list)
 {
     px_checkpoint *checkpoint = NULL;
@@ -198,15 +234,15 @@ static bool append_model(const char *path, void *list)
                : !px_file_has_suffix(path, "safetensors")) {
         return false;
     }
+    if (is_listed(list, path)) {
+        return false;
+    }
     if (px_checkpoint_open(path, NULL, &checkpoint) != DGXP_OK) {
         px_error_clear(); /* a folder of programs, or something that is no model */
         return false;
     }
     static const char *const kinds[] = {"checkpoint", "diffusers folder", "bundle"};
-    char *name = px_mem_text(px_file_name(path));
-    if (name && !folder) {
-        *strrchr(name, '.') = '\0';
-    }
+    char *name = name_model(path, folder);
     json_t *entry = json_object();
     const px_bundle *bundle = checkpoint->bundle;
     const int64_t mebibytes = (int64_t)(weight_bytes(checkpoint) >> 20);

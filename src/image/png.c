@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "image/foreign.h"
 #include "image/image.h"
 
 #include <limits.h>
@@ -84,8 +85,7 @@ static uint32_t read_u32(const uint8_t *at)
 static dgxp_status check_header(const char *name, const uint8_t *bytes, size_t size)
 {
     if (!px_png_matches(bytes, size)) {
-        return px_error_set(DGXP_ERR_BAD_FORMAT,
-                            "%s: does not begin with PNG's signature; convert it to PNG", name);
+        return px_foreign_refuse(name, bytes, size);
     }
     if (size < 33 || read_u32(bytes + 8) != 13 || memcmp(bytes + 12, "IHDR", 4) != 0) {
         return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: no IHDR chunk of 13 bytes at its begin",

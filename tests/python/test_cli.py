@@ -238,10 +238,24 @@ def test_doctor_models_info(cli, tiny: Path, tmp_path: Path) -> None:  # type: i
     assert found["backend"]["name"] == "torch" and found["devices"][0]["id"] == "cpu"
     names = {entry["name"]: entry for entry in json.loads(cli("models", "--json").stdout)}
     assert {"tiny", "tiny-diffusers"} <= set(names)
+    # a second model of a name is listed by what --model takes for it, a second way to one is not
+    (tmp_path / "more").mkdir()
+    (tmp_path / "again").symlink_to(tiny)
+    shutil.copy(tiny / "tiny.safetensors", tmp_path / "more")
+    listed = json.loads(cli("models", "--json", env={
+        "DGX_PIXELS_MODELS": f"{tiny}:{tmp_path}/more:{tmp_path}/again"}).stdout)
+    assert [entry["name"] for entry in listed][:4] == [
+        "tiny", "tiny-diffusers", str(tiny / "tiny.safetensors"),
+        str(tmp_path / "more/tiny.safetensors")]
     about = json.loads(cli("info", tiny / "tiny.safetensors", "--json").stdout)
     assert about["type"] == "checkpoint" and about["dtype"] == "F32"
     done = cli("info", tmp_path / "nothing")
     assert done.returncode == 3
+
+
+def test_strength_needs_a_picture(cli) -> None:  # type: ignore[no-untyped-def]
+    done = cli("generate", "a fox", "--strength", "0.5", "-o", "x.png")
+    assert done.returncode == 2 and "--init" in done.stderr
 
 
 def test_every_command_teaches(cli) -> None:  # type: ignore[no-untyped-def]

@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import os
+import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,6 +179,81 @@ def test_outputs_never_collide(cli: Cli, tmp_path: Path) -> None:
     assert (tmp_path / "s.png").read_bytes() == before
 
 
+@pytest.mark.parametrize("kind,part", [
+    ("JPEG", "is a JPEG file"), ("WEBP", "is a WebP file"), ("BMP", "is a BMP file"),
+    ("TIFF", "is a TIFF file"), ("ICO", "is an icon file"), ("PDF", "is a PDF file"),
+    (b"", "is empty"), (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    (b"<!DOCTYPE html><html>", "is a web page"), (b"\x89PNG\n\x1a\n", "copied as text"),
+    (b"anything else", "PNG's signature"),
+])
+def test_other_files_are_named(cli: Cli, tmp_path: Path, kind: str | bytes, part: str) -> None:
+    path = tmp_path / "in.png"
+    if isinstance(kind, bytes):
+        path.write_bytes(kind)
+    else:
+        Image.fromarray(scene()).save(path, kind)
+    for words in (["fix", path, "-o", tmp_path / "out.png"], ["report", path]):
+        result = cli(*words)
+        assert result.returncode == 4 and "in.png: " in result.stderr, result.stderr
+        assert part in result.stderr, result.stderr
+
+
+def test_pipes_on_both_ends(build: Path, tmp_path: Path) -> None:
+    program = build / "bin/dgx-pixels"
+    stream = io.BytesIO()
+    soften(scene()).save(stream, "PNG")
+
+    def run(*words: object, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([program, *map(str, words)], input=data, capture_output=True,
+                              check=False)
+
+    piped = run("fix", "-", "-o", "-", data=stream.getvalue())
+    assert piped.returncode == 0 and piped.stdout.startswith(b"\x89PNG"), piped.stderr
+    (tmp_path / "in.png").write_bytes(stream.getvalue())
+    assert run("fix", tmp_path / "in.png", "-o", tmp_path / "out.png").returncode == 0
+    assert piped.stdout == (tmp_path / "out.png").read_bytes()
+    assert run("fix", "-", "-o", f"{tmp_path}/made/", data=stream.getvalue()).returncode == 0
+    assert (tmp_path / "made/stdin.png").read_bytes() == piped.stdout
+    assert b"score" in run("report", "-", data=piped.stdout).stdout
+    for words, part in ((["-", "-", "-o", "x/"], b"once"), (["-", "-o", "-"], b"is empty"),
+                        (["-", "a.png", "-o", "x/", "--share-palette"], b"read")):
+        failed = run("fix", *words)
+        assert failed.returncode and part in failed.stderr, failed.stderr
+
+
+def test_sixels_show_the_picture(build: Path, tmp_path: Path) -> None:
+    """A terminal that says it has sixels gets them; libsixel reads the sprite back."""
+    if not shutil.which("sixel2png"):
+        pytest.skip("sixel2png is not installed: run 'scripts/setup test'")
+    truth = sprite(3, 24)
+    Image.fromarray(truth).save(tmp_path / "in.png")
+    for answer in (b"\x1b[?62;4;22c", b"\x1b[?62;22c"):
+        main, terminal = pty.openpty()
+        child = subprocess.Popen([build / "bin/dgx-pixels", "fix", tmp_path / "in.png", "-o",
+                                  tmp_path / "out.png", "--show"], stdin=terminal, stdout=terminal,
+                                 stderr=subprocess.DEVNULL, env={"TERM": "xterm-256color"})
+        os.close(terminal)
+        seen = b""
+        with contextlib.suppress(OSError):  # a closed terminal ends in EIO
+            while chunk := os.read(main, 65536):
+                if b"\x1b[c" in chunk:
+                    os.write(main, answer)
+                seen += chunk
+        os.close(main)
+        assert child.wait(60) == 0
+        found = re.search(rb"\x1bP.*?\x1b\\", seen, re.S)
+        assert bool(found) == (b";4;" in answer) and (b"\xe2\x96" in seen) != bool(found)
+        if found:
+            subprocess.run(["sixel2png", "-o", tmp_path / "seen.png"], check=True,
+                           input=found[0].replace(b"\r\n", b"\n"))
+            shown = np.array(Image.open(tmp_path / "seen.png").convert("RGB")).astype(int)
+            scale = shown.shape[1] // truth.shape[1]
+            assert shown.shape == (24 * scale, 24 * scale, 3) and scale > 1
+            inside = enlarge(truth[..., 3], scale) > 0
+            away = np.abs(shown - enlarge(truth[..., :3], scale).astype(int)).max(-1)
+            assert away[inside].max() <= 2  # a sixel's colors are percents
+
+
 @pytest.mark.parametrize("words,part", [
     ([], "at least one picture"), (["in.png"], "-o"), (["in.png", "-o", "x", "--cell", "0.5"], "--cell"),
     (["in.png", "-o", "x", "--cell", "8y"], "--cell"), (["in.png", "-o", "x", "--colors", "0"], "256"),
@@ -183,6 +262,7 @@ def test_outputs_never_collide(cli: Cli, tmp_path: Path) -> None:
     (["in.png", "-o", "x", "--palette", "pico-8", "--colors", "4"], "exclude"),
     (["in.png", "-o", "x", "--rule", "best"], "median"),
     (["in.png", "-o", "x", "--size", "0x4"], "size"),
+    (["in.png", "b.png", "-o", "x.png"], "--frames"),
 ])
 def test_usage_is_explained(cli: Cli, words: list[str], part: str) -> None:
     result = cli("fix", *words)
