@@ -156,15 +156,8 @@ static dgxp_status write_into(const char *path, const void *bytes, size_t size)
     return status;
 }
 
-static dgxp_status replace_file(const char *path, const void *bytes, size_t size)
+dgxp_status px_file_replace(const char *path, const char *temporary, const void *bytes, size_t size)
 {
-    static atomic_uint serial;
-    const char *name = px_file_name(path);
-    char *temporary = px_mem_format("%.*s.%s.tmp-%ld-%u", (int)(name - path), path, name,
-                                    (long)getpid(), atomic_fetch_add(&serial, 1));
-    if (!temporary) {
-        return px_error_memory("a file name");
-    }
     dgxp_status status = DGXP_OK;
     const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
@@ -183,7 +176,29 @@ static dgxp_status replace_file(const char *path, const void *bytes, size_t size
             unlink(temporary);
         }
     }
+    return status;
+}
+
+static dgxp_status replace_file(const char *path, const void *bytes, size_t size)
+{
+    static atomic_uint serial;
+    const char *name = px_file_name(path);
+    char *temporary = px_mem_format("%.*s.%s.tmp-%ld-%u", (int)(name - path), path, name,
+                                    (long)getpid(), atomic_fetch_add(&serial, 1));
+    const dgxp_status status =
+        temporary ? px_file_replace(path, temporary, bytes, size) : px_error_memory("a file name");
     px_mem_free(temporary);
+    return status;
+}
+
+dgxp_status px_file_sync_folder(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return system_error(path, "open");
+    }
+    const dgxp_status status = fsync(fd) == 0 ? DGXP_OK : system_error(path, "write");
+    close(fd);
     return status;
 }
 

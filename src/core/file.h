@@ -23,6 +23,15 @@ dgxp_status px_file_read(const char *path, size_t limit, uint8_t **bytes, size_t
  */
 dgxp_status px_file_write(const char *path, const void *bytes, size_t size);
 
+/**
+ * The same through a temporary file of the caller's choice, which must not exist and must lie on
+ * the same file system: for folders that are watched, where it would be seen.
+ */
+dgxp_status px_file_replace(const char *path, const char *temporary, const void *bytes,
+                            size_t size);
+/** Wait until the names in a folder are on disk: what survives a power cut beside fsync. */
+dgxp_status px_file_sync_folder(const char *path);
+
 typedef struct px_map {
     const uint8_t *data; /* read-only; NULL when the file is empty */
     size_t size;
