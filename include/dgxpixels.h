@@ -956,6 +956,14 @@ DGXP_API void dgxp_job_free(dgxp_job *job);
  */
 DGXP_API dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char *kind,
                                             const char *subject, dgxp_job **out);
+/**
+ * A job from a request: JSON with the fields that a recipe has (prompt, or kind and subject,
+ * negative_prompt, seed, size, canvas, steps, guidance, sampler …, and init, strength, mask).  A
+ * recipe is a request: its prompt is taken as it is.  Paths begin at `folder`, NULL = the working
+ * directory. DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or range.
+ */
+DGXP_API dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
+                                             const char *folder, dgxp_job **out);
 /** The presets that exist: name, help, prompt template, sizes, where it lies. */
 DGXP_API dgxp_status dgxp_list_presets(dgxp_document **out);
 DGXP_API dgxp_status dgxp_job_set_negative_prompt(dgxp_job *job, const char *text);
@@ -1107,6 +1115,102 @@ DGXP_API dgxp_status dgxp_deploy(const dgxp_deploy_file *files, int32_t count,
  * "action": restored|removed}]}.
  */
 DGXP_API dgxp_status dgxp_deploy_undo(const char *project, int32_t force, dgxp_document **out);
+
+/* ---------------------------------------------------------------------------------- batches */
+
+/**
+ * A list of wishes painted into one folder, by any number of processes, each picture exactly once.
+ *
+ * The manifest is text (a subject a line, then `--field value …`), JSON lines or CSV; its fields
+ * are those of a request, and `count` (pictures of this line) and `name` (of its file).  Texts may
+ * hold {a|b} choices and __name__ wildcards; `\{` is a plain brace.  Pictures of one shape are
+ * painted in batches fixed by the manifest's order before anything runs, so the result does not
+ * depend on who paints what, or when.  Finished files are renamed in whole; OUTPUT/.dgx-pixels/
+ * holds the journals. A process may be killed at any moment: the next one with `resume` goes on.
+ */
+typedef struct dgxp_batch dgxp_batch;
+
+typedef struct dgxp_batch_params {
+    uint32_t struct_size;
+    int32_t batch;             /* pictures painted at once at most, 1..64; 0 = 1 */
+    int32_t threads;           /* that take turns painting and writing, 1..16; 0 = 2 */
+    int32_t shard, shards;     /* this process's share, 1..shards; 0 = whatever nobody has taken */
+    int32_t scale;             /* integer enlargement of the files, 1..64; 0 = 1 */
+    int32_t resume;            /* 1: go on where the folder's journals end */
+    int32_t verify;            /* 1: take the hash of every finished file, else look at its size */
+    int32_t continue_on_error; /* 1: a line that fails is journalled and the others go on */
+    int32_t contact;           /* 1: contact.png when all is done, as with a matrix always */
+    int32_t dry_run;           /* 1: touch no folder; for dgxp_batch_describe() only */
+    int32_t has_seed;          /* 1: lines derive their seeds from `seed`, not from the manifest */
+    uint64_t seed;
+    const char *manifest;  /* a file; with `text` only the name that errors call it */
+    const char *text;      /* the manifest itself, or NULL */
+    size_t text_size;      /* bytes */
+    const char *output;    /* a folder; it is made, the one above it must be there */
+    const char *model;     /* what the model is called; a batch goes on with the same only */
+    const char *defaults;  /* a request that every line refines, JSON; or NULL */
+    const char *wildcards; /* the folder of __name__ files; NULL = `wildcards` by the manifest */
+    const char *const *matrix; /* "steps=8,20": every line once for each combination */
+    int32_t matrix_count;      /* axes, at most 6 */
+} dgxp_batch_params;
+#define DGXP_BATCH_PARAMS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(dgxp_batch_params), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL,  \
+            NULL, NULL, NULL, 0                                                                    \
+    }
+
+/**
+ * Read the whole manifest, check every line, enter the folder.  Needs no model.
+ *
+ * DGXP_ERR_BAD_FORMAT names file, line and field.  DGXP_ERR_BUSY: another process has this shard.
+ * DGXP_ERR_MISMATCH: the folder holds a batch of another manifest or other settings.  A folder that
+ * holds finished pictures of this batch needs `resume`, unless others work on it right now.
+ */
+DGXP_API dgxp_status dgxp_batch_open(const dgxp_batch_params *params, dgxp_batch **out);
+/** How many pictures are not finished yet, as far as the journals told when it was opened. */
+DGXP_API int32_t dgxp_batch_left(const dgxp_batch *batch);
+/** Lines, pictures, batches, and `count` wishes from `first` on: line, file name, request. */
+DGXP_API dgxp_status dgxp_batch_describe(const dgxp_batch *batch, int32_t first, int32_t count,
+                                         dgxp_document **out);
+
+typedef struct dgxp_batch_progress {
+    uint32_t struct_size;
+    int32_t pictures; /* of the whole batch */
+    int32_t finished; /* those that were there already, and ours so far */
+    int32_t failed;
+    double elapsed;    /* seconds since the call began */
+    double remaining;  /* seconds, an estimate for this process alone; negative unknown */
+    int64_t line;      /* of the picture that was just finished or failed, else 0 */
+    const char *name;  /* its file's name, else NULL */
+    const char *error; /* why it failed, else NULL */
+    const dgxp_progress *painting; /* how far the group is that is being painted, else NULL */
+} dgxp_batch_progress;
+
+/** Called from any of the batch's threads, one at a time.  Non-zero stops: DGXP_ERR_CANCELLED. */
+typedef int32_t (*dgxp_batch_callback)(const dgxp_batch_progress *progress, void *user_data);
+
+typedef struct dgxp_batch_run_params {
+    uint32_t struct_size;
+    dgxp_batch_callback progress;
+    void *user_data;
+    const dgxp_cancel *cancel;
+} dgxp_batch_run_params;
+#define DGXP_BATCH_RUN_PARAMS_INIT                                                                 \
+    {                                                                                              \
+        sizeof(dgxp_batch_run_params), NULL, NULL, NULL                                            \
+    }
+
+/**
+ * Paint what is left of a batch (once); `model` may be NULL when nothing is.
+ *
+ * `*out` is the summary: pictures, painted, kept, failed, left_to_others, failures (the first 100,
+ * with line and sentence), seconds.  With `continue_on_error` failed lines are no failure of the
+ * call.  A call that fails or is cancelled gives the summary of what it did all the same: free it.
+ */
+DGXP_API dgxp_status dgxp_batch_run(dgxp_batch *batch, dgxp_model *model,
+                                    const dgxp_batch_run_params *params, dgxp_document **out);
+/** Leave the folder. */
+DGXP_API void dgxp_batch_free(dgxp_batch *batch);
 
 #ifdef __cplusplus
 }

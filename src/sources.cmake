@@ -85,16 +85,26 @@ set(DGXP_DIFFUSION_SOURCES
 )
 
 set(DGXP_PROJECT_SOURCES
+    src/project/batch.c
+    src/project/batch_contact.c
+    src/project/batch_run.c
     src/project/choices.c
+    src/project/claims.c
     src/project/deploy.c
     src/project/doctor.c
+    src/project/journal.c
     src/project/lock.c
+    src/project/manifest.c
+    src/project/manifest_read.c
+    src/project/matrix.c
     src/project/payload.c
     src/project/payload_sheet.c
     src/project/preset.c
     src/project/project.c
+    src/project/request.c
     src/project/stage.c
     src/project/stage_undo.c
+    src/project/wildcard.c
 )
 
 # The inner loops of grid recovery: nothing here looks at errno or at floating-point exceptions.

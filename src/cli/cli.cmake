@@ -2,6 +2,7 @@
 add_executable(dgx-pixels
     src/cli/args.c
     src/cli/atlas.c
+    src/cli/batch.c
     src/cli/bench.c
     src/cli/deploy.c
     src/cli/doctor.c

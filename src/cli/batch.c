@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `dgx-pixels batch`: a list of wishes becomes a folder of sprites. */
+#include "cli/cli.h"
+#include "cli/inputs.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct settings {
+    dgxp_batch_params batch;
+    dgxp_model_params model;
+    const char *model_path, *output, *wildcards, *shard;
+    cli_list set, matrix;
+    int64_t seed;
+    bool resume, verify, tolerant, contact, dry_run, json, quiet;
+} settings;
+
+/* ------------------------------------------------------------------------------- progress */
+
+typedef struct bar {
+    bool quiet, terminal, json, drawn;
+    double last;
+} bar;
+
+static int32_t on_progress(const dgxp_batch_progress *progress, void *user_data)
+{
+    bar *self = user_data;
+    const double now = cli_now();
+    if (progress->error) {
+        fprintf(stderr, "%sdgx-pixels: %s\n", self->drawn ? "\r\033[K" : "", progress->error);
+        self->drawn = false;
+    } else if (progress->name && !self->quiet && !self->json && !self->terminal) {
+        printf("%s\n", progress->name);
+        fflush(stdout);
+    }
+    if (!self->terminal || self->quiet || (self->drawn && now - self->last < 0.1)) {
+        return 0;
+    }
+    self->last = now;
+    self->drawn = true;
+    fprintf(stderr, "\r\033[K%d/%d", progress->finished, progress->pictures);
+    if (progress->failed) {
+        fprintf(stderr, ", %d failed", progress->failed);
+    }
+    if (progress->remaining >= 0) {
+        fprintf(stderr, ", %.0f s left", ceil(progress->remaining));
+    }
+    if (progress->painting && progress->painting->phase == DGXP_PHASE_DENOISE) {
+        fprintf(stderr, "  step %d/%d", progress->painting->step, progress->painting->step_count);
+    }
+    fflush(stderr);
+    return 0;
+}
+
+/* --------------------------------------------------------------------------------- reading */
+
+/* All of stdin; NULL after a complaint. */
+static char *read_stdin(size_t *size)
+{
+    size_t capacity = 1 << 16;
+    char *text = cli_zero(1, capacity);
+    *size = 0;
+    for (size_t got; (got = fread(text + *size, 1, capacity - *size - 1, stdin)) > 0;) {
+        *size += got;
+        if (capacity - *size < 2) {
+            capacity *= 2;
+            text = cli_grow(text, capacity, 1);
+        }
+    }
+    text[*size] = '\0';
+    if (ferror(stdin)) {
+        fputs("dgx-pixels: cannot read stdin\n", stderr);
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* "steps=8" becomes {"steps": 8}: a number where it is one, else text. */
+static char *make_defaults(const cli_list *set)
+{
+    json_t *defaults = json_object();
+    for (int i = 0; i < set->count; i++) {
+        const char *sign = strchr(set->items[i], '=');
+        if (!sign || sign == set->items[i]) {
+            cli_usage("batch", "--set %s: is not field=value", set->items[i]);
+            json_decref(defaults);
+            return NULL;
+        }
+        char *name = cli_format("%.*s", (int)(sign - set->items[i]), set->items[i]);
+        json_t *value = json_loads(sign + 1, JSON_DECODE_ANY, NULL);
+        if (json_is_object(value) || !value) {
+            json_decref(value);
+            value = cli_json_text(sign + 1);
+        }
+        for (char *c = name; *c; c++) {
+            *c = *c == '-' ? '_' : *c;
+        }
+        json_object_set_new(defaults, name, value);
+        free(name);
+    }
+    char *text = json_dumps(defaults, JSON_COMPACT);
+    json_decref(defaults);
+    return text;
+}
+
+static bool parse_shard(const char *text, dgxp_batch_params *params)
+{
+    char rest;
+    if (!text || sscanf(text, "%6d/%6d%c", &params->shard, &params->shards, &rest) == 2) {
+        return true;
+    }
+    cli_usage("batch", "--shard %s: is not i/n, as in 1/4", text);
+    return false;
+}
+
+/* --------------------------------------------------------------------------------- running */
+
+static void print_summary(const settings *s, const dgxp_document *document)
+{
+    if (s->json) {
+        cli_print_document(document, true);
+        return;
+    }
+    json_t *about = json_loads(dgxp_document_text(document), 0, NULL);
+    const int failed = (int)json_integer_value(json_object_get(about, "failed"));
+    const int kept = (int)json_integer_value(json_object_get(about, "kept"));
+    const int others = (int)json_integer_value(json_object_get(about, "left_to_others"));
+    const int spoiled = (int)json_integer_value(json_object_get(about, "spoiled_records"));
+    fprintf(stderr, "%d painted", (int)json_integer_value(json_object_get(about, "painted")));
+    if (kept) {
+        fprintf(stderr, ", %d were there", kept);
+    }
+    if (failed) {
+        fprintf(stderr, ", %d failed", failed);
+    }
+    if (others) {
+        fprintf(stderr, ", %d not ours or not done", others);
+    }
+    fprintf(stderr, "; %d in all, %.1f s\n",
+            (int)json_integer_value(json_object_get(about, "pictures")),
+            json_number_value(json_object_get(about, "seconds")));
+    if (spoiled) {
+        fprintf(stderr,
+                "%d spoiled records of the journal were dropped, their pictures painted "
+                "again\n",
+                spoiled);
+    }
+    json_decref(about);
+}
+
+static int some_failed(const dgxp_document *document)
+{
+    json_t *about = json_loads(dgxp_document_text(document), 0, NULL);
+    const bool failed = json_integer_value(json_object_get(about, "failed")) > 0;
+    json_decref(about);
+    return failed ? CLI_SOME_FAILED : CLI_OK;
+}
+
+static int paint(const settings *s, dgxp_batch *batch)
+{
+    dgxp_model *model = NULL;
+    dgxp_document *summary = NULL;
+    bar progress = {.quiet = s->quiet, .terminal = isatty(STDERR_FILENO), .json = s->json};
+    dgxp_batch_run_params params = DGXP_BATCH_RUN_PARAMS_INIT;
+    params.progress = on_progress;
+    params.user_data = &progress;
+    params.cancel = cli_cancel();
+    dgxp_status status =
+        dgxp_batch_left(batch) > 0 ? dgxp_model_open(s->model_path, &s->model, &model) : DGXP_OK;
+    status = status == DGXP_OK ? dgxp_batch_run(batch, model, &params, &summary) : status;
+    if (progress.drawn) {
+        fputs("\r\033[K", stderr);
+    }
+    int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
+    if (summary) {
+        print_summary(s, summary);
+        code = code == CLI_OK ? some_failed(summary) : code;
+    }
+    dgxp_document_free(summary);
+    dgxp_model_free(model);
+    return code;
+}
+
+static int preview(const settings *s, const dgxp_batch *batch)
+{
+    dgxp_document *document = NULL;
+    const dgxp_status status = dgxp_batch_describe(batch, 0, s->json ? 100000 : 10, &document);
+    if (status != DGXP_OK) {
+        return cli_fail(status);
+    }
+    cli_print_document(document, s->json);
+    dgxp_document_free(document);
+    return CLI_OK;
+}
+
+static int start(settings *s, const char *manifest)
+{
+    char *text = NULL, *defaults = make_defaults(&s->set);
+    size_t size = 0;
+    dgxp_batch *batch = NULL;
+    int code = CLI_USAGE;
+    if (!defaults || !parse_shard(s->shard, &s->batch)) {
+        goto done;
+    }
+    if (strcmp(manifest, "-") == 0) {
+        text = read_stdin(&size);
+        code = CLI_IO;
+        if (!text) {
+            goto done;
+        }
+        manifest = "stdin";
+    }
+    s->batch.manifest = manifest;
+    s->batch.text = text;
+    s->batch.text_size = size;
+    s->batch.output = s->output;
+    s->batch.model = s->model_path;
+    s->batch.defaults = defaults;
+    s->batch.wildcards = s->wildcards;
+    s->batch.matrix = s->matrix.items;
+    s->batch.matrix_count = s->matrix.count;
+    s->batch.resume = s->resume;
+    s->batch.verify = s->verify;
+    s->batch.continue_on_error = s->tolerant;
+    s->batch.contact = s->contact;
+    s->batch.dry_run = s->dry_run;
+    s->batch.has_seed = s->seed >= 0;
+    s->batch.seed = s->seed >= 0 ? (uint64_t)s->seed : 0;
+    const dgxp_status status = dgxp_batch_open(&s->batch, &batch);
+    code = status != DGXP_OK ? cli_fail(status) : s->dry_run ? preview(s, batch) : paint(s, batch);
+done:
+    dgxp_batch_free(batch);
+    free(defaults);
+    free(text);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    settings s = {.batch = DGXP_BATCH_PARAMS_INIT, .model = DGXP_MODEL_PARAMS_INIT, .seed = -1};
+    s.set.items = cli_zero((size_t)argc, sizeof *s.set.items);
+    s.matrix.items = cli_zero((size_t)argc, sizeof *s.matrix.items);
+    const cli_option options[] = {
+        {"output", 'o', CLI_TEXT, "DIR", &s.output, "the folder that the pictures go to", 0, 0,
+         NULL},
+        {"model", 'm', CLI_TEXT, "FILE|DIR", &s.model_path, "as for `generate`", 0, 0, NULL},
+        {"device", 0, CLI_TEXT, "cpu|cuda[:N]", &s.model.device, "default: cuda when there is one",
+         0, 0, NULL},
+        {"set", 0, CLI_LIST, "FIELD=VALUE", &s.set,
+         "for every line that does not say otherwise: kind=monster, steps=8 …", 0, 0, NULL},
+        {"matrix", 0, CLI_LIST, "FIELD=A,B,…", &s.matrix,
+         "every line once for each value; several make all combinations.\n"
+         "Writes contact.png, the last field across",
+         0, 0, NULL},
+        {"seed", 's', CLI_SEED, "N", &s.seed,
+         "lines without a seed derive theirs from N and their place\n"
+         "(default: from the list's text and their place)",
+         0, 0, NULL},
+        {"wildcards", 0, CLI_TEXT, "DIR", &s.wildcards,
+         "where __name__ finds name.txt (default: wildcards/ by the list)", 0, 0, NULL},
+        {"batch", 0, CLI_INT, "N", &s.batch.batch, "how many are painted at once (a GPU likes 4)",
+         1, 64, NULL},
+        {"jobs", 'j', CLI_INT, "N", &s.batch.threads,
+         "while one paints, the others finish and write (default 2)", 1, 16, NULL},
+        {"resume", 0, CLI_FLAG, NULL, &s.resume, "go on where an earlier run ended", 0, 0, NULL},
+        {"verify", 0, CLI_FLAG, NULL, &s.verify, "with --resume: check finished files by hash", 0,
+         0, NULL},
+        {"shard", 0, CLI_TEXT, "I/N", &s.shard,
+         "only this share; without it, processes that share a folder\n"
+         "take what nobody else has taken",
+         0, 0, NULL},
+        {"continue-on-error", 0, CLI_FLAG, NULL, &s.tolerant,
+         "a line that fails is reported and the others go on", 0, 0, NULL},
+        {"contact", 0, CLI_FLAG, NULL, &s.contact, "write contact.png when all is done", 0, 0,
+         NULL},
+        {"scale", 0, CLI_INT, "N", &s.batch.scale, "enlarge the PNGs by whole pixels", 1, 64, NULL},
+        {"dtype", 0, CLI_CHOICE, "T", &s.model.dtype, "", 0, 0, "dtype"},
+        {"threads", 0, CLI_INT, "N", &s.model.threads, "CPU threads (default: all cores)", 1, 1024,
+         NULL},
+        {"dry-run", 0, CLI_FLAG, NULL, &s.dry_run, "print what would be painted, paint nothing", 0,
+         0, NULL},
+        {"json", 0, CLI_FLAG, NULL, &s.json, "print the summary as JSON", 0, 0, NULL},
+        {"quiet", 'q', CLI_FLAG, NULL, &s.quiet, "no progress, no names", 0, 0, NULL},
+        {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
+    };
+    int words, code;
+    if (cli_parse(&cli_batch, options, argc, argv, &words, &code)) {
+        code = words != 1 ? cli_usage("batch", "name one list, or - for stdin")
+               : !s.output && !s.dry_run
+                   ? cli_usage("batch", "say where the pictures go: --output DIR")
+                   : start(&s, argv[0]);
+    }
+    free(s.set.items);
+    free(s.matrix.items);
+    return code;
+}
+
+const cli_command cli_batch = {
+    .name = "batch",
+    .summary = "Paint a whole list of wishes into a folder; may be killed and resumed",
+    .synopsis = "LIST.txt|.jsonl|.csv|- --output DIR [options]",
+    .examples =
+        "  dgx-pixels batch prompts.txt -o sprites/ --set kind=monster\n"
+        "  dgx-pixels batch prompts.txt -o sprites/ --resume\n"
+        "  dgx-pixels batch heroes.jsonl -o out/ --batch 4 --continue-on-error\n"
+        "  dgx-pixels batch one.txt -o compare/ --matrix steps=8,20 --matrix guidance=2,5,7\n"
+        "  dgx-pixels batch prompts.csv -o out/ --shard 2/4\n"
+        "A line of text is a subject, then fields: a {red|blue} slime --steps 8 --count 3\n"
+        "A JSON line has the same fields: {\"subject\": \"slime\", \"steps\": 8, \"count\": 3}\n"
+        "The first line of CSV names them.  Fields: subject prompt kind negative_prompt seed size\n"
+        "canvas steps guidance sampler schedule spacing tiling eta init strength mask count name "
+        "…\n"
+        "Exit code 1: some lines failed.  docs/batch.md tells the rest.\n",
+    .run = run,
+};

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A request: one picture as JSON, in the recipe's own words, so that a recipe is a request. */
+#include "project/request.h"
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "diffusion/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const px_request_field fields[] = {
+    {"kind", PX_REQUEST_TEXT, false},       {"subject", PX_REQUEST_TEXT, true},
+    {"prompt", PX_REQUEST_TEXT, true},      {"negative_prompt", PX_REQUEST_TEXT, true},
+    {"seed", PX_REQUEST_INTEGER, true},     {"size", PX_REQUEST_SIDES, false},
+    {"canvas", PX_REQUEST_SIDES, false},    {"steps", PX_REQUEST_INTEGER, false},
+    {"guidance", PX_REQUEST_NUMBER, false}, {"guidance_rescale", PX_REQUEST_NUMBER, false},
+    {"cfg_stop", PX_REQUEST_NUMBER, false}, {"sampler", PX_REQUEST_TEXT, false},
+    {"schedule", PX_REQUEST_TEXT, false},   {"spacing", PX_REQUEST_TEXT, false},
+    {"tiling", PX_REQUEST_TEXT, false},     {"eta", PX_REQUEST_NUMBER, false},
+    {"init", PX_REQUEST_TEXT, true},        {"strength", PX_REQUEST_NUMBER, false},
+    {"mask", PX_REQUEST_TEXT, true},        {"parity", PX_REQUEST_BOOLEAN, false},
+    {"format", PX_REQUEST_OTHER, false},    {"version", PX_REQUEST_OTHER, false},
+    {"masked", PX_REQUEST_OTHER, false},    {"model", PX_REQUEST_OTHER, false},
+    {"batch", PX_REQUEST_OTHER, false},
+};
+
+enum { FIELDS = sizeof fields / sizeof *fields, PATH_LIMIT = 4096 };
+
+const px_request_field *px_request_find(const char *name)
+{
+    for (size_t i = 0; i < FIELDS; i++) {
+        const char *a = fields[i].name, *b = name;
+        while (*a && (*a == *b || (*a == '_' && *b == '-'))) {
+            a++;
+            b++;
+        }
+        if (!*a && !*b) {
+            return &fields[i];
+        }
+    }
+    return NULL;
+}
+
+static dgxp_status refuse_name(const char *where, const char *name)
+{
+    char known[512] = "";
+    for (size_t i = 0, used = 0; i < FIELDS && fields[i].type != PX_REQUEST_OTHER; i++) {
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
+                                 fields[i].name);
+    }
+    return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: there is no field '%s'; there are: %s", where,
+                        name, known);
+}
+
+/* ------------------------------------------------------------------------------- from text */
+
+static json_t *parse_sides(const char *text)
+{
+    int width, height;
+    char rest;
+    if (sscanf(text, "%5dx%5d%c", &width, &height, &rest) == 2) {
+        return json_pack("[i, i]", width, height);
+    }
+    return sscanf(text, "%5d%c", &width, &rest) == 1 ? json_pack("[i, i]", width, width) : NULL;
+}
+
+static json_t *parse_number(const char *text, bool whole)
+{
+    char *end;
+    errno = 0;
+    if (whole) {
+        const long long value = strtoll(text, &end, 10);
+        return end != text && !*end && !errno ? json_integer(value) : NULL;
+    }
+    const double value = strtod(text, &end);
+    return end != text && !*end && !errno ? json_real(value) : NULL;
+}
+
+static json_t *parse_boolean(const char *text)
+{
+    const bool yes = !strcmp(text, "true") || !strcmp(text, "1") || !strcmp(text, "yes");
+    const bool no = !strcmp(text, "false") || !strcmp(text, "0") || !strcmp(text, "no");
+    return yes || no ? json_boolean(yes) : NULL;
+}
+
+dgxp_status px_request_put(const char *where, json_t *request, const char *name, const char *text)
+{
+    const px_request_field *field = px_request_find(name);
+    json_t *value = NULL;
+    if (!field || field->type == PX_REQUEST_OTHER) {
+        return refuse_name(where, name);
+    }
+    switch (field->type) {
+    case PX_REQUEST_INTEGER:
+    case PX_REQUEST_NUMBER:
+        value = parse_number(text, field->type == PX_REQUEST_INTEGER);
+        break;
+    case PX_REQUEST_BOOLEAN:
+        value = parse_boolean(text);
+        break;
+    case PX_REQUEST_SIDES:
+        value = parse_sides(text);
+        break;
+    case PX_REQUEST_TEXT:
+    case PX_REQUEST_OTHER:
+        value = px_json_string(text, strlen(text));
+        break;
+    }
+    if (!value) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: field '%s' is \"%.60s\": must be %s", where,
+                            field->name, text,
+                            field->type == PX_REQUEST_SIDES     ? "a size like 32x48"
+                            : field->type == PX_REQUEST_BOOLEAN ? "true or false"
+                            : field->type == PX_REQUEST_INTEGER ? "a whole number"
+                                                                : "a number");
+    }
+    return px_json_put(request, field->name, value) ? DGXP_OK : px_error_memory("a request");
+}
+
+/* --------------------------------------------------------------------------------- to a job */
+
+static dgxp_status read_choice(const px_json *root, const char *field, int32_t *out)
+{
+    const char *names[16] = {NULL};
+    int32_t count = 0, index = -1;
+    const dgxp_choice *choices = dgxp_choices(field, &count);
+    for (int32_t i = 0; i < count && i < 16; i++) {
+        names[i] = choices[i].name;
+    }
+    const dgxp_status status = px_json_choice(root, field, PX_JSON_OPTIONAL, names, count, &index);
+    if (status == DGXP_OK && index >= 0) {
+        *out = choices[index].value;
+    }
+    return status;
+}
+
+static dgxp_status read_sides(const px_json *root, const char *field, int32_t sides[2])
+{
+    const json_t *value = json_object_get(root->value, field);
+    double numbers[2] = {0, 0};
+    json_t *parsed = json_is_string(value) ? parse_sides(json_string_value(value)) : NULL;
+    if (parsed) {
+        value = parsed;
+        numbers[0] = json_number_value(json_array_get(value, 0));
+        numbers[1] = json_number_value(json_array_get(value, 1));
+        json_decref(parsed);
+    } else if (json_is_integer(value)) {
+        numbers[0] = numbers[1] = json_number_value(value);
+    } else {
+        const dgxp_status status = px_json_numbers(root, field, PX_JSON_OPTIONAL, 2, numbers);
+        if (status != DGXP_OK || !value || json_is_null(value)) {
+            return status;
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        if (!(numbers[i] >= 1 && numbers[i] <= PX_JOB_CANVAS_LIMIT) ||
+            numbers[i] != (int32_t)numbers[i]) {
+            return px_json_refuse(root, DGXP_ERR_BAD_FORMAT,
+                                  "has a %s of %g pixels: must be whole, 1 to %d", field,
+                                  numbers[i], PX_JOB_CANVAS_LIMIT);
+        }
+        sides[i] = (int32_t)numbers[i];
+    }
+    return DGXP_OK;
+}
+
+static dgxp_status load_picture(const px_json *root, const char *field, const char *folder,
+                                dgxp_image **out)
+{
+    const char *path = NULL;
+    dgxp_status status = px_json_text(root, field, PX_JSON_OPTIONAL, PATH_LIMIT, &path);
+    if (status != DGXP_OK || !path || !folder) {
+        return status;
+    }
+    char *full = *path == '/' || !*folder ? px_mem_text(path) : px_file_join(folder, path);
+    status = full ? dgxp_image_load(full, out) : px_error_memory("a path");
+    px_mem_free(full);
+    return status;
+}
+
+static dgxp_status read_pictures(const px_json *root, const char *folder, dgxp_job *job)
+{
+    dgxp_image *init = NULL, *mask = NULL;
+    const bool has_init = json_is_string(json_object_get(root->value, "init"));
+    if (!has_init) {
+        static const char *const needy[] = {"strength", "mask"};
+        for (int i = 0; i < 2; i++) {
+            const json_t *value = json_object_get(root->value, needy[i]);
+            if (value && !json_is_null(value)) {
+                return px_error_set(DGXP_ERR_BAD_FORMAT,
+                                    "%s: field '%s' needs 'init', the picture to start from",
+                                    root->file, needy[i]);
+            }
+        }
+        return DGXP_OK;
+    }
+    double strength = 0.75;
+    dgxp_status status = px_json_number(root, "strength", PX_JSON_OPTIONAL, 0, 1, &strength);
+    status = status == DGXP_OK ? load_picture(root, "init", folder, &init) : status;
+    status = status == DGXP_OK ? load_picture(root, "mask", folder, &mask) : status;
+    if (status == DGXP_OK && init) {
+        status = dgxp_job_set_init_image(job, init, strength);
+    }
+    if (status == DGXP_OK && mask) {
+        status = dgxp_job_set_mask(job, mask);
+    }
+    dgxp_image_free(init);
+    dgxp_image_free(mask);
+    return status;
+}
+
+static dgxp_status read_settings(const px_json *root, dgxp_job *job)
+{
+    const char *negative = NULL;
+    int64_t steps = 0, seed = -1;
+    bool parity = job->parity != 0;
+    dgxp_status status =
+        px_json_text(root, "negative_prompt", PX_JSON_OPTIONAL, PX_JOB_PROMPT_LIMIT, &negative);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
+    NEXT(px_json_integer(root, "seed", PX_JSON_OPTIONAL, 0, (int64_t)PX_JOB_SEED_LIMIT, &seed));
+    NEXT(px_json_integer(root, "steps", PX_JSON_OPTIONAL, 1, PX_JOB_STEPS_LIMIT, &steps));
+    NEXT(px_json_number(root, "guidance", PX_JSON_OPTIONAL, 0, 100, &job->guidance));
+    NEXT(px_json_number(root, "guidance_rescale", PX_JSON_OPTIONAL, 0, 1, &job->rescale));
+    NEXT(px_json_number(root, "cfg_stop", PX_JSON_OPTIONAL, 0, 1, &job->cfg_stop));
+    NEXT(px_json_number(root, "eta", PX_JSON_OPTIONAL, 0, 1, &job->eta));
+    NEXT(read_choice(root, "sampler", &job->sampler));
+    NEXT(read_choice(root, "schedule", &job->schedule));
+    NEXT(read_choice(root, "spacing", &job->spacing));
+    NEXT(read_choice(root, "tiling", &job->tiling));
+    NEXT(px_json_boolean(root, "parity", PX_JSON_OPTIONAL, &parity));
+    NEXT(read_sides(root, "size", job->size));
+    NEXT(read_sides(root, "canvas", job->canvas));
+#undef NEXT
+    if (status == DGXP_OK) {
+        job->parity = parity;
+        job->steps = steps ? (int32_t)steps : job->steps;
+    }
+    return status == DGXP_OK && seed >= 0 ? dgxp_job_set_seed(job, (uint64_t)seed) : status;
+}
+
+/* A prompt is taken as it is, kind and subject then only tell where it came from. */
+static dgxp_status start_job(const px_json *root, const dgxp_model *model, bool expand,
+                             dgxp_job **out)
+{
+    const char *kind = NULL, *subject = NULL, *prompt = NULL;
+    dgxp_status status = px_json_text(root, "kind", PX_JSON_OPTIONAL, 64, &kind);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_text(root, "subject", PX_JSON_OPTIONAL, PX_JOB_PROMPT_LIMIT, &subject));
+    NEXT(px_json_text(root, "prompt", PX_JSON_OPTIONAL, PX_JOB_PROMPT_LIMIT, &prompt));
+#undef NEXT
+    if (status != DGXP_OK) {
+        return status;
+    }
+    if (!prompt && !subject) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: says not what to paint: give it a 'prompt', or a 'subject'",
+                            root->file);
+    }
+    if (!prompt && kind && expand) {
+        return dgxp_job_create_preset(model, kind, subject, out);
+    }
+    status = dgxp_job_create(prompt ? prompt : subject, out);
+    if (status == DGXP_OK && prompt) {
+        (*out)->kind = kind ? px_mem_text(kind) : NULL;
+        (*out)->subject = subject ? px_mem_text(subject) : NULL;
+    }
+    return status;
+}
+
+static dgxp_status check_names(const px_json *root)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)root->value, name, value)
+    {
+        if (!px_request_find(name) || strchr(name, '-')) {
+            return refuse_name(root->file, name);
+        }
+    }
+    return DGXP_OK;
+}
+
+static dgxp_status make_job(const char *where, const json_t *request, const dgxp_model *model,
+                            const char *folder, bool expand, dgxp_job **out)
+{
+    px_json root;
+    dgxp_job *job = NULL;
+    dgxp_status status = px_json_root(where, request, &root);
+    status = status == DGXP_OK ? check_names(&root) : status;
+    status = status == DGXP_OK ? start_job(&root, model, expand, &job) : status;
+    status = status == DGXP_OK ? read_settings(&root, job) : status;
+    status = status == DGXP_OK ? read_pictures(&root, folder, job) : status;
+    if (status != DGXP_OK) {
+        dgxp_job_free(job);
+        return status;
+    }
+    *out = job;
+    return DGXP_OK;
+}
+
+dgxp_status px_request_job(const char *where, const json_t *request, const dgxp_model *model,
+                           const char *folder, dgxp_job **out)
+{
+    return make_job(where, request, model, folder, true, out);
+}
+
+dgxp_status px_request_check(const char *where, const json_t *request)
+{
+    dgxp_job *job = NULL;
+    const dgxp_status status = make_job(where, request, NULL, NULL, false, &job);
+    dgxp_job_free(job);
+    return status;
+}
+
+dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
+                                    const char *folder, dgxp_job **out)
+{
+    px_error_clear();
+    json_t *root = NULL;
+    if (!model || !request || !out) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_job_create_request: the model, request or out is NULL");
+    }
+    dgxp_status status = px_json_parse("the request", request, strlen(request), &root);
+    if (status == DGXP_OK) {
+        status = px_request_job("the request", root, model, folder ? folder : "", out);
+    }
+    json_decref(root);
+    return status;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A request: one picture as JSON, in the recipe's own words, so that a recipe is a request. */
+#ifndef PX_REQUEST_H
+#define PX_REQUEST_H
+
+#include "dgxpixels.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+typedef enum px_request_type {
+    PX_REQUEST_TEXT,
+    PX_REQUEST_INTEGER,
+    PX_REQUEST_NUMBER,
+    PX_REQUEST_BOOLEAN,
+    PX_REQUEST_SIDES, /* [width, height], one number, or "32x48" */
+    PX_REQUEST_OTHER  /* any JSON: what a recipe tells beside the settings */
+} px_request_type;
+
+typedef struct px_request_field {
+    const char *name;
+    px_request_type type;
+    bool varies; /* jobs of one batch may differ in it */
+} px_request_field;
+
+/** A field by its name ('-' counts as '_'); NULL when there is none. */
+const px_request_field *px_request_find(const char *name);
+
+/** Put `text` (of a table, a flag, a matrix) under `name`, turned into the field's type. */
+dgxp_status px_request_put(const char *where, json_t *request, const char *name, const char *text);
+
+/** Put an `init` or `mask` path in front of whose relative path `folder` stands. */
+dgxp_status px_request_job(const char *where, const json_t *request, const dgxp_model *model,
+                           const char *folder, dgxp_job **out);
+
+/** Every field's name, type and range, without a model and without opening pictures. */
+dgxp_status px_request_check(const char *where, const json_t *request);
+
+#endif

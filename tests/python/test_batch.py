@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""`dgx-pixels batch`: what a list means, what it refuses, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from batches import SMALL, check_once, pictures, run, start, wishes
+from PIL import Image
+
+
+def requests(build: Path, *words: object) -> list[dict]:
+    done = run(build, *words, "-m", "tiny", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    return [wish["request"] | {"file": wish["name"]} for wish in json.loads(done.stdout)["wishes"]]
+
+
+def test_three_formats_mean_the_same(build: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(
+        '# a comment\n\n  a red slime --steps 8 --negative-prompt "dark, blurry"\n'
+        "knight --size 32x48 --name hero --seed 5\n")
+    (tmp_path / "a.jsonl").write_text(
+        '{"subject": "a red slime", "steps": 8, "negative_prompt": "dark, blurry"}\n'
+        '{"subject": "knight", "size": [32, 48], "name": "hero", "seed": 5}\n')
+    (tmp_path / "a.csv").write_text(
+        'subject,steps,negative-prompt,size,name,seed\r\n'
+        'a red slime,8,"dark, blurry",,,\r\nknight,,,32x48,hero,5\r\n')
+    found = []
+    for suffix in ("txt", "jsonl", "csv"):
+        wishes_ = requests(build, tmp_path / f"a.{suffix}", "--seed", 1)
+        found.append([{key: value for key, value in wish.items() if key != "file"}
+                      for wish in wishes_])
+        assert wishes_[1]["file"] == "hero.png" and wishes_[0]["file"].startswith("0001-a-red-slime-")
+    assert found[0] == found[1] == found[2]
+    assert found[0][0]["negative_prompt"] == "dark, blurry" and found[0][1]["size"] == [32, 48]
+    piped = subprocess.run([build / "bin/dgx-pixels", "batch", "-", "--dry-run", "--json", "-s", "1"],
+                           input=(tmp_path / "a.jsonl").read_text(), text=True, check=True,
+                           capture_output=True)
+    assert [w["request"] for w in json.loads(piped.stdout)["wishes"]] == found[0]
+
+
+def test_csv_cells_may_hold_lines_and_quotes(build: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('prompt,seed\n"two\nlines, ""quoted""",1\nplain,2\n')
+    found = requests(build, tmp_path / "a.csv")
+    assert found[0]["prompt"] == 'two\nlines, "quoted"' and found[1]["prompt"] == "plain"
+
+
+def test_choices_and_wildcards(build: Path, tmp_path: Path) -> None:
+    (tmp_path / "wildcards").mkdir()
+    (tmp_path / "wildcards/color.txt").write_text("# two\ngold\n{deep|pale} violet\n")
+    (tmp_path / "a.txt").write_text(r"{a|{b|c}} \{x\} __color__ snake_case --count 200" + "\n")
+    found = requests(build, tmp_path / "a.txt")
+    texts = [wish["subject"] for wish in found]
+    assert {text.split()[0] for text in texts} == {"a", "b", "c"}
+    assert {text.split("} ")[1] for text in texts} == {
+        f"{color} snake_case" for color in ("gold", "deep violet", "pale violet")}
+    assert all("{x}" in text for text in texts)
+    share = sum(text.startswith("a") for text in texts) / 200
+    assert 0.35 < share < 0.65, "a fair choice between two"
+    assert texts == [wish["subject"] for wish in requests(build, tmp_path / "a.txt")]
+    assert len({wish["seed"] for wish in found}) == 200
+    assert all(0 <= wish["seed"] < 2**53 for wish in found)
+
+
+def test_matrix_makes_every_combination_and_a_sheet(build: Path, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("slime\nbat\n")
+    found = requests(build, tmp_path / "a.txt", "--matrix", "steps=1,2", "--matrix",
+                     "guidance=1,2.5,4", "--set", "steps=9")
+    assert [(w["subject"], w["steps"], w["guidance"]) for w in found] == [
+        (s, n, g) for s in ("slime", "bat") for n in (1, 2) for g in (1, 2.5, 4)]
+    assert len({wish["seed"] for wish in found[:6]}) == 1, "only what is compared differs"
+    out = tmp_path / "out"
+    done = run(build, tmp_path / "a.txt", "-o", out, *SMALL, "--matrix", "guidance=1,2,3")
+    assert done.returncode == 0, done.stderr
+    with Image.open(out / "contact.png") as sheet:
+        assert sheet.width > sheet.height, "three across, two down"
+    assert len(pictures(out)) == 7
+
+
+@pytest.mark.parametrize("suffix,text,part", [
+    ("txt", "slime --steps many\n", "a.txt:1: field 'steps'"),
+    ("txt", "a\n\nslime --sampler magic\n", "a.txt:3: field 'sampler'"),
+    ("jsonl", '{"subject": "a"}\n{"subject": "b", "stpes": 3}\n', "a.jsonl:2: there is no field"),
+    ("jsonl", '{"subject": "a"\n', "a.jsonl:1"),
+    ("jsonl", "[1]\n", "is not an object"),
+    ("jsonl", '{"steps": 3}\n', "what to paint"),
+    ("jsonl", '{"subject": "a", "steps": 100000}\n', "steps"),
+    ("jsonl", '{"subject": "a", "mask": "m.png"}\n', "needs 'init'"),
+    ("jsonl", '{"subject": "a", "name": "../b"}\n', "plain file name"),
+    ("jsonl", '{"subject": "a", "name": "b"}\n{"subject": "c", "name": "b"}\n', "two lines"),
+    ("jsonl", '{"subject": "a", "count": 0}\n', "count"),
+    ("csv", "subject,colour\na,b\n", "'colour'"),
+    ("csv", "subject\na,b\n", "a.csv:2"),
+    ("txt", "\n# nothing\n", "asks for nothing"),
+])
+def test_faults_name_line_and_field(suffix: str, text: str, part: str, build: Path, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    path.write_text(text)
+    done = run(build, path, "-o", tmp_path / "out", "-m", "tiny")
+    assert done.returncode == 4 and part in done.stderr, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text,part", [("a {b|c", "never closed"), ("__nofile__", "nofile.txt"),
+                                       ("__me__", "name itself")])
+def test_faults_of_choices_are_named(text: str, part: str, build: Path, tiny: Path,
+                                     tmp_path: Path) -> None:
+    (tmp_path / "wildcards").mkdir()
+    (tmp_path / "wildcards/me.txt").write_text("__me__\n")
+    (tmp_path / "a.txt").write_text(text + "\n")
+    done = run(build, tmp_path / "a.txt", "-o", tmp_path / "out", *SMALL)
+    assert done.returncode in (3, 4) and part in done.stderr and "a.txt:1" in done.stderr
+
+
+def test_going_on_after_errors(build: Path, tiny: Path, tmp_path: Path) -> None:
+    """Bad lines fail alone and keep nobody from its place; --resume tries them again."""
+    (tmp_path / "a.jsonl").write_text("".join(
+        line + "\n" for line in ('{"subject": "one"}', '{"subject": "two", "sampler": "magic"}',
+                                 '{"subject": "three", "init": "late.png", "strength": 1}', '{"subject": "four"}',
+                                 '{"subject": "five <lora:none:1>"}', '{"subject": "six"}')))
+    out = tmp_path / "out"
+    words = (tmp_path / "a.jsonl", "-o", out, *SMALL, "--batch", 4, "--continue-on-error")
+    done = run(build, *words, "--json")
+    assert done.returncode == 1, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["painted"], summary["failed"]) == (3, 3)
+    assert [entry["line"] for entry in summary["failures"]] != []
+    assert {entry["line"] for entry in summary["failures"]} == {2, 3, 5}
+    for part in ("a.jsonl:2: field 'sampler'", "late.png", "none"):
+        assert part in done.stderr
+    first = pictures(out)
+    Image.new("RGBA", (32, 32), "red").save(tmp_path / "late.png")
+    done = run(build, *words, "--resume", "--json")
+    assert done.returncode == 1 and json.loads(done.stdout)["painted"] == 1
+    assert {name: data for name, data in pictures(out).items() if name in first} == first
+    stopped = run(build, tmp_path / "a.jsonl", "-o", tmp_path / "strict", *SMALL)
+    assert stopped.returncode == 4 and not (tmp_path / "strict").exists()
+
+
+def test_batches_are_true_and_fixed_by_order(build: Path, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(
+        f"slime {i} --steps {1 + i % 2}\n" for i in range(10)))
+    done = run(build, tmp_path / "a.txt", "-o", tmp_path / "out", "-m", "tiny", "--set",
+               "canvas=64x64", "--batch", 4, "-q")
+    assert done.returncode == 0, done.stderr
+    shapes = []
+    for path in sorted((tmp_path / "out").glob("*.png")):
+        with Image.open(path) as image:
+            shapes.append(json.loads(image.text["dgx_pixels"])["batch"])
+    assert [(shape["size"], shape["position"]) for shape in shapes] == [
+        (4 if i < 8 else 1, i // 2 % 4) for i in range(10)]
+
+
+def test_another_list_or_other_settings_are_refused(build: Path, tiny: Path, tmp_path: Path) -> None:
+    manifest, out = wishes(tmp_path / "a.txt", 3), tmp_path / "out"
+    assert run(build, manifest, "-o", out, *SMALL).returncode == 0
+    done = run(build, manifest, "-o", out, *SMALL)
+    assert done.returncode == 2 and "--resume" in done.stderr
+    for words in (("--batch", "2"), ("--seed", "1"), ("--scale", "2"), ("--set", "guidance=2")):
+        done = run(build, manifest, "-o", out, *SMALL, *words, "--resume")
+        assert done.returncode == 4 and "differs" in done.stderr, words
+    wishes(tmp_path / "a.txt", 4)
+    done = run(build, manifest, "-o", out, *SMALL, "--resume")
+    assert done.returncode == 4 and "'manifest' differs" in done.stderr
+
+
+def test_files_of_others_are_never_replaced(build: Path, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("slime --name hero\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/hero.png").write_bytes(b"mine")
+    done = run(build, tmp_path / "a.txt", "-o", tmp_path / "out", *SMALL)
+    assert done.returncode == 5 and "hero.png" in done.stderr
+    assert pictures(tmp_path / "out") == {"hero.png": b"mine"}
+
+
+def test_missing_and_altered_files_are_made_again(build: Path, tiny: Path, tmp_path: Path) -> None:
+    manifest, out = wishes(tmp_path / "a.txt", 4), tmp_path / "out"
+    assert run(build, manifest, "-o", out, *SMALL).returncode == 0
+    good = pictures(out)
+    names = sorted(good)
+    (out / names[0]).unlink()
+    (out / names[1]).write_bytes(good[names[1]][:-1])
+    flipped = bytearray(good[names[2]])
+    flipped[60] ^= 1
+    (out / names[2]).write_bytes(flipped)
+    done = run(build, manifest, "-o", out, *SMALL, "--resume", "--verify", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["painted"] == 3, done.stderr
+    assert pictures(out) == good
+
+
+def test_interrupt_stops_and_resumes(build: Path, tiny: Path, tmp_path: Path) -> None:
+    import signal
+
+    manifest, out = wishes(tmp_path / "a.txt", 50), tmp_path / "out"
+    words = (manifest, "-o", out, "-m", "tiny", "--set", "steps=2", "--set", "canvas=64x64")
+    process = start(build, *words, env={"DGXP_STUB_DELAY_MS": "30"})
+    assert process.stdout
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, text = process.communicate(timeout=60)
+    assert process.returncode == 130 and "--resume" in text
+    assert run(build, *words, "--resume").returncode == 0
+    check_once(out, 50)
+
+
+def test_the_same_shard_twice_is_busy(build: Path, tiny: Path, tmp_path: Path) -> None:
+    manifest, out = wishes(tmp_path / "a.txt", 40), tmp_path / "out"
+    first = start(build, manifest, "-o", out, *SMALL, "--shard", "1/2",
+                  env={"DGXP_STUB_DELAY_MS": "100"})
+    shard = out / ".dgx-pixels/shard-1-of-2"
+    while not shard.exists() and first.poll() is None:
+        time.sleep(0.01)
+    second = run(build, manifest, "-o", out, *SMALL, "--shard", "1/2", "--resume")
+    first.kill()
+    first.communicate()
+    assert second.returncode == 9 and "shard 1/2" in second.stderr
+    for i in (1, 2):
+        done = run(build, manifest, "-o", out, *SMALL, "--shard", f"{i}/2", "--resume")
+        assert done.returncode == 0, done.stderr
+    check_once(out, 40)
