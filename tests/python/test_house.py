@@ -60,7 +60,9 @@ def test_every_source_has_its_licence_and_purpose() -> None:
 
 def test_rooms_stay_small() -> None:
     for path in sources(".c", ".cpp", ".hpp", ".py", ".rs"):
-        assert len(path.read_text().splitlines()) <= 600, f"{path}: split it by step"
+        lines = path.read_text().splitlines()
+        made = any("Made by scripts/" in line for line in lines[:3])
+        assert made or len(lines) <= 600, f"{path}: split it by step"
 
 
 def test_exports_equal_the_list(build: Path) -> None:
