@@ -205,7 +205,7 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " Read a PNG.  16-bit samples keep their high byte (v >> 8), as Pillow reads them; gamma and colour\n profile chunks are ignored; grey and palette become RGBA.  A broken checksum, a\n missing end or trailing garbage inside a chunk is DGXP_ERR_BAD_FORMAT."]
+    #[doc = " Read a PNG.  16-bit samples keep their high byte (v >> 8), as Pillow reads them; gamma and colour\n profile chunks are ignored; grey and palette become RGBA.  A broken checksum, a\n missing end or trailing garbage inside a chunk is DGXP_ERR_BAD_FORMAT.  Another format (JPEG, WebP\n …) is DGXP_ERR_UNSUPPORTED, and the sentence names it.  The path \"-\" is standard input."]
     pub fn dgxp_image_load(
         path: *const ::core::ffi::c_char,
         out: *mut *mut dgxp_image,
@@ -1085,7 +1085,7 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " Read a .aseprite (.ase) file, a GIF, an APNG or a PNG (one frame), told by content.\n\n .aseprite: hidden and reference layers are left out, the others are blended in order (blend modes\n other than normal count as normal and are logged); tilemap layers are DGXP_ERR_UNSUPPORTED; of a\n slice the first key counts.  GIF delays under 20 ms become 100 ms, as browsers play them.  At most\n 1 GiB of file."]
+    #[doc = " Read a .aseprite (.ase) file, a GIF, an APNG or a PNG (one frame), told by content.\n\n .aseprite: hidden and reference layers are left out, the others are blended in order (blend modes\n other than normal count as normal and are logged); tilemap layers are DGXP_ERR_UNSUPPORTED; of a\n slice the first key counts.  GIF delays under 20 ms become 100 ms, as browsers play them.  At most\n 1 GiB of file.  The path \"-\" is standard input."]
     pub fn dgxp_sheet_load(
         path: *const ::core::ffi::c_char,
         out: *mut *mut dgxp_sheet,
@@ -1595,6 +1595,15 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
+    #[doc = " A job from a request: JSON with the fields that a recipe has (prompt, or kind and subject,\n negative_prompt, seed, size, canvas, steps, guidance, sampler …, and init, strength, mask).  A\n recipe is a request: its prompt is taken as it is.  Paths begin at `folder`, NULL = the working\n directory. DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or range."]
+    pub fn dgxp_job_create_request(
+        model: *const dgxp_model,
+        request: *const ::core::ffi::c_char,
+        folder: *const ::core::ffi::c_char,
+        out: *mut *mut dgxp_job,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
     #[doc = " The presets that exist: name, help, prompt template, sizes, where it lies."]
     pub fn dgxp_list_presets(out: *mut *mut dgxp_document) -> dgxp_status;
 }
@@ -1871,4 +1880,185 @@ unsafe extern "C" {
         force: i32,
         out: *mut *mut dgxp_document,
     ) -> dgxp_status;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_batch {
+    _unused: [u8; 0],
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_batch_params {
+    pub struct_size: u32,
+    pub batch: i32,
+    pub threads: i32,
+    pub shard: i32,
+    pub shards: i32,
+    pub scale: i32,
+    pub resume: i32,
+    pub verify: i32,
+    pub continue_on_error: i32,
+    pub contact: i32,
+    pub dry_run: i32,
+    pub has_seed: i32,
+    pub seed: u64,
+    pub manifest: *const ::core::ffi::c_char,
+    pub text: *const ::core::ffi::c_char,
+    pub text_size: usize,
+    pub output: *const ::core::ffi::c_char,
+    pub model: *const ::core::ffi::c_char,
+    pub defaults: *const ::core::ffi::c_char,
+    pub wildcards: *const ::core::ffi::c_char,
+    pub matrix: *const *const ::core::ffi::c_char,
+    pub matrix_count: i32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_batch_params"][::core::mem::size_of::<dgxp_batch_params>() - 128usize];
+    ["Alignment of dgxp_batch_params"][::core::mem::align_of::<dgxp_batch_params>() - 8usize];
+    ["Offset of field: dgxp_batch_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_batch_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_batch_params::batch"]
+        [::core::mem::offset_of!(dgxp_batch_params, batch) - 4usize];
+    ["Offset of field: dgxp_batch_params::threads"]
+        [::core::mem::offset_of!(dgxp_batch_params, threads) - 8usize];
+    ["Offset of field: dgxp_batch_params::shard"]
+        [::core::mem::offset_of!(dgxp_batch_params, shard) - 12usize];
+    ["Offset of field: dgxp_batch_params::shards"]
+        [::core::mem::offset_of!(dgxp_batch_params, shards) - 16usize];
+    ["Offset of field: dgxp_batch_params::scale"]
+        [::core::mem::offset_of!(dgxp_batch_params, scale) - 20usize];
+    ["Offset of field: dgxp_batch_params::resume"]
+        [::core::mem::offset_of!(dgxp_batch_params, resume) - 24usize];
+    ["Offset of field: dgxp_batch_params::verify"]
+        [::core::mem::offset_of!(dgxp_batch_params, verify) - 28usize];
+    ["Offset of field: dgxp_batch_params::continue_on_error"]
+        [::core::mem::offset_of!(dgxp_batch_params, continue_on_error) - 32usize];
+    ["Offset of field: dgxp_batch_params::contact"]
+        [::core::mem::offset_of!(dgxp_batch_params, contact) - 36usize];
+    ["Offset of field: dgxp_batch_params::dry_run"]
+        [::core::mem::offset_of!(dgxp_batch_params, dry_run) - 40usize];
+    ["Offset of field: dgxp_batch_params::has_seed"]
+        [::core::mem::offset_of!(dgxp_batch_params, has_seed) - 44usize];
+    ["Offset of field: dgxp_batch_params::seed"]
+        [::core::mem::offset_of!(dgxp_batch_params, seed) - 48usize];
+    ["Offset of field: dgxp_batch_params::manifest"]
+        [::core::mem::offset_of!(dgxp_batch_params, manifest) - 56usize];
+    ["Offset of field: dgxp_batch_params::text"]
+        [::core::mem::offset_of!(dgxp_batch_params, text) - 64usize];
+    ["Offset of field: dgxp_batch_params::text_size"]
+        [::core::mem::offset_of!(dgxp_batch_params, text_size) - 72usize];
+    ["Offset of field: dgxp_batch_params::output"]
+        [::core::mem::offset_of!(dgxp_batch_params, output) - 80usize];
+    ["Offset of field: dgxp_batch_params::model"]
+        [::core::mem::offset_of!(dgxp_batch_params, model) - 88usize];
+    ["Offset of field: dgxp_batch_params::defaults"]
+        [::core::mem::offset_of!(dgxp_batch_params, defaults) - 96usize];
+    ["Offset of field: dgxp_batch_params::wildcards"]
+        [::core::mem::offset_of!(dgxp_batch_params, wildcards) - 104usize];
+    ["Offset of field: dgxp_batch_params::matrix"]
+        [::core::mem::offset_of!(dgxp_batch_params, matrix) - 112usize];
+    ["Offset of field: dgxp_batch_params::matrix_count"]
+        [::core::mem::offset_of!(dgxp_batch_params, matrix_count) - 120usize];
+};
+unsafe extern "C" {
+    #[doc = " Read the whole manifest, check every line, enter the folder.  Needs no model.\n\n DGXP_ERR_BAD_FORMAT names file, line and field.  DGXP_ERR_BUSY: another process has this shard.\n DGXP_ERR_MISMATCH: the folder holds a batch of another manifest or other settings.  A folder that\n holds finished pictures of this batch needs `resume`, unless others work on it right now."]
+    pub fn dgxp_batch_open(
+        params: *const dgxp_batch_params,
+        out: *mut *mut dgxp_batch,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " How many pictures are not finished yet, as far as the journals told when it was opened."]
+    pub fn dgxp_batch_left(batch: *const dgxp_batch) -> i32;
+}
+unsafe extern "C" {
+    #[doc = " Lines, pictures, batches, and `count` wishes from `first` on: line, file name, request."]
+    pub fn dgxp_batch_describe(
+        batch: *const dgxp_batch,
+        first: i32,
+        count: i32,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_batch_progress {
+    pub struct_size: u32,
+    pub pictures: i32,
+    pub finished: i32,
+    pub failed: i32,
+    pub elapsed: f64,
+    pub remaining: f64,
+    pub line: i64,
+    pub name: *const ::core::ffi::c_char,
+    pub error: *const ::core::ffi::c_char,
+    pub painting: *const dgxp_progress,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_batch_progress"][::core::mem::size_of::<dgxp_batch_progress>() - 64usize];
+    ["Alignment of dgxp_batch_progress"][::core::mem::align_of::<dgxp_batch_progress>() - 8usize];
+    ["Offset of field: dgxp_batch_progress::struct_size"]
+        [::core::mem::offset_of!(dgxp_batch_progress, struct_size) - 0usize];
+    ["Offset of field: dgxp_batch_progress::pictures"]
+        [::core::mem::offset_of!(dgxp_batch_progress, pictures) - 4usize];
+    ["Offset of field: dgxp_batch_progress::finished"]
+        [::core::mem::offset_of!(dgxp_batch_progress, finished) - 8usize];
+    ["Offset of field: dgxp_batch_progress::failed"]
+        [::core::mem::offset_of!(dgxp_batch_progress, failed) - 12usize];
+    ["Offset of field: dgxp_batch_progress::elapsed"]
+        [::core::mem::offset_of!(dgxp_batch_progress, elapsed) - 16usize];
+    ["Offset of field: dgxp_batch_progress::remaining"]
+        [::core::mem::offset_of!(dgxp_batch_progress, remaining) - 24usize];
+    ["Offset of field: dgxp_batch_progress::line"]
+        [::core::mem::offset_of!(dgxp_batch_progress, line) - 32usize];
+    ["Offset of field: dgxp_batch_progress::name"]
+        [::core::mem::offset_of!(dgxp_batch_progress, name) - 40usize];
+    ["Offset of field: dgxp_batch_progress::error"]
+        [::core::mem::offset_of!(dgxp_batch_progress, error) - 48usize];
+    ["Offset of field: dgxp_batch_progress::painting"]
+        [::core::mem::offset_of!(dgxp_batch_progress, painting) - 56usize];
+};
+#[doc = " Called from any of the batch's threads, one at a time.  Non-zero stops: DGXP_ERR_CANCELLED."]
+pub type dgxp_batch_callback = ::core::option::Option<
+    unsafe extern "C" fn(
+        progress: *const dgxp_batch_progress,
+        user_data: *mut ::core::ffi::c_void,
+    ) -> i32,
+>;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_batch_run_params {
+    pub struct_size: u32,
+    pub progress: dgxp_batch_callback,
+    pub user_data: *mut ::core::ffi::c_void,
+    pub cancel: *const dgxp_cancel,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_batch_run_params"][::core::mem::size_of::<dgxp_batch_run_params>() - 32usize];
+    ["Alignment of dgxp_batch_run_params"]
+        [::core::mem::align_of::<dgxp_batch_run_params>() - 8usize];
+    ["Offset of field: dgxp_batch_run_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_batch_run_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_batch_run_params::progress"]
+        [::core::mem::offset_of!(dgxp_batch_run_params, progress) - 8usize];
+    ["Offset of field: dgxp_batch_run_params::user_data"]
+        [::core::mem::offset_of!(dgxp_batch_run_params, user_data) - 16usize];
+    ["Offset of field: dgxp_batch_run_params::cancel"]
+        [::core::mem::offset_of!(dgxp_batch_run_params, cancel) - 24usize];
+};
+unsafe extern "C" {
+    #[doc = " Paint what is left of a batch (once); `model` may be NULL when nothing is.\n\n `*out` is the summary: pictures, painted, kept, failed, left_to_others, failures (the first 100,\n with line and sentence), seconds.  With `continue_on_error` failed lines are no failure of the\n call.  A call that fails or is cancelled gives the summary of what it did all the same: free it."]
+    pub fn dgxp_batch_run(
+        batch: *mut dgxp_batch,
+        model: *mut dgxp_model,
+        params: *const dgxp_batch_run_params,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Leave the folder."]
+    pub fn dgxp_batch_free(batch: *mut dgxp_batch);
 }
