@@ -17,7 +17,7 @@ help:
 	@echo "settings: TORCH_DIR=FOLDER (use this torch 2.11), BUILD=FOLDER, JOBS=N"
 
 setup:
-	@scripts/setup build torch test
+	@scripts/setup build torch test faces
 
 build:
 	@scripts/setup build torch
@@ -29,11 +29,11 @@ demo: build
 	@scripts/demo $(BUILD)
 
 test: build
-	@scripts/setup test
+	@scripts/setup test faces
 	@scripts/test --build $(BUILD)
 
 test-full: build
-	@scripts/setup test peers
+	@scripts/setup test peers faces
 	@scripts/test --full --build $(BUILD)
 
 bench: build

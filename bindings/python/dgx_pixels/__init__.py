@@ -1,2 +1,47 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""DGX-Pixels: words in, finished pixel art out."""
+"""DGX-Pixels: words in, finished pixel art out.
+
+    from dgx_pixels import Model, fix
+
+    with Model.load() as model:
+        result = model.generate("medieval knight", kind="character", seed=7)
+        result.save("knight.png")
+
+    fix("painted.png", colors=16).image.save("sprite.png")    # no model, no torch
+
+Pictures are RGBA, 8 bits, straight alpha, rows top-down; sizes are sprite pixels.  Handles are closed
+by `with`, close(), or with the last reference.  What fails raises a DgxPixelsError.
+"""
+
+from __future__ import annotations
+
+from ._lowlevel import choices, lib
+from .errors import (BackendError, BadFormat, Busy, Cancelled, DeviceLost, DgxPixelsError,
+                     InputOutputError, InternalError, InvalidArgument, LimitExceeded, Mismatch,
+                     NotFound, OutOfMemory, Unsupported, Untrusted)
+from .fixing import Fixed, fix, fix_frames, quality
+from .game import deploy, undo_deploy
+from .image import Image
+from .job import Job
+from .model import (Cancel, Model, Progress, doctor, inspect, list_models, list_presets,
+                    random_seed)
+from .palette import Palette
+from .result import Result
+from .sheet import Atlas, Place, Sheet, Slice, Tag
+
+__version__ = "0.1.0"
+
+
+def version() -> str:
+    """The version of the library that runs."""
+    return str(lib.dgxp_version_text().decode())
+
+
+__all__ = [
+    "Atlas", "BackendError", "BadFormat", "Busy", "Cancel", "Cancelled", "DeviceLost",
+    "DgxPixelsError", "Fixed", "Image", "InputOutputError", "InternalError", "InvalidArgument", "Job",
+    "LimitExceeded", "Mismatch", "Model", "NotFound", "OutOfMemory", "Palette", "Place", "Progress",
+    "Result", "Sheet", "Slice", "Tag", "Unsupported", "Untrusted", "choices", "deploy", "doctor", "fix",
+    "fix_frames", "inspect", "list_models", "list_presets", "quality", "random_seed", "undo_deploy",
+    "version",
+]

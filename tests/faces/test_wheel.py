@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The wheel in an empty environment: pixels without torch, painting with a backend."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built without the torch backend, which takes minutes to compile."""
+    folder = tmp_path_factory.mktemp("wheel")
+    launcher = ([f"-Ccmake.define.CMAKE_C_COMPILER_LAUNCHER={shutil.which('ccache')}"]
+                if shutil.which("ccache") else [])
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps",
+                    "-Ccmake.define.DGXP_TORCH=OFF", f"-Cbuild-dir={folder}/build", *launcher,
+                    "-w", folder, ROOT], check=True)
+    [path] = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def empty(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with nothing but the wheel; returns its Python."""
+    venv = tmp_path_factory.mktemp("empty") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    subprocess.run([venv / "bin/python", "-m", "pip", "install", "--quiet", "--no-index", wheel],
+                   check=True)
+    return venv / "bin/python"
+
+
+def run(python: Path, *words: str, **env: str) -> str:
+    clean = {name: value for name, value in os.environ.items()
+             if not name.startswith(("DGX_PIXELS", "PYTHON"))}
+    done = subprocess.run([python, *words], text=True, capture_output=True, env={**clean, **env},
+                          cwd="/")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_fits_every_python_and_carries_everything(wheel: Path) -> None:
+    machine = os.uname().machine
+    assert wheel.name == f"dgx_pixels-0.1.0-py3-none-linux_{machine}.whl"
+    names = set(zipfile.ZipFile(wheel).namelist())
+    inside = "dgx_pixels/_lib/"
+    for name in ("libdgxpixels.so", "dgx-pixels", "models/sdxl/bundle.json", "presets/character.json"):
+        assert inside + name in names
+    assert "dgx_pixels/py.typed" in names and "dgx_pixels/programs/trace.py" in names
+    assert not [name for name in names if "tests/" in name or "__pycache__" in name]
+
+
+def test_pixels_work_without_anything_else(empty: Path, tmp_path: Path) -> None:
+    program = f"""
+import sys, dgx_pixels
+from dgx_pixels import Palette, Sheet, fix
+source = {str(ROOT / "docs/img/fix-before.png")!r}
+fixed = fix(source, colors=8)
+fixed.image.save({str(tmp_path / "out.png")!r})
+assert len(fixed.palette) == 8, fixed.palette
+assert len(Palette.load("pico-8")) == 32
+assert len(Sheet([fixed.image] * 2).pack().places) == 2
+assert "character" in str(dgx_pixels.list_presets())
+assert not {{"torch", "numpy", "PIL"}} & set(sys.modules)
+print(dgx_pixels.lib.path)
+"""
+    assert "/dgx_pixels/_lib/libdgxpixels.so" in run(empty, "-c", program)
+    program_of_wheel = empty.parent / "dgx-pixels"
+    assert "0.1.0" in subprocess.run([program_of_wheel, "--version"], text=True, capture_output=True,
+                                     check=True).stdout
+
+
+def test_painting_needs_only_a_backend(empty: Path, tiny: Path) -> None:
+    build = Path(os.environ["DGX_PIXELS_LIBRARY"]).parent
+    program = ("from dgx_pixels import Model\n"
+               "print(Model.load('tiny').generate('a', steps=2, size=(16, 16), seed=7).seed)")
+    assert run(empty, "-c", program, DGX_PIXELS_BACKEND=str(build / "libdgxpixels_stub.so"),
+               DGX_PIXELS_MODELS=str(tiny), XDG_CONFIG_HOME=str(tiny / "config")) == "7\n"
+    program = ("import dgx_pixels, json\n"
+               "print(json.dumps(dgx_pixels.doctor()['error']))")
+    assert json.loads(run(empty, "-c", program))["status"] == "backend"
+
+
+def test_importing_is_quick(python: Any, evidence: Any) -> None:
+    """CPU seconds, which another program on the machine does not change: import and first call."""
+    program = ("import time; a = time.process_time(); import dgx_pixels; b = time.process_time();"
+               "dgx_pixels.version(); c = time.process_time(); print(b - a, c - b)")
+    times = [tuple(map(float, python("-c", program).stdout.split())) for _ in range(5)]
+    imported, called = (min(column) for column in zip(*times, strict=True))
+    evidence("import dgx_pixels, CPU time of the best of 5", 5,
+             f"{imported * 1000:.0f} ms, first call {called * 1000:.0f} ms")
+    assert time and imported < 1
