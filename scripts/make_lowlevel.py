@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Write bindings/python/dgx_pixels/_abi.py from include/dgxpixels.h.
 

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_void_p
-from dataclasses import dataclass, fields
+import json
+import os
+from collections.abc import Mapping, Sequence
+from ctypes import byref, c_char_p, c_void_p
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from ._lowlevel import Handle, choice, lib, text_bytes
+from . import _abi
+from ._lowlevel import Handle, choice, lib, params, text_bytes
 from .image import Image, ImageLike
 
 
@@ -30,6 +34,11 @@ class JobOptions(TypedDict, total=False):
     init: ImageLike | None
     strength: float
     mask: ImageLike | None
+    style: str | None
+    speed: str | None
+    fields: Sequence[tuple[str, str]] | Mapping[str, str]
+    loras: Sequence[tuple[str, float]] | Mapping[str, float]
+    finish: Mapping[str, Any] | None
 
 
 class BuiltJob(Handle):
@@ -53,6 +62,9 @@ class Job:
     negative  what should not be there
     init      a picture to start from; `strength` 0..1 is the share that is painted anew
     mask      white paints anew, black keeps the init picture
+    style, speed, fields   a preset's: "16bit", "fast", {"view": "side"}
+    loras     adapters by name or path with their weight: {"pixel-style": 0.8}
+    finish    the pixel steps after painting: {"palette": "pico-8", "outline": "outer"} …
     """
 
     prompt: str
@@ -73,11 +85,18 @@ class Job:
     init: ImageLike | None = None
     strength: float = 0.75
     mask: ImageLike | None = None
+    style: str | None = None
+    speed: str | None = None
+    fields: Sequence[tuple[str, str]] | Mapping[str, str] = ()
+    loras: Sequence[tuple[str, float]] | Mapping[str, float] = ()
+    finish: Mapping[str, Any] | None = None
 
     def build(self, model: int) -> BuiltJob:
         """The C job for a model's handle; every setter checks its range at once."""
         out = c_void_p()
-        if self.kind is None:
+        if self.style is not None or self.speed is not None or self.fields:
+            self._create_styled(model, out)
+        elif self.kind is None:
             lib.dgxp_job_create(text_bytes(self.prompt), byref(out))
         else:
             lib.dgxp_job_create_preset(model, text_bytes(self.kind), text_bytes(self.prompt),
@@ -89,6 +108,15 @@ class Job:
             built.close()
             raise
         return built
+
+    def _create_styled(self, model: int, out: c_void_p) -> None:
+        rows = [f"{name}={value}".encode() for name, value in dict(self.fields).items()]
+        table = (c_char_p * len(rows))(*rows)
+        options = params(
+            getattr(_abi, "dgxp_preset_params"), field_count=len(rows), fields=table if rows else None,
+            kind=text_bytes(self.kind), subject=text_bytes(self.prompt),
+            style=text_bytes(self.style), speed=text_bytes(self.speed))
+        lib.dgxp_job_create_styled(model, byref(options), byref(out))
 
     def _fill(self, job: int) -> None:
         plain: dict[str, Any] = {
@@ -110,10 +138,12 @@ class Job:
             value = getattr(self, name)
             if value is not None:
                 getattr(lib, f"dgxp_job_set_{name}")(job, choice(name, value))
+        for lora, weight in dict(self.loras).items():
+            lib.dgxp_job_add_lora(job, os.fsencode(lora), weight, weight)
+        if self.finish is not None:
+            lib.dgxp_job_set_finish(job, json.dumps(dict(self.finish)).encode())
         if self.init is not None:
             lib.dgxp_job_set_init_image(job, Image.of(self.init), self.strength)
         if self.mask is not None:
             lib.dgxp_job_set_mask(job, Image.of(self.mask))
 
-
-OPTION_NAMES = tuple(field.name for field in fields(Job))

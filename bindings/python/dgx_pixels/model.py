@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import threading
@@ -249,6 +248,8 @@ class Model(Handle):
     async def generate_many_async(self, jobs: Sequence[Job], *, progress: ProgressLike = False,
                                   preview_every: int = 0) -> list[Result]:
         """generate_many() in a thread; cancelling the task stops it within a step."""
+        import asyncio  # a third of the package's time to import
+
         token = Cancel()
         work = asyncio.ensure_future(asyncio.to_thread(
             self.generate_many, jobs, progress=progress, cancel=token, preview_every=preview_every))
@@ -277,6 +278,11 @@ def random_seed() -> int:
 def list_models() -> Any:
     """The models that Model.load() finds by name, with the memory each needs."""
     return document(lib.dgxp_list_models)
+
+
+def list_loras(model: Model | None = None) -> Any:
+    """The adapters that are found by name; with a model its own too."""
+    return document(lib.dgxp_list_loras, model)
 
 
 def list_presets() -> Any:
