@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Painting with the tests' tiny model, which `scripts/test` makes and names in DGX_PIXELS_MODELS.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use dgx_pixels::{Cancel, Generate, Job, Model, Painted, Phase, Status};
+
+fn open() -> Option<Model> {
+    if std::env::var_os("DGX_PIXELS_MODELS").is_none() {
+        eprintln!("SKIPPED: DGX_PIXELS_MODELS names no folder with the model 'tiny' (scripts/test does)");
+        return None;
+    }
+    Some(Model::open("tiny").unwrap())
+}
+
+fn job(prompt: &str, seed: u64) -> Job {
+    Job::new(prompt).unwrap().seed(seed).unwrap().steps(4).unwrap().canvas(128, 128).unwrap()
+}
+
+fn paint(model: &Model, jobs: &[&Job]) -> Painted {
+    Generate::new().run(model, jobs).unwrap()
+}
+
+#[test]
+fn a_batch_with_progress() {
+    let Some(model) = open() else { return };
+    let jobs = [job("a knight", 1).size(32, 32).unwrap(), job("a dragon", 2).size(32, 32).unwrap()];
+    let mut steps = Vec::new();
+    let painted = Generate::new()
+        .keep_latents()
+        .progress(|p| {
+            assert!(p.step <= p.step_count && p.elapsed < Duration::from_secs(600));
+            if p.phase == Phase::Denoise {
+                steps.push((p.step, p.step_count));
+            }
+            ControlFlow::Continue(())
+        })
+        .run(&model, &[&jobs[0], &jobs[1]])
+        .unwrap();
+    assert_eq!(steps.last(), Some(&(4, 4)), "{steps:?}");
+    assert_eq!(painted.len(), 2);
+    for (index, seed) in [(0, 1), (1, 2)] {
+        assert_eq!((painted.sprite(index).width(), painted.sprite(index).height()), (32, 32));
+        assert_eq!((painted.canvas(index).width(), painted.canvas(index).height()), (128, 128));
+        let recipe: serde_json::Value = serde_json::from_str(&painted.recipe(index)).unwrap();
+        assert!(recipe.to_string().contains(&format!("\"seed\":{seed}")), "{recipe}");
+        let (latents, shape) = painted.latents(index).unwrap();
+        assert_eq!(latents.len(), shape.iter().product::<usize>());
+        assert!(latents.iter().all(|value| value.is_finite()));
+    }
+    assert!(catch_unwind(|| painted.sprite(2)).is_err(), "past the end");
+    assert!(jobs[0].describe(&model).unwrap().contains("a knight"));
+    assert!(model.describe().unwrap().contains("tiny"));
+}
+
+#[test]
+fn stopping_leaves_the_model_as_it_was() {
+    let Some(model) = open() else { return };
+    let job = job("a knight", 7);
+    let before = paint(&model, &[&job]);
+
+    let stopped = Generate::new().progress(|_| ControlFlow::Break(())).run(&model, &[&job]);
+    assert_eq!(stopped.unwrap_err().status(), Status::Cancelled);
+
+    let cancel = Cancel::new().unwrap();
+    let other = cancel.clone();
+    let stopped = Generate::new()
+        .cancel(&cancel)
+        .progress(|p| {
+            if p.phase == Phase::Denoise {
+                std::thread::scope(|scope| scope.spawn(|| other.fire()).join().unwrap());
+            }
+            ControlFlow::Continue(())
+        })
+        .run(&model, &[&job]);
+    assert_eq!(stopped.unwrap_err().status(), Status::Cancelled);
+
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        Generate::new().progress(|_| panic!("in the closure")).run(&model, &[&job])
+    }));
+    let text = panicked.unwrap_err();
+    assert_eq!(text.downcast_ref::<&str>(), Some(&"in the closure"));
+
+    let after = paint(&model, &[&job]);
+    assert_eq!(after.canvas(0).pixels(), before.canvas(0).pixels());
+}
+
+#[test]
+fn threads_queue_at_one_model() {
+    let Some(model) = open() else { return };
+    let job = job("a knight", 3);
+    let alone = paint(&model, &[&job]);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(paint(&model, &[&job]).canvas(0).pixels(), alone.canvas(0).pixels()));
+        }
+    });
+}
