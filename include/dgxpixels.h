@@ -964,13 +964,49 @@ DGXP_API dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char 
  */
 DGXP_API dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
                                              const char *folder, dgxp_job **out);
-/** The presets that exist: name, help, prompt template, sizes, where it lies. */
+/** The presets that exist: "group" (kind, style, speed, field), name, help, path, content. */
 DGXP_API dgxp_status dgxp_list_presets(dgxp_document **out);
+/** What a preset is asked for; a NULL text is its default. */
+typedef struct dgxp_preset_params {
+    uint32_t struct_size;
+    int32_t field_count;       /* 0..64 */
+    const char *kind;          /* "character" */
+    const char *subject;       /* "medieval knight" */
+    const char *style;         /* "16bit", "gameboy" … */
+    const char *speed;         /* "fast", "balanced", "quality" */
+    const char *const *fields; /* [field_count] "view=side" */
+    const char *folder;        /* of the user's own presets, looked into first; NULL = none */
+} dgxp_preset_params;
+#define DGXP_PRESET_PARAMS_INIT {sizeof(dgxp_preset_params), 0, NULL, NULL, NULL, NULL, NULL, NULL}
+
+/**
+ * A job from a kind, a style, a speed and typed fields, laid over each other in this order; setters
+ * refine it.  DGXP_ERR_NOT_FOUND lists what there is; DGXP_ERR_INVALID_ARGUMENT names a field that
+ * the kind has not, or the values that it knows.
+ */
+DGXP_API dgxp_status dgxp_job_create_styled(const dgxp_model *model,
+                                            const dgxp_preset_params *params, dgxp_job **out);
+/**
+ * The contract of one kind, style or speed: its file, with every field's values and their help, and
+ * the styles and speeds that go with it.  `folder` as above.
+ */
+DGXP_API dgxp_status dgxp_preset_describe(const char *name, const char *folder,
+                                          dgxp_document **out);
 DGXP_API dgxp_status dgxp_job_set_negative_prompt(dgxp_job *job, const char *text);
 /** Canvas pixels, what the model paints; 0 = the model's native canvas. */
 DGXP_API dgxp_status dgxp_job_set_canvas(dgxp_job *job, int32_t width, int32_t height);
 /** Sprite pixels, what comes out; 0 = whatever the canvas holds. */
 DGXP_API dgxp_status dgxp_job_set_size(dgxp_job *job, int32_t width, int32_t height);
+/**
+ * The pixel steps between canvas and sprite, as a JSON object that is laid over what the job has (a
+ * preset's); null takes a step out.  NULL takes out all, which is the default: the canvas is only
+ * brought to its size and its alpha made hard.  All may be absent: "background" auto|keep|#rrggbb,
+ * "tolerance", "rule" (dgxp_cell_rule), "palette" (name, path or {"name", "colors": ["#rrggbb"]}; else
+ * one is found of at most "colors", 0 = as few as suffice), "dither", "dither_strength", "orphans",
+ * "jaggies", "outline" none|outer|inner, "outline_color", "trim", "padding", "pivot": as in
+ * dgxp_fix_params.  They stand in the recipe, palette included.
+ */
+DGXP_API dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps);
 /** 1..1000; 0 = the model's recommendation. */
 DGXP_API dgxp_status dgxp_job_set_steps(dgxp_job *job, int32_t steps);
 /** 0..100; at most 1 paints without the negative prompt, twice as fast.  Negative = default. */

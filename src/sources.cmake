@@ -65,9 +65,11 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/checkpoint.c
     src/diffusion/chunks.c
     src/diffusion/conditioning.c
+    src/diffusion/estimate.c
     src/diffusion/family.c
     src/diffusion/find.c
     src/diffusion/finish.c
+    src/diffusion/finish_steps.c
     src/diffusion/inspect.c
     src/diffusion/job.c
     src/diffusion/model.c
@@ -100,6 +102,8 @@ set(DGXP_PROJECT_SOURCES
     src/project/payload.c
     src/project/payload_sheet.c
     src/project/preset.c
+    src/project/preset_files.c
+    src/project/preset_job.c
     src/project/project.c
     src/project/request.c
     src/project/stage.c

@@ -10,12 +10,16 @@ add_executable(dgx-pixels
     src/cli/fix.c
     src/cli/fix_steps.c
     src/cli/generate.c
+    src/cli/generate_deploy.c
+    src/cli/generate_job.c
     src/cli/info.c
     src/cli/inputs.c
     src/cli/kitty.c
     src/cli/main.c
     src/cli/models.c
     src/cli/palette.c
+    src/cli/panel.c
+    src/cli/presets.c
     src/cli/print.c
     src/cli/report.c
     src/cli/sheet.c

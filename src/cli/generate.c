@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `dgx-pixels generate`: words become a sprite. */
-#include "cli/cli.h"
+#include "cli/generate.h"
+
+#include "cli/deploy.h"
+#include "cli/inputs.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,17 +17,7 @@
 
 enum { MAX_BATCH = 64, MAX_PATH = 4096 };
 
-typedef struct settings {
-    const char *output, *negative, *init, *mask, *raw;
-    const char *kind, *subject;
-    dgxp_model_params model;
-    const char *model_path;
-    int64_t seed;
-    int32_t count, batch, size[2], canvas[2], steps, scale;
-    int32_t sampler, schedule, spacing, tiling;
-    double guidance, rescale, cfg_stop, eta, strength;
-    bool dry_run, json, quiet, show;
-} settings;
+typedef cli_generate_settings settings;
 
 static dgxp_status load_images(const settings *s, dgxp_image **init, dgxp_image **mask)
 {
@@ -33,38 +26,6 @@ static dgxp_status load_images(const settings *s, dgxp_image **init, dgxp_image 
         status = dgxp_image_load(s->mask, mask);
     }
     return status;
-}
-
-/* The first failing setter decides; later ones are not called. */
-static dgxp_status fill_job(dgxp_job *job, const settings *s, uint64_t seed, const dgxp_image *init,
-                            const dgxp_image *mask)
-{
-    dgxp_status status = dgxp_job_set_seed(job, seed);
-#define SET(condition, call) status = status == DGXP_OK && (condition) ? (call) : status
-    SET(s->negative, dgxp_job_set_negative_prompt(job, s->negative));
-    SET(s->canvas[0], dgxp_job_set_canvas(job, s->canvas[0], s->canvas[1]));
-    SET(s->size[0], dgxp_job_set_size(job, s->size[0], s->size[1]));
-    SET(s->steps, dgxp_job_set_steps(job, s->steps));
-    SET(s->guidance >= 0, dgxp_job_set_guidance(job, s->guidance));
-    SET(s->rescale >= 0, dgxp_job_set_guidance_rescale(job, s->rescale));
-    SET(s->cfg_stop >= 0, dgxp_job_set_cfg_stop(job, s->cfg_stop));
-    SET(s->eta >= 0, dgxp_job_set_eta(job, s->eta));
-    SET(s->sampler, dgxp_job_set_sampler(job, (dgxp_sampler)s->sampler));
-    SET(s->schedule, dgxp_job_set_schedule(job, (dgxp_schedule)s->schedule));
-    SET(s->spacing, dgxp_job_set_spacing(job, (dgxp_spacing)s->spacing));
-    SET(s->tiling, dgxp_job_set_tiling(job, (dgxp_tiling)s->tiling));
-    SET(init, dgxp_job_set_init_image(job, init, s->strength < 0 ? 0.75 : s->strength));
-    SET(mask, dgxp_job_set_mask(job, mask));
-#undef SET
-    return status;
-}
-
-static dgxp_status make_job(const settings *s, const dgxp_model *model, uint64_t seed,
-                            const dgxp_image *init, const dgxp_image *mask, dgxp_job **out)
-{
-    dgxp_status status = s->kind ? dgxp_job_create_preset(model, s->kind, s->subject, out)
-                                 : dgxp_job_create(s->subject, out);
-    return status == DGXP_OK ? fill_job(*out, s, seed, init, mask) : status;
 }
 
 /* "Medieval knight, red" -> "medieval-knight-red", at most 40 characters. */
@@ -130,27 +91,85 @@ static void report(const settings *s, json_t *list, const char *path, const char
     }
 }
 
+/* FILE.json beside FILE.png, when the kind is a panel. */
+static dgxp_status save_panel(const settings *s, const dgxp_image *image, const char *path)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    dgxp_status status = DGXP_OK;
+    if (cli_has_suffix(path, ".png")) {
+        status = cli_generate_panel(s, image, path, &bytes, &size);
+    }
+    if (bytes) {
+        char *panel = cli_format("%.*s.json", (int)strlen(path) - 4, path);
+        FILE *file = fopen(panel, "wb");
+        const bool whole = file && fwrite(bytes, 1, size, file) == size;
+        if (!file || fclose(file) != 0 || !whole) {
+            fprintf(stderr, "dgx-pixels: %s: cannot write: %s\n", panel, strerror(errno));
+        }
+        free(panel);
+    }
+    dgxp_bytes_free(bytes);
+    return status;
+}
+
+/* Beside or instead of the file that -o names. */
+static dgxp_status deploy_result(const settings *s, int index, const dgxp_image *image,
+                                 const char *recipe, json_t *list)
+{
+    dgxp_document *document = NULL;
+    const dgxp_status status = cli_generate_deploy(s, index, image, &document);
+    if (status == DGXP_OK) {
+        json_t *root = json_loads(dgxp_document_text(document), 0, NULL);
+        if (s->json) {
+            json_object_set_new(root, "recipe", json_loads(recipe, 0, NULL));
+            json_array_append(list, root);
+        } else {
+            cli_deploy_print(root, false);
+        }
+        json_decref(root);
+    }
+    dgxp_document_free(document);
+    return status;
+}
+
+static dgxp_status save_result(const settings *s, const dgxp_result *result, int32_t i, int index,
+                               uint64_t seed, json_t *list)
+{
+    char path[MAX_PATH];
+    dgxp_png_params png = DGXP_PNG_PARAMS_INIT;
+    const dgxp_image *image = dgxp_result_image(result, i);
+    const char *recipe = dgxp_result_recipe(result, i);
+    dgxp_status status = DGXP_OK;
+    png.scale = s->scale;
+    if (!s->deploys || s->output) {
+        output_path(s, s->output, index, seed, path);
+        status = dgxp_image_save(image, path, &png);
+        if (status == DGXP_OK) {
+            status = save_panel(s, image, path);
+        }
+        if (status == DGXP_OK) {
+            report(s, list, path, recipe, image);
+        }
+    }
+    if (status == DGXP_OK && s->raw) {
+        output_path(s, s->raw, index, seed, path);
+        status = dgxp_image_save(dgxp_result_canvas(result, i), path, NULL);
+    }
+    if (status == DGXP_OK && s->deploys) {
+        status = deploy_result(s, index, image, recipe, list);
+    }
+    return status;
+}
+
 static dgxp_status save_results(const settings *s, const dgxp_result *result, int first,
                                 uint64_t seed, json_t *list)
 {
-    dgxp_png_params png = DGXP_PNG_PARAMS_INIT;
-    png.scale = s->scale;
-    for (int32_t i = 0; i < dgxp_result_count(result); i++) {
-        char path[MAX_PATH];
-        const dgxp_image *image = dgxp_result_image(result, i);
-        output_path(s, s->output, first + i, seed + (uint64_t)i, path);
-        dgxp_status status = dgxp_image_save(image, path, &png);
-        if (status == DGXP_OK && s->raw) {
-            char raw[MAX_PATH];
-            output_path(s, s->raw, first + i, seed + (uint64_t)i, raw);
-            status = dgxp_image_save(dgxp_result_canvas(result, i), raw, NULL);
-        }
-        if (status != DGXP_OK) {
-            return status;
-        }
-        report(s, list, path, dgxp_result_recipe(result, i), image);
+    dgxp_status status = DGXP_OK;
+    for (int32_t i = 0; i < dgxp_result_count(result) && status == DGXP_OK; i++) {
+        status = save_result(s, result, i, first + i, seed + (uint64_t)i, list);
     }
-    return DGXP_OK;
+    return status;
 }
 
 static dgxp_status paint_batch(const settings *s, dgxp_model *model, int first, int count,
@@ -162,7 +181,7 @@ static dgxp_status paint_batch(const settings *s, dgxp_model *model, int first, 
     char label[64] = "";
     dgxp_status status = DGXP_OK;
     for (int i = 0; i < count && status == DGXP_OK; i++) {
-        status = make_job(s, model, seed + (uint64_t)i, init, mask, &jobs[i]);
+        status = cli_generate_job(s, model, seed + (uint64_t)i, init, mask, &jobs[i]);
     }
     if (status == DGXP_OK) {
         if (s->count > 1) {
@@ -191,7 +210,7 @@ static dgxp_status describe(const settings *s, const dgxp_model *model, uint64_t
 {
     dgxp_job *job = NULL;
     dgxp_document *document = NULL;
-    dgxp_status status = make_job(s, model, seed, init, mask, &job);
+    dgxp_status status = cli_generate_job(s, model, seed, init, mask, &job);
     if (status == DGXP_OK) {
         status = dgxp_job_describe(job, model, &document);
     }
@@ -210,6 +229,9 @@ static int paint(const settings *s)
     json_t *list = json_array();
     uint64_t seed = 0;
     dgxp_status status = load_images(s, &init, &mask);
+    for (int i = 0; s->deploys && !s->dry_run && i < s->count && status == DGXP_OK; i++) {
+        status = cli_generate_deploy(s, i, NULL, NULL);
+    }
     if (status == DGXP_OK) {
         status = s->seed >= 0 ? DGXP_OK : dgxp_random_seed(&seed);
         seed = s->seed >= 0 ? (uint64_t)s->seed : seed;
@@ -283,6 +305,19 @@ static int check(const settings *s)
     if (s->raw && (is_folder(s->raw) || (s->output && strcmp(s->raw, s->output) == 0))) {
         return cli_usage("generate", "--raw takes a file of its own, not a folder or the -o file");
     }
+    bool styled = s->style || s->speed || s->fields.count;
+    for (int i = 0; i < CLI_PRESET_FIELDS; i++) {
+        styled = styled || s->named_fields[i];
+    }
+    if (styled && !s->kind) {
+        return cli_usage("generate",
+                         "--style, --speed and the fields refine a KIND: generate "
+                         "character \"%s\"",
+                         s->subject);
+    }
+    if ((s->deploy.to || s->deploy.project || s->force) && !s->deploys) {
+        return cli_usage("generate", "--to, --project and --force belong to --deploy");
+    }
     if (!s->init && (s->mask || s->strength >= 0)) {
         return cli_usage("generate", s->mask
                                          ? "--mask needs --init: the picture that it masks"
@@ -297,6 +332,7 @@ static int check(const settings *s)
 static int run(int argc, char **argv)
 {
     settings s = {.model = DGXP_MODEL_PARAMS_INIT,
+                  .deploy = DGXP_DEPLOY_PARAMS_INIT,
                   .seed = -1,
                   .count = 1,
                   .batch = 1,
@@ -305,6 +341,7 @@ static int run(int argc, char **argv)
                   .cfg_stop = -1,
                   .eta = -1,
                   .strength = -1};
+    s.fields.items = cli_zero((size_t)argc, sizeof(char *));
     const cli_option options[] = {
         {"output", 'o', CLI_TEXT, "FILE|DIR", &s.output,
          "where to; a folder gets readable names (default: here)", 0, 0, NULL},
@@ -318,6 +355,29 @@ static int run(int argc, char **argv)
         {"count", 'n', CLI_INT, "N", &s.count, "how many, with seeds N, N+1, …", 1, 100000, NULL},
         {"batch", 0, CLI_INT, "N", &s.batch, "how many at once (a GPU likes 4)", 1, MAX_BATCH,
          NULL},
+        {"style", 0, CLI_TEXT, "S", &s.style, "with a KIND: 8bit, 16bit, 32bit, gameboy, nes, 1bit",
+         0, 0, NULL},
+        {"speed", 0, CLI_TEXT, "S", &s.speed, "with a KIND: fast, balanced, quality", 0, 0, NULL},
+        {"view", 0, CLI_TEXT, "V", &s.named_fields[0],
+         "with a KIND: front, side, back, three-quarter, top-down", 0, 0, NULL},
+        {"facing", 0, CLI_TEXT, "F", &s.named_fields[1],
+         "with a KIND: south (to the viewer), south-east, east … eight of them", 0, 0, NULL},
+        {"outline", 0, CLI_TEXT, "O", &s.named_fields[2],
+         "with a KIND: none, black, colored, inner", 0, 0, NULL},
+        {"shading", 0, CLI_TEXT, "S", &s.named_fields[3],
+         "with a KIND: flat, simple, soft, dithered", 0, 0, NULL},
+        {"detail", 0, CLI_TEXT, "D", &s.named_fields[4], "with a KIND: low, medium, high", 0, 0,
+         NULL},
+        {"isometric", 0, CLI_TEXT, "no|yes", &s.named_fields[5], "with a KIND", 0, 0, NULL},
+        {"field", 0, CLI_LIST, "NAME=VALUE", &s.fields, "a field of your own preset", 0, 0, NULL},
+        {"palette", 0, CLI_TEXT, "NAME|FILE", &s.palette,
+         "these colors and no others; `dgx-pixels palette list`", 0, 0, NULL},
+        {"colors", 0, CLI_INT, "N", &s.colors, "at most so many colors, found in the picture", 1,
+         256, NULL},
+        {"background", 0, CLI_TEXT, "auto|keep|#rrggbb", &s.background, "what becomes transparent",
+         0, 0, NULL},
+        {"as-painted", 0, CLI_FLAG, NULL, &s.as_painted,
+         "no palette, matte and clean-up: only size and hard alpha", 0, 0, NULL},
         {"size", 0, CLI_SIZE, "WxH", s.size, "sprite pixels that come out", 0, 0, NULL},
         {"canvas", 0, CLI_SIZE, "WxH", s.canvas, "what the model paints, for experts", 0, 0, NULL},
         {"steps", 0, CLI_INT, "N", &s.steps, "1..1000 (default: the model's)", 1, 1000, NULL},
@@ -348,6 +408,15 @@ static int run(int argc, char **argv)
          "take the text encoders from here", 0, 0, NULL},
         {"threads", 0, CLI_INT, "N", &s.model.threads, "CPU threads (default: all cores)", 1, 1024,
          NULL},
+        {"deploy", 0, CLI_FLAG, NULL, &s.deploys,
+         "put it into the Bevy project's assets (as `dgx-pixels deploy` does);\n"
+         "the same subject replaces the same file",
+         0, 0, NULL},
+        {"to", 0, CLI_TEXT, "sprites/", &s.deploy.to,
+         "with --deploy: the folder inside assets/, or the file's name", 0, 0, NULL},
+        {"project", 0, CLI_TEXT, "DIR", &s.deploy.project,
+         "with --deploy: the game's folder (default: from here upwards)", 0, 0, NULL},
+        {"force", 0, CLI_FLAG, NULL, &s.force, "with --deploy: replace foreign files", 0, 0, NULL},
         {"show", 0, CLI_FLAG, NULL, &s.show, "show it in the terminal too", 0, 0, NULL},
         {"dry-run", 0, CLI_FLAG, NULL, &s.dry_run, "print the whole job, paint nothing", 0, 0,
          NULL},
@@ -378,7 +447,9 @@ static int run(int argc, char **argv)
     if (code == CLI_OK) {
         code = check_output("--raw", s.raw);
     }
-    return code == CLI_OK ? paint(&s) : code;
+    code = code == CLI_OK ? paint(&s) : code;
+    free(s.fields.items);
+    return code;
 }
 
 const cli_command cli_generate = {
@@ -390,7 +461,9 @@ const cli_command cli_generate = {
         "  dgx-pixels generate tile \"stone wall\" --tiling xy -n 4 -o tiles/\n"
         "  dgx-pixels generate \"a (red:1.3) dragon, side view\" -m my-sdxl.safetensors -s 7\n"
         "  dgx-pixels generate \"blue potion\" --init bottle.png --strength 0.5 --show\n"
-        "KIND is a preset: character, monster, item, tile, icon, effect … Without it the subject\n"
-        "is the whole prompt.  (word:1.2) stresses a word, [word] weakens it.\n",
+        "  dgx-pixels generate monster \"green slime\" --style gameboy --deploy --to enemies/\n"
+        "KIND is a preset: character, monster, item, tile, icon, effect … (`dgx-pixels presets`).\n"
+        "Without it the subject is the whole prompt.  (word:1.2) stresses a word, [word] weakens\n"
+        "it.\n",
     .run = run,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From the canvas to the sprite: native pixels, hard alpha, the recipe in its metadata. */
+/* From the canvas to the sprite: native pixels, hard alpha, palette, clean-up, the recipe. */
 #include "diffusion/finish.h"
 
 #include "core/json.h"
+#include "diffusion/finish_steps.h"
 #include "image/metadata.h"
 
 #include <stdbool.h>
@@ -78,17 +79,36 @@ static dgxp_status write_recipe(dgxp_image *sprite, const char *text)
     return status;
 }
 
-dgxp_status px_finish(const dgxp_image *canvas, int32_t width, int32_t height, int32_t at_border,
-                      const char *recipe, dgxp_image **out)
+/* As dgxp_fix() does it, with the number of cells given where a size was asked for. */
+static dgxp_status take_steps(const dgxp_image *canvas, const px_finish_params *params, bool same,
+                              dgxp_image **sprite)
+{
+    px_finish_steps steps;
+    dgxp_status status = px_finish_steps_read("the pixel steps", params->steps, &steps);
+    if (status == DGXP_OK) {
+        steps.fix.tile = params->at_border;
+        steps.fix.native = same && (params->native || params->width != 0);
+        steps.grid.width = same ? 0 : params->width;
+        steps.grid.height = same ? 0 : params->height;
+        steps.grid.at_border = params->at_border;
+        status = dgxp_fix(canvas, &steps.fix, NULL, sprite);
+        px_finish_steps_free(&steps);
+    }
+    return status;
+}
+
+dgxp_status px_finish(const dgxp_image *canvas, const px_finish_params *params, dgxp_image **out)
 {
     dgxp_image *sprite = NULL;
-    const bool same =
-        width == 0 || (width == dgxp_image_width(canvas) && height == dgxp_image_height(canvas));
+    const bool same = params->width == 0 || (params->width == dgxp_image_width(canvas) &&
+                                             params->height == dgxp_image_height(canvas));
     dgxp_status status =
-        same ? dgxp_image_copy(canvas, &sprite) : shrink(canvas, width, height, at_border, &sprite);
+        params->steps ? take_steps(canvas, params, same, &sprite)
+        : same        ? dgxp_image_copy(canvas, &sprite)
+                      : shrink(canvas, params->width, params->height, params->at_border, &sprite);
     if (status == DGXP_OK) {
         harden_alpha(sprite);
-        status = write_recipe(sprite, recipe);
+        status = write_recipe(sprite, params->recipe);
     }
     if (status != DGXP_OK) {
         dgxp_image_free(sprite);

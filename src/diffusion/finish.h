@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From the canvas to the sprite: native pixels, hard alpha, the recipe in its metadata. */
+/* From the canvas to the sprite: native pixels, hard alpha, palette, clean-up, the recipe. */
 #ifndef PX_FINISH_H
 #define PX_FINISH_H
 
 #include "dgxpixels.h"
 
+#include <jansson.h>
+#include <stdbool.h>
+
+typedef struct px_finish_params {
+    int32_t width, height; /* of the sprite; 0 = what the canvas holds */
+    bool at_border;        /* a tile: its cells begin at the edge */
+    bool native;           /* the model paints sprite pixels: a canvas pixel is one */
+    const json_t *steps;   /* of px_finish_read(), or NULL: nothing but size and alpha */
+    const char *recipe;    /* for the metadata */
+} px_finish_params;
+
 /**
  * Make the sprite of a canvas.  With a size, exactly so many pixels come out (grid recovery with
  * the number of cells given); without, the canvas itself, where a model that paints its own alpha
- * gets it hard.  `at_border` keeps a tile's cells at its edge.  The sprite is yours.
+ * gets it hard.  With steps, what they say is done as by dgxp_fix().  The sprite is yours.
  */
-dgxp_status px_finish(const dgxp_image *canvas, int32_t width, int32_t height, int32_t at_border,
-                      const char *recipe, dgxp_image **out);
+dgxp_status px_finish(const dgxp_image *canvas, const px_finish_params *params, dgxp_image **out);
+
+/**
+ * Check the steps of dgxp_job_set_finish() and make them whole: a palette's name or path becomes
+ * its name and colors, so that a recipe needs no file.  `where` begins errors; `*out` is yours.
+ */
+dgxp_status px_finish_read(const char *where, const json_t *steps, json_t **out);
 
 #endif

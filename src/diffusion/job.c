@@ -3,7 +3,9 @@
 #include "diffusion/job.h"
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/mem.h"
+#include "diffusion/finish.h"
 
 #include <math.h>
 #include <string.h>
@@ -59,6 +61,10 @@ void dgxp_job_free(dgxp_job *job)
     px_mem_free(job->negative);
     px_mem_free(job->kind);
     px_mem_free(job->subject);
+    px_mem_free(job->style);
+    px_mem_free(job->speed);
+    json_decref(job->fields);
+    json_decref(job->finish);
     px_mem_free(job->start_noise);
     px_mem_free(job->step_noise);
     px_mem_free(job);
@@ -98,6 +104,48 @@ dgxp_status dgxp_job_set_canvas(dgxp_job *job, int32_t width, int32_t height)
 dgxp_status dgxp_job_set_size(dgxp_job *job, int32_t width, int32_t height)
 {
     return set_sides("size", width, height, job->size);
+}
+
+/* What the job has with `given` laid over it; a null takes a step out. */
+static json_t *merge_steps(const json_t *has, const json_t *given)
+{
+    json_t *merged = has ? json_copy((json_t *)(uintptr_t)has) : json_object(), *value;
+    const char *name;
+    json_object_foreach((json_t *)(uintptr_t)given, name, value)
+    {
+        if (json_is_null(value)) {
+            json_object_del(merged, name);
+        } else if (json_object_set(merged, name, value)) {
+            json_decref(merged);
+            return NULL;
+        }
+    }
+    return merged;
+}
+
+dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps)
+{
+    px_error_clear();
+    json_t *given = NULL, *merged = NULL, *whole = NULL;
+    dgxp_status status = DGXP_OK;
+    if (steps) {
+        status = px_json_parse("the pixel steps", steps, strlen(steps), &given);
+        if (status == DGXP_OK && !json_is_object(given)) {
+            status = px_error_set(DGXP_ERR_BAD_FORMAT, "the pixel steps: must be a JSON object");
+        }
+        merged = status == DGXP_OK ? merge_steps(job->finish, given) : NULL;
+        if (status == DGXP_OK) {
+            status = merged ? px_finish_read("the pixel steps", merged, &whole)
+                            : px_error_memory("the pixel steps");
+        }
+    }
+    if (status == DGXP_OK) {
+        json_decref(job->finish);
+        job->finish = whole;
+    }
+    json_decref(merged);
+    json_decref(given);
+    return status;
 }
 
 dgxp_status dgxp_job_set_steps(dgxp_job *job, int32_t steps)

@@ -5,6 +5,7 @@
 
 #include "dgxpixels.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 enum {
@@ -22,10 +23,14 @@ struct dgxp_job {
     bool has_negative;
     char *kind; /* the preset that made it, for the recipe; or NULL */
     char *subject;
-    int32_t canvas[2]; /* width, height; 0 = native */
-    int32_t size[2];   /* sprite; 0 = what the canvas holds */
-    int32_t steps;     /* 0 = recommended */
-    double guidance;   /* negative = recommended; rescale and eta likewise */
+    char *style, *speed;                        /* likewise */
+    json_t *fields;                             /* of the preset: {"view": "side"}, or NULL */
+    json_t *finish;                             /* the pixel steps of px_finish_read(), or NULL */
+    int32_t size_low, size_high, size_multiple; /* what the preset allows a side; 0 = anything */
+    int32_t canvas[2];                          /* width, height; 0 = native */
+    int32_t size[2];                            /* sprite; 0 = what the canvas holds */
+    int32_t steps;                              /* 0 = recommended */
+    double guidance; /* negative = recommended; rescale and eta likewise */
     double rescale;
     double cfg_stop;
     double eta;

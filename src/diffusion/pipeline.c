@@ -7,6 +7,7 @@
 #include "core/rng.h"
 #include "diffusion/backend.h"
 #include "diffusion/canvas.h"
+#include "diffusion/estimate.h"
 #include "diffusion/finish.h"
 #include "diffusion/plan.h"
 #include "diffusion/result.h"
@@ -26,7 +27,7 @@ typedef struct run {
     float *latents, *known, *start_noise, *mask, *step_noise, *images;
     uint8_t *canvas_masks; /* [count, canvas height, canvas width] */
     dgxp_result *result;
-    double began, denoise_began;
+    double began, denoise_began, denoise_seconds;
 } run;
 
 /* --------------------------------------------------------------------- progress and cancel */
@@ -410,11 +411,14 @@ static dgxp_status finish(run *r)
         status = report(r, DGXP_PHASE_FINISH, i, r->plan.count, -1, NULL);
         if (status == DGXP_OK) {
             picture->recipe = px_plan_recipe(&r->plan, r->model, r->jobs[i], i);
-            status = picture->recipe
-                         ? px_finish(picture->canvas, r->plan.sprite_width, r->plan.sprite_height,
-                                     r->plan.tiling != DGXP_TILING_NONE, picture->recipe,
-                                     &picture->image)
-                         : px_error_memory("a recipe");
+            const px_finish_params params = {.width = r->plan.sprite_width,
+                                             .height = r->plan.sprite_height,
+                                             .at_border = r->plan.tiling != DGXP_TILING_NONE,
+                                             .native = r->model->bundle->pixel_scale == 1,
+                                             .steps = r->jobs[i]->finish,
+                                             .recipe = picture->recipe};
+            status = picture->recipe ? px_finish(picture->canvas, &params, &picture->image)
+                                     : px_error_memory("a recipe");
         }
     }
     return status == DGXP_OK ? report(r, DGXP_PHASE_FINISH, r->plan.count, r->plan.count, 0, NULL)
@@ -441,6 +445,7 @@ static dgxp_status paint(run *r)
         start_latents(r);
     }
     NEXT(denoise(r));
+    r->denoise_seconds = px_clock_now() - r->denoise_began;
     NEXT(decode(r));
 #undef NEXT
     r->model->lost = status == DGXP_ERR_DEVICE_LOST;
@@ -505,7 +510,11 @@ dgxp_status dgxp_generate(dgxp_model *model, const dgxp_job *const *jobs, int32_
     if (status == DGXP_OK) {
         status = take_turn(&r);
         if (status == DGXP_OK) {
+            const double turn = px_clock_now();
             status = paint(&r);
+            if (status == DGXP_OK && !model->timed) {
+                px_estimate_note(model, &r.plan, r.denoise_seconds, px_clock_now() - turn);
+            }
             pthread_mutex_unlock(&model->lock);
         }
     }

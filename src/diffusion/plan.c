@@ -90,6 +90,17 @@ static dgxp_status resolve_canvas(const px_bundle *bundle, const dgxp_job *job, 
         canvas[0] = bundle->native_width;
         canvas[1] = bundle->native_height;
     }
+    for (int i = 0; i < 2 && job->size[i] && job->size_high; i++) {
+        if (job->size[i] < job->size_low || job->size[i] > job->size_high ||
+            job->size[i] % job->size_multiple) {
+            return px_error_set(
+                DGXP_ERR_INVALID_ARGUMENT,
+                "size %dx%d: the preset '%s' makes sprites of %d to %d pixels a side "
+                "in steps of %d",
+                job->size[0], job->size[1], job->kind, job->size_low, job->size_high,
+                job->size_multiple);
+        }
+    }
     if (job->size[0] > canvas[0] || job->size[1] > canvas[1]) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "size %dx%d: is more than the canvas of %dx%d pixels holds",

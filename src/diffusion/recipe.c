@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/backend.h"
+#include "diffusion/estimate.h"
 #include "diffusion/plan.h"
 
 #include <string.h>
@@ -52,6 +53,9 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
 {
     return (!job->kind || px_json_put_text(recipe, "kind", job->kind)) &&
            (!job->subject || px_json_put_text(recipe, "subject", job->subject)) &&
+           (!job->style || px_json_put_text(recipe, "style", job->style)) &&
+           (!job->speed || px_json_put_text(recipe, "speed", job->speed)) &&
+           (!job->fields || px_json_put(recipe, "fields", json_incref(job->fields))) &&
            px_json_put_text(recipe, "prompt", job->prompt) &&
            px_json_put_text(recipe, "negative_prompt", px_plan_negative(model, job)) &&
            px_json_put(recipe, "canvas", pair(plan->width, plan->height)) &&
@@ -68,6 +72,7 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
            (plan->eta < 0 || px_json_put_number(recipe, "eta", plan->eta)) &&
            (!plan->has_init || px_json_put_number(recipe, "strength", plan->strength)) &&
            (!plan->has_mask || px_json_put_boolean(recipe, "masked", true)) &&
+           (!job->finish || px_json_put(recipe, "finish", json_incref(job->finish))) &&
            (!job->parity || px_json_put_boolean(recipe, "parity", true));
 }
 
@@ -140,8 +145,8 @@ dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model, dgxp
                         put_settings(about, model, &plan, job) &&
                         px_json_put_integer(about, "prompt_chunks", chunks) &&
                         px_json_put(about, "timesteps", describe_steps(&plan)) &&
-                        px_json_put_integer(about, "unet_passes",
-                                            (int64_t)plan.table.count + plan.table.guided) &&
+                        px_json_put_integer(about, "unet_passes", px_estimate_passes(&plan)) &&
+                        px_json_put(about, "estimate", px_estimate(model, &plan)) &&
                         px_json_put(about, "model", describe_model(model));
         if (!ok) {
             json_decref(about);

@@ -1,257 +1,311 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Presets: data files that turn a subject into a whole job (docs/presets.md). */
+/* Presets laid over each other: kind, style, speed and fields become one set of settings. */
+#include "project/preset.h"
+
 #include "core/error.h"
-#include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
-#include "core/search.h"
-#include "diffusion/job.h"
-#include "diffusion/model.h"
 
-#include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { PRESET_LIMIT = 1 << 18, NAME_LIMIT = 64, TEXT_LIMIT = 4096 };
+enum { TEXT_LIMIT = 4096, LORAS_LIMIT = 64 };
 
-/* Names become file names: letters, digits and '-' only. */
-static bool is_name(const char *name)
+/* What has been gathered so far; words go into the prompt at the end. */
+typedef struct mix {
+    json_t *settings; /* with "finish" and "loras" */
+    char *words;      /* ", side view, 16-bit" */
+    char *negative;
+    const char *template; /* of the kind's document */
+    bool words_count;     /* the model understands them */
+} mix;
+
+static dgxp_status append_text(char **text, const char *more)
 {
-    const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    return length > 0 && length <= NAME_LIMIT && name[length] == '\0';
+    if (!more || !*more) {
+        return DGXP_OK;
+    }
+    char *longer = px_mem_format("%s%s%s", *text ? *text : "", *text ? ", " : "", more);
+    px_mem_free(*text);
+    *text = longer;
+    return longer ? DGXP_OK : px_error_memory("a prompt");
 }
 
-typedef dgxp_status (*preset_visit)(const char *path, void *user_data);
-
-typedef struct walk {
-    preset_visit visit;
-    void *user_data;
-    dgxp_status status;
-} walk;
-
-static int is_preset_file(const struct dirent *entry)
+static dgxp_status merge_finish(mix *into, const px_json *parent)
 {
-    return entry->d_name[0] != '.' && px_file_has_suffix(entry->d_name, "json");
+    px_json finish;
+    dgxp_status status = px_json_object(parent, "finish", PX_JSON_OPTIONAL, &finish);
+    if (status == DGXP_OK && finish.value &&
+        json_object_update(json_object_get(into->settings, "finish"),
+                           (json_t *)(uintptr_t)finish.value)) {
+        status = px_error_memory("a preset");
+    }
+    return status;
 }
 
-static bool visit_folder(const char *folder, void *user_data)
+/* Settings of a later layer win; prompts, words, negative prompts and adapters add up. */
+static dgxp_status merge_section(mix *into, const px_json *section)
 {
-    walk *state = user_data;
-    struct dirent **entries;
-    const int count = scandir(folder, &entries, is_preset_file, alphasort);
-    for (int i = 0; i < count; i++) {
-        char *path = px_file_join(folder, entries[i]->d_name);
-        if (state->status == DGXP_OK) {
-            state->status = path ? state->visit(path, state->user_data)
-                                 : px_error_memory("the list of presets");
+    const char *key, *words = NULL, *negative = NULL;
+    json_t *value;
+    px_json loras;
+    dgxp_status status = px_json_text(section, "words", PX_JSON_OPTIONAL, TEXT_LIMIT, &words);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    if (json_is_boolean(json_object_get(section->value, "words"))) {
+        status = px_json_boolean(section, "words", PX_JSON_OPTIONAL, &into->words_count);
+        px_error_clear();
+    }
+    NEXT(px_json_text(section, "negative", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative));
+    NEXT(px_json_array(section, "loras", PX_JSON_OPTIONAL, LORAS_LIMIT, &loras));
+    NEXT(append_text(&into->words, words));
+    NEXT(append_text(&into->negative, negative));
+    NEXT(merge_finish(into, section));
+#undef NEXT
+    if (status == DGXP_OK && px_json_count(&loras)) {
+        json_array_extend(json_object_get(into->settings, "loras"),
+                          (json_t *)(uintptr_t)loras.value);
+    }
+    json_object_foreach((json_t *)(uintptr_t)section->value, key, value)
+    {
+        const bool apart = !strcmp(key, "words") || !strcmp(key, "negative") ||
+                           !strcmp(key, "loras") || !strcmp(key, "finish") ||
+                           !strcmp(key, "prompt");
+        if (status == DGXP_OK && !apart && json_object_set(into->settings, key, value)) {
+            status = px_error_memory("a preset");
         }
-        px_mem_free(path);
-        free(entries[i]); /* scandir's, so the system's free() */
     }
-    if (count >= 0) {
-        free(entries);
-    }
-    return state->status != DGXP_OK;
+    return status;
 }
 
-/* Appends the preset's name, taken from its file's name, to a text. */
-static dgxp_status append_name(const char *path, void *user_data)
+/* The part for this model: its own section, else the one for all, "*". */
+static dgxp_status find_section(const px_json *root, const char *model, px_json *section)
 {
-    char **names = user_data;
-    const char *name = px_file_name(path);
-    char *longer = px_mem_format("%s%s%.*s", *names ? *names : "", *names ? ", " : "",
-                                 (int)strcspn(name, "."), name);
-    if (!longer) {
-        return px_error_memory("the list of presets");
+    px_json models;
+    dgxp_status status = px_json_object(root, "models", PX_JSON_REQUIRED, &models);
+    *section = (px_json){0};
+    if (status == DGXP_OK && model) {
+        status = px_json_object(&models, model, PX_JSON_OPTIONAL, section);
     }
-    px_mem_free(*names);
-    *names = longer;
+    if (status == DGXP_OK && !section->value) {
+        status = px_json_object(&models, "*", PX_JSON_REQUIRED, section);
+    }
+    return status;
+}
+
+static dgxp_status merge_layer(mix *into, const char *path, const json_t *document,
+                               const char *model)
+{
+    px_json root, section;
+    dgxp_status status = px_json_root(path, document, &root);
+    if (status == DGXP_OK) {
+        status = merge_finish(into, &root);
+    }
+    if (status == DGXP_OK) {
+        status = find_section(&root, model, &section);
+    }
+    return status == DGXP_OK ? merge_section(into, &section) : status;
+}
+
+/* -------------------------------------------------------------------------------------- fields */
+
+static dgxp_status refuse_value(const char *name, const char *value, const json_t *choices)
+{
+    char *known = NULL;
+    const char *choice;
+    json_t *ignored;
+    json_object_foreach((json_t *)(uintptr_t)choices, choice, ignored)
+    {
+        append_text(&known, choice);
+    }
+    const dgxp_status status =
+        px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s '%.80s': must be one of %s", name, value,
+                     known ? known : "nothing at all");
+    px_mem_free(known);
+    return status;
+}
+
+/* One value of one field: a phrase, or {"words", "finish"}. */
+static dgxp_status merge_field(mix *into, const char *name, const char *value, const char *folder)
+{
+    char *path = NULL;
+    json_t *document = NULL;
+    px_json root, choices, choice;
+    const char *words = NULL;
+    dgxp_status status = px_preset_load(PX_PRESET_FIELD, name, folder, &path, &document);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_root(path, document, &root));
+    NEXT(px_json_object(&root, "choices", PX_JSON_REQUIRED, &choices));
+    if (status == DGXP_OK && !json_object_get(choices.value, value)) {
+        status = refuse_value(name, value, choices.value);
+    }
+    if (status == DGXP_OK && json_is_object(json_object_get(choices.value, value))) {
+        status = px_json_object(&choices, value, PX_JSON_REQUIRED, &choice);
+        NEXT(px_json_text(&choice, "words", PX_JSON_OPTIONAL, TEXT_LIMIT, &words));
+        NEXT(merge_finish(into, &choice));
+    } else {
+        NEXT(px_json_text(&choices, value, PX_JSON_REQUIRED, TEXT_LIMIT, &words));
+    }
+    NEXT(append_text(&into->words, words));
+#undef NEXT
+    json_decref(document);
+    px_mem_free(path);
+    return status;
+}
+
+/* Every field that is asked for must be one of the kind's. */
+static dgxp_status check_fields(const px_preset_want *want, const json_t *own)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)want->fields, name, value)
+    {
+        if (!json_object_get(own, name)) {
+            char *known = NULL;
+            const char *other;
+            json_t *ignored;
+            json_object_foreach((json_t *)(uintptr_t)own, other, ignored)
+            {
+                append_text(&known, other);
+            }
+            const dgxp_status status =
+                px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s: '%s' has no such field; it has %s",
+                             name, want->kind, known ? known : "none");
+            px_mem_free(known);
+            return status;
+        }
+        if (!json_is_string(value)) {
+            return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s: must be a text", name);
+        }
+    }
     return DGXP_OK;
 }
 
-static dgxp_status refuse_unknown(const char *kind)
+/* In the order of the kind's file; an empty answer or "medium" may say nothing. */
+static dgxp_status merge_fields(mix *into, const px_preset_want *want, const px_json *root)
 {
-    char *names = NULL;
-    walk state = {.visit = append_name, .user_data = &names};
-    px_search_folders(PX_SEARCH_PRESETS, visit_folder, &state);
-    const dgxp_status status = px_error_set(DGXP_ERR_NOT_FOUND, "no preset '%s'; there are: %s",
-                                            kind, names ? names : "none at all");
-    px_mem_free(names);
-    return status;
-}
-
-/* The settings for this model: its own section, else the one for all, "*". */
-static dgxp_status open_preset(const char *path, const char *model, json_t **document,
-                               px_json *settings)
-{
-    px_json root, models;
-    int64_t format = 0;
-    dgxp_status status = px_json_load(path, PRESET_LIMIT, document);
-    if (status != DGXP_OK) {
-        return status;
-    }
-    status = px_json_root(path, *document, &root);
+    px_json fields;
+    const char *name;
+    json_t *preset;
+    dgxp_status status = px_json_object(root, "fields", PX_JSON_OPTIONAL, &fields);
     if (status == DGXP_OK) {
-        status = px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format);
+        status = check_fields(want, fields.value);
     }
-    if (status == DGXP_OK) {
-        status = px_json_object(&root, "models", PX_JSON_REQUIRED, &models);
-    }
-    if (status == DGXP_OK && model) {
-        status = px_json_object(&models, model, PX_JSON_OPTIONAL, settings);
-    }
-    if (status == DGXP_OK && (!model || !settings->value)) {
-        status = px_json_object(&models, "*", PX_JSON_REQUIRED, settings);
+    json_object_foreach((json_t *)(uintptr_t)fields.value, name, preset)
+    {
+        const char *value = json_string_value(json_object_get(want->fields, name));
+        value = value ? value : json_string_value(preset);
+        if (status == DGXP_OK && value) {
+            status = merge_field(into, name, value, want->folder);
+        }
     }
     return status;
 }
 
-/* `template` with every {subject} replaced. */
-static char *fill_template(const char *template, const char *subject)
+/* -------------------------------------------------------------------------------------- prompt */
+
+/* `template` with {subject} and {words} filled in; words go to the end when it has no place. */
+static char *fill_template(const char *template, const char *subject, const char *words)
 {
-    static const char field[] = "{subject}";
+    const bool placed = strstr(template, "{words}") != NULL;
     char *text = px_mem_text("");
-    while (text) {
-        const char *at = strstr(template, field);
-        const size_t length = at ? (size_t)(at - template) : strlen(template);
-        char *longer = px_mem_format("%s%.*s%s", text, (int)length, template, at ? subject : "");
+    while (text && *template) {
+        const char *brace = strchr(template, '{');
+        const size_t length = brace ? (size_t)(brace - template) : strlen(template);
+        const bool is_subject = brace && strncmp(brace, "{subject}", 9) == 0;
+        const bool is_words = brace && strncmp(brace, "{words}", 7) == 0;
+        char *longer =
+            px_mem_format("%s%.*s%s%s%s", text, (int)length, template, is_subject ? subject : "",
+                          is_words && words                   ? ", "
+                          : brace && !is_subject && !is_words ? "{"
+                                                              : "",
+                          is_words && words ? words : "");
         px_mem_free(text);
         text = longer;
-        if (!at) {
-            break;
-        }
-        template = at + sizeof field - 1;
+        template += length + (is_subject ? 9 : is_words ? 7 : brace ? 1 : 0);
+    }
+    if (text && words && !placed) {
+        char *longer = px_mem_format("%s, %s", text, words);
+        px_mem_free(text);
+        text = longer;
     }
     return text;
 }
 
-static dgxp_status apply_choice(const px_json *settings, const char *field, int32_t *out)
+static dgxp_status put_prompts(mix *mixed, const char *subject)
 {
-    const char *names[16] = {NULL};
-    int32_t count = 0, index = -1;
-    const dgxp_choice *choices = dgxp_choices(field, &count);
-    for (int32_t i = 0; i < count; i++) {
-        names[i] = choices[i].name;
-    }
-    const dgxp_status status =
-        px_json_choice(settings, field, PX_JSON_OPTIONAL, names, count, &index);
-    if (status == DGXP_OK && index >= 0) {
-        *out = choices[index].value;
-    }
-    return status;
-}
-
-static dgxp_status apply_sides(const px_json *settings, const char *field, int32_t sides[2])
-{
-    double values[2] = {0, 0};
-    const dgxp_status status = px_json_numbers(settings, field, PX_JSON_OPTIONAL, 2, values);
-    for (int i = 0; i < 2 && status == DGXP_OK; i++) {
-        if (values[i] < 0 || values[i] > PX_JOB_CANVAS_LIMIT) {
-            return px_json_refuse(settings, DGXP_ERR_BAD_FORMAT, "has a %s of %g; at most %d",
-                                  field, values[i], PX_JOB_CANVAS_LIMIT);
-        }
-        sides[i] = (int32_t)values[i];
-    }
-    return status;
-}
-
-static dgxp_status apply_settings(const px_json *settings, dgxp_job *job)
-{
-    int64_t steps = 0;
-    const char *negative = NULL;
-    dgxp_status status =
-        px_json_text(settings, "negative", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
-    NEXT(px_json_integer(settings, "steps", PX_JSON_OPTIONAL, 1, PX_JOB_STEPS_LIMIT, &steps));
-    NEXT(px_json_number(settings, "guidance", PX_JSON_OPTIONAL, 0, 100, &job->guidance));
-    NEXT(px_json_number(settings, "guidance_rescale", PX_JSON_OPTIONAL, 0, 1, &job->rescale));
-    NEXT(apply_choice(settings, "sampler", &job->sampler));
-    NEXT(apply_choice(settings, "schedule", &job->schedule));
-    NEXT(apply_choice(settings, "spacing", &job->spacing));
-    NEXT(apply_choice(settings, "tiling", &job->tiling));
-    NEXT(apply_sides(settings, "canvas", job->canvas));
-    NEXT(apply_sides(settings, "size", job->size));
-#undef NEXT
-    if (status == DGXP_OK && steps) {
-        job->steps = (int32_t)steps;
-    }
-    return status;
-}
-
-static dgxp_status make_job(const px_json *settings, const char *kind, const char *subject,
-                            dgxp_job **out)
-{
-    const char *template = NULL;
-    dgxp_status status = px_json_text(settings, "prompt", PX_JSON_REQUIRED, TEXT_LIMIT, &template);
-    if (status != DGXP_OK) {
-        return status;
-    }
-    char *prompt = fill_template(template, subject);
-    dgxp_job *job = NULL;
-    status = prompt ? dgxp_job_create(prompt, &job) : px_error_memory("the prompt");
+    char *prompt =
+        fill_template(mixed->template, subject, mixed->words_count ? mixed->words : NULL);
+    const bool fits =
+        px_json_put_text(mixed->settings, "prompt", prompt) &&
+        (!mixed->negative || px_json_put_text(mixed->settings, "negative", mixed->negative));
+    const bool whole = prompt && fits;
     px_mem_free(prompt);
-    if (status == DGXP_OK) {
-        status = apply_settings(settings, job);
-    }
-    if (status == DGXP_OK) {
-        job->kind = px_mem_text(kind);
-        job->subject = px_mem_text(subject);
-        status = job->kind && job->subject ? DGXP_OK : px_error_memory("a job");
-    }
-    if (status != DGXP_OK) {
-        dgxp_job_free(job);
-        return status;
-    }
-    *out = job;
-    return DGXP_OK;
+    return whole ? DGXP_OK : px_error_memory("a prompt");
 }
 
-dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char *kind, const char *subject,
-                                   dgxp_job **out)
+static dgxp_status mix_named(mix *mixed, px_preset_group group, const char *name,
+                             const char *folder, const char *model)
 {
-    px_error_clear();
-    if (!model || !kind || !subject) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_job_create_preset: the model, kind or subject is NULL");
-    }
-    char *file = is_name(kind) ? px_mem_format("%s.json", kind) : NULL;
-    char *path = file ? px_search_find(PX_SEARCH_PRESETS, file) : NULL;
+    char *path = NULL;
     json_t *document = NULL;
-    px_json settings = {0};
-    dgxp_status status =
-        path ? open_preset(path, px_model_name(model), &document, &settings) : refuse_unknown(kind);
+    if (!name) {
+        return DGXP_OK;
+    }
+    dgxp_status status = px_preset_load(group, name, folder, &path, &document);
     if (status == DGXP_OK) {
-        status = make_job(&settings, kind, subject, out);
+        status = merge_layer(mixed, path, document, model);
     }
     json_decref(document);
     px_mem_free(path);
-    px_mem_free(file);
     return status;
 }
 
-static dgxp_status append_preset(const char *path, void *user_data)
+static dgxp_status mix_all(mix *mixed, const char *path, const json_t *kind, const char *model,
+                           const px_preset_want *want)
 {
-    json_t *document = NULL;
-    px_json settings;
-    const dgxp_status status = open_preset(path, NULL, &document, &settings);
+    px_json root, section, sizes;
+    dgxp_status status = px_json_root(path, kind, &root);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(find_section(&root, model, &section));
+    NEXT(px_json_text(&section, "prompt", PX_JSON_REQUIRED, TEXT_LIMIT, &mixed->template));
+    NEXT(px_json_object(&root, "sizes", PX_JSON_OPTIONAL, &sizes));
+    NEXT(merge_layer(mixed, path, kind, model));
+    NEXT(merge_fields(mixed, want, &root));
+    NEXT(mix_named(mixed, PX_PRESET_STYLE, want->style, want->folder, model));
+    NEXT(mix_named(mixed, PX_PRESET_SPEED, want->speed, want->folder, model));
+#undef NEXT
+    if (status == DGXP_OK && sizes.value) {
+        json_object_set(mixed->settings, "sizes", (json_t *)(uintptr_t)sizes.value);
+    }
+    return status == DGXP_OK ? put_prompts(mixed, want->subject) : status;
+}
+
+dgxp_status px_preset_expand(const char *model, const px_preset_want *want, json_t **out)
+{
+    char *path = NULL;
+    json_t *kind = NULL;
+    mix mixed = {.settings = json_pack("{s{}, s[]}", "finish", "loras"), .words_count = true};
+    dgxp_status status =
+        mixed.settings ? px_preset_load(PX_PRESET_KIND, want->kind, want->folder, &path, &kind)
+                       : px_error_memory("a preset");
     if (status == DGXP_OK) {
-        json_object_set_new(document, "path", px_json_string(path, strlen(path)));
-        json_array_append(user_data, document);
+        status = mix_all(&mixed, path, kind, model, want);
     }
-    json_decref(document);
-    return status;
+    json_decref(kind);
+    px_mem_free(path);
+    px_mem_free(mixed.words);
+    px_mem_free(mixed.negative);
+    if (status != DGXP_OK) {
+        json_decref(mixed.settings);
+        return status;
+    }
+    *out = mixed.settings;
+    return DGXP_OK;
 }
 
-dgxp_status dgxp_list_presets(dgxp_document **out)
+dgxp_status px_preset_check(const px_preset_want *want)
 {
-    px_error_clear();
-    json_t *list = json_array();
-    walk state = {.visit = append_preset, .user_data = list};
-    px_search_folders(PX_SEARCH_PRESETS, visit_folder, &state);
-    if (state.status != DGXP_OK) {
-        json_decref(list);
-        return state.status;
-    }
-    return px_json_document(list, out);
+    json_t *settings = NULL;
+    const dgxp_status status = px_preset_expand(NULL, want, &settings);
+    json_decref(settings);
+    return status;
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What `generate` was asked for, and the job that comes of it. */
+#ifndef DGXP_CLI_GENERATE_H
+#define DGXP_CLI_GENERATE_H
+
+#include "cli/cli.h"
+
+/** The typed fields that have an option of their own; presets may have more (--field). */
+enum { CLI_PRESET_FIELDS = 6 };
+
+typedef struct cli_generate_settings {
+    const char *output, *negative, *init, *mask, *raw;
+    const char *kind, *subject, *style, *speed;
+    const char *named_fields[CLI_PRESET_FIELDS]; /* view, facing, outline, shading, detail, … */
+    cli_list fields;
+    const char *palette, *background;
+    dgxp_model_params model;
+    const char *model_path;
+    dgxp_deploy_params deploy;
+    int64_t seed;
+    int32_t count, batch, size[2], canvas[2], steps, scale, colors;
+    int32_t sampler, schedule, spacing, tiling;
+    double guidance, rescale, cfg_stop, eta, strength;
+    bool dry_run, json, quiet, show, deploys, force, as_painted;
+} cli_generate_settings;
+
+/** In the order of `named_fields`. */
+extern const char *const cli_preset_fields[CLI_PRESET_FIELDS];
+
+/** The job, yours, with this seed; `init` and `mask` may be NULL. */
+dgxp_status cli_generate_job(const cli_generate_settings *settings, const dgxp_model *model,
+                             uint64_t seed, const dgxp_image *init, const dgxp_image *mask,
+                             dgxp_job **out);
+
+/**
+ * Of a panel its Aseprite JSON with the 9-slice, for a picture that is called `picture`; free
+ * `*bytes` with dgxp_bytes_free().  NULL bytes: the kind is no panel.
+ */
+dgxp_status cli_generate_panel(const cli_generate_settings *settings, const dgxp_image *image,
+                               const char *picture, uint8_t **bytes, size_t *size);
+
+/**
+ * Deploy picture `index`, and its panel; `image` NULL only checks whether it could be, before
+ * anything is painted.  `*report` (yours, NULL for a check) is dgxp_deploy()'s document.
+ */
+dgxp_status cli_generate_deploy(const cli_generate_settings *settings, int index,
+                                const dgxp_image *image, dgxp_document **report);
+
+#endif
