@@ -134,7 +134,7 @@ static dgxp_status make_job(const run *r, work *w, int32_t i)
     dgxp_status status =
         where ? px_manifest_wish(m, w->pictures[i], &w->wishes[i]) : px_error_memory("a line");
     if (status == DGXP_OK) {
-        status = px_request_job(where, w->wishes[i].request, r->model, px_manifest_folder(m),
+        status = px_request_job(where, w->wishes[i].request, r->model, px_manifest_folder(m), NULL,
                                 &w->jobs[i]);
     }
     px_mem_free(where);

@@ -231,7 +231,7 @@ static dgxp_status index_line(indexing *state, const line *at, const char *where
     drop_own(request);
     for (int32_t i = 0; i < m->matrix.combinations && status == DGXP_OK; i++) {
         status = px_matrix_apply(&m->matrix, where, i, request);
-        status = status == DGXP_OK ? px_request_check(where, request) : status;
+        status = status == DGXP_OK ? px_request_check(where, request, NULL) : status;
         status = status == DGXP_OK ? make_key(request, &keys[i]) : status;
     }
     for (int64_t i = 0; i < own.count * m->matrix.combinations && status == DGXP_OK; i++) {

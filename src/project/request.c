@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/job.h"
+#include "project/preset.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,9 +25,15 @@ static const px_request_field fields[] = {
     {"tiling", PX_REQUEST_TEXT, false},     {"eta", PX_REQUEST_NUMBER, false},
     {"init", PX_REQUEST_TEXT, true},        {"strength", PX_REQUEST_NUMBER, false},
     {"mask", PX_REQUEST_TEXT, true},        {"parity", PX_REQUEST_BOOLEAN, false},
-    {"format", PX_REQUEST_OTHER, false},    {"version", PX_REQUEST_OTHER, false},
-    {"masked", PX_REQUEST_OTHER, false},    {"model", PX_REQUEST_OTHER, false},
-    {"batch", PX_REQUEST_OTHER, false},
+    {"style", PX_REQUEST_TEXT, false},      {"speed", PX_REQUEST_TEXT, false},
+    {"view", PX_REQUEST_TEXT, true},        {"facing", PX_REQUEST_TEXT, true},
+    {"outline", PX_REQUEST_TEXT, true},     {"shading", PX_REQUEST_TEXT, true},
+    {"detail", PX_REQUEST_TEXT, true},      {"isometric", PX_REQUEST_TEXT, true},
+    {"palette", PX_REQUEST_TEXT, true},     {"colors", PX_REQUEST_INTEGER, true},
+    {"background", PX_REQUEST_TEXT, true},  {"fields", PX_REQUEST_OTHER, true},
+    {"finish", PX_REQUEST_OTHER, true},     {"format", PX_REQUEST_OTHER, false},
+    {"version", PX_REQUEST_OTHER, false},   {"masked", PX_REQUEST_OTHER, false},
+    {"model", PX_REQUEST_OTHER, false},     {"batch", PX_REQUEST_OTHER, false},
 };
 
 enum { FIELDS = sizeof fields / sizeof *fields, PATH_LIMIT = 4096 };
@@ -244,8 +251,83 @@ static dgxp_status read_settings(const px_json *root, dgxp_job *job)
     return status == DGXP_OK && seed >= 0 ? dgxp_job_set_seed(job, (uint64_t)seed) : status;
 }
 
+/* "palette", "colors" and "background" are steps of "finish" that people write often. */
+static dgxp_status read_finish(const px_json *root, dgxp_job *job)
+{
+    px_json finish;
+    const char *palette = NULL, *background = NULL;
+    int64_t colors = 0;
+    dgxp_status status = px_json_object(root, "finish", PX_JSON_OPTIONAL, &finish);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_text(root, "palette", PX_JSON_OPTIONAL, PATH_LIMIT, &palette));
+    NEXT(px_json_text(root, "background", PX_JSON_OPTIONAL, 16, &background));
+    NEXT(px_json_integer(root, "colors", PX_JSON_OPTIONAL, 1, 256, &colors));
+#undef NEXT
+    if (status != DGXP_OK || !(finish.value || palette || background || colors)) {
+        return status;
+    }
+    json_t *steps = finish.value ? json_copy((json_t *)(uintptr_t)finish.value) : json_object();
+    bool fits = !colors || (px_json_put_integer(steps, "colors", colors) &&
+                            px_json_put(steps, "palette", json_null()));
+    fits = fits && (!palette || px_json_put_text(steps, "palette", palette)) &&
+           (!background || px_json_put_text(steps, "background", background));
+    char *text = fits ? px_json_print(steps) : NULL;
+    status = text ? dgxp_job_set_finish(job, text) : px_error_memory("a request");
+    px_mem_free(text);
+    json_decref(steps);
+    if (status == DGXP_ERR_BAD_FORMAT || status == DGXP_ERR_NOT_FOUND) {
+        char said[1024];
+        snprintf(said, sizeof said, "%s", dgxp_last_error());
+        return px_error_set(status, "%s: %s", root->file, said);
+    }
+    return status;
+}
+
+/* "view" and the like stand beside the other settings; "fields" holds those of one's own presets.
+ */
+static dgxp_status read_fields(const px_json *root, json_t *chosen)
+{
+    static const char *const named[] = {"view",    "facing", "outline",
+                                        "shading", "detail", "isometric"};
+    px_json own;
+    dgxp_status status = px_json_object(root, "fields", PX_JSON_OPTIONAL, &own);
+    if (status == DGXP_OK && own.value &&
+        json_object_update(chosen, (json_t *)(uintptr_t)own.value)) {
+        status = px_error_memory("a request");
+    }
+    for (size_t i = 0; i < sizeof named / sizeof *named && status == DGXP_OK; i++) {
+        const char *value = NULL;
+        status = px_json_text(root, named[i], PX_JSON_OPTIONAL, 64, &value);
+        if (status == DGXP_OK && value && !px_json_put_text(chosen, named[i], value)) {
+            status = px_error_memory("a request");
+        }
+    }
+    return status;
+}
+
+static dgxp_status expand_preset(const px_json *root, const dgxp_model *model, const char *presets,
+                                 const char *kind, const char *subject, dgxp_job **out)
+{
+    px_preset_want want = {.kind = kind, .subject = subject, .folder = presets};
+    json_t *chosen = json_object();
+    dgxp_status status = chosen ? read_fields(root, chosen) : px_error_memory("a request");
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_text(root, "style", PX_JSON_OPTIONAL, 64, &want.style));
+    NEXT(px_json_text(root, "speed", PX_JSON_OPTIONAL, 64, &want.speed));
+#undef NEXT
+    want.fields = chosen;
+    if (status == DGXP_OK) {
+        status = model ? px_preset_job(model, &want, out) : px_preset_check(&want);
+    }
+    if (status == DGXP_OK && !model) {
+        status = dgxp_job_create(subject, out);
+    }
+    json_decref(chosen);
+    return status;
+}
+
 /* A prompt is taken as it is, kind and subject then only tell where it came from. */
-static dgxp_status start_job(const px_json *root, const dgxp_model *model, bool expand,
+static dgxp_status start_job(const px_json *root, const dgxp_model *model, const char *presets,
                              dgxp_job **out)
 {
     const char *kind = NULL, *subject = NULL, *prompt = NULL;
@@ -262,8 +344,8 @@ static dgxp_status start_job(const px_json *root, const dgxp_model *model, bool 
                             "%s: says not what to paint: give it a 'prompt', or a 'subject'",
                             root->file);
     }
-    if (!prompt && kind && expand) {
-        return dgxp_job_create_preset(model, kind, subject, out);
+    if (!prompt && kind) {
+        return expand_preset(root, model, presets, kind, subject, out);
     }
     status = dgxp_job_create(prompt ? prompt : subject, out);
     if (status == DGXP_OK && prompt) {
@@ -287,14 +369,15 @@ static dgxp_status check_names(const px_json *root)
 }
 
 static dgxp_status make_job(const char *where, const json_t *request, const dgxp_model *model,
-                            const char *folder, bool expand, dgxp_job **out)
+                            const char *folder, const char *presets, dgxp_job **out)
 {
     px_json root;
     dgxp_job *job = NULL;
     dgxp_status status = px_json_root(where, request, &root);
     status = status == DGXP_OK ? check_names(&root) : status;
-    status = status == DGXP_OK ? start_job(&root, model, expand, &job) : status;
+    status = status == DGXP_OK ? start_job(&root, model, presets, &job) : status;
     status = status == DGXP_OK ? read_settings(&root, job) : status;
+    status = status == DGXP_OK ? read_finish(&root, job) : status;
     status = status == DGXP_OK ? read_pictures(&root, folder, job) : status;
     if (status != DGXP_OK) {
         dgxp_job_free(job);
@@ -305,15 +388,15 @@ static dgxp_status make_job(const char *where, const json_t *request, const dgxp
 }
 
 dgxp_status px_request_job(const char *where, const json_t *request, const dgxp_model *model,
-                           const char *folder, dgxp_job **out)
+                           const char *folder, const char *presets, dgxp_job **out)
 {
-    return make_job(where, request, model, folder, true, out);
+    return make_job(where, request, model, folder, presets, out);
 }
 
-dgxp_status px_request_check(const char *where, const json_t *request)
+dgxp_status px_request_check(const char *where, const json_t *request, const char *presets)
 {
     dgxp_job *job = NULL;
-    const dgxp_status status = make_job(where, request, NULL, NULL, false, &job);
+    const dgxp_status status = make_job(where, request, NULL, NULL, presets, &job);
     dgxp_job_free(job);
     return status;
 }
@@ -329,7 +412,7 @@ dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request
     }
     dgxp_status status = px_json_parse("the request", request, strlen(request), &root);
     if (status == DGXP_OK) {
-        status = px_request_job("the request", root, model, folder ? folder : "", out);
+        status = px_request_job("the request", root, model, folder ? folder : "", NULL, out);
     }
     json_decref(root);
     return status;

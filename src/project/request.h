@@ -29,11 +29,14 @@ const px_request_field *px_request_find(const char *name);
 /** Put `text` (of a table, a flag, a matrix) under `name`, turned into the field's type. */
 dgxp_status px_request_put(const char *where, json_t *request, const char *name, const char *text);
 
-/** Put an `init` or `mask` path in front of whose relative path `folder` stands. */
+/**
+ * The job of a request.  Relative paths of `init` and `mask` begin at `folder`; `presets` is a
+ * folder of one's own presets, or NULL.
+ */
 dgxp_status px_request_job(const char *where, const json_t *request, const dgxp_model *model,
-                           const char *folder, dgxp_job **out);
+                           const char *folder, const char *presets, dgxp_job **out);
 
 /** Every field's name, type and range, without a model and without opening pictures. */
-dgxp_status px_request_check(const char *where, const json_t *request);
+dgxp_status px_request_check(const char *where, const json_t *request, const char *presets);
 
 #endif
