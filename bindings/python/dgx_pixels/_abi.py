@@ -320,6 +320,13 @@ class dgxp_model_params(Structure):
         ("text_encoders", c_char_p),
     ]
 
+class dgxp_preset_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("field_count", c_int32), ("kind", c_char_p),
+        ("subject", c_char_p), ("style", c_char_p), ("speed", c_char_p),
+        ("fields", POINTER(c_char_p)), ("folder", c_char_p),
+    ]
+
 class dgxp_progress(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("phase", c_int32), ("step", c_int32), ("step_count", c_int32),
@@ -400,6 +407,7 @@ STRUCTS = (
     dgxp_autotile_params,
     dgxp_device_info,
     dgxp_model_params,
+    dgxp_preset_params,
     dgxp_progress,
     dgxp_generate_params,
     dgxp_deploy_file,
@@ -533,9 +541,13 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_job_create_preset": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_job_create_request": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_list_presets": ("status", [POINTER(c_void_p)]),
+    "dgxp_job_create_styled": ("status", [c_void_p, POINTER(dgxp_preset_params),
+        POINTER(c_void_p)]),
+    "dgxp_preset_describe": ("status", [c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_job_set_negative_prompt": ("status", [c_void_p, c_char_p]),
     "dgxp_job_set_canvas": ("status", [c_void_p, c_int32, c_int32]),
     "dgxp_job_set_size": ("status", [c_void_p, c_int32, c_int32]),
+    "dgxp_job_set_finish": ("status", [c_void_p, c_char_p]),
     "dgxp_job_set_steps": ("status", [c_void_p, c_int32]),
     "dgxp_job_set_guidance": ("status", [c_void_p, c_double]),
     "dgxp_job_set_guidance_rescale": ("status", [c_void_p, c_double]),

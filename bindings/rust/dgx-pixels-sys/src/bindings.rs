@@ -1604,8 +1604,58 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " The presets that exist: name, help, prompt template, sizes, where it lies."]
+    #[doc = " The presets that exist: \"group\" (kind, style, speed, field), name, help, path, content."]
     pub fn dgxp_list_presets(out: *mut *mut dgxp_document) -> dgxp_status;
+}
+#[doc = " What a preset is asked for; a NULL text is its default."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_preset_params {
+    pub struct_size: u32,
+    pub field_count: i32,
+    pub kind: *const ::core::ffi::c_char,
+    pub subject: *const ::core::ffi::c_char,
+    pub style: *const ::core::ffi::c_char,
+    pub speed: *const ::core::ffi::c_char,
+    pub fields: *const *const ::core::ffi::c_char,
+    pub folder: *const ::core::ffi::c_char,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_preset_params"][::core::mem::size_of::<dgxp_preset_params>() - 56usize];
+    ["Alignment of dgxp_preset_params"][::core::mem::align_of::<dgxp_preset_params>() - 8usize];
+    ["Offset of field: dgxp_preset_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_preset_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_preset_params::field_count"]
+        [::core::mem::offset_of!(dgxp_preset_params, field_count) - 4usize];
+    ["Offset of field: dgxp_preset_params::kind"]
+        [::core::mem::offset_of!(dgxp_preset_params, kind) - 8usize];
+    ["Offset of field: dgxp_preset_params::subject"]
+        [::core::mem::offset_of!(dgxp_preset_params, subject) - 16usize];
+    ["Offset of field: dgxp_preset_params::style"]
+        [::core::mem::offset_of!(dgxp_preset_params, style) - 24usize];
+    ["Offset of field: dgxp_preset_params::speed"]
+        [::core::mem::offset_of!(dgxp_preset_params, speed) - 32usize];
+    ["Offset of field: dgxp_preset_params::fields"]
+        [::core::mem::offset_of!(dgxp_preset_params, fields) - 40usize];
+    ["Offset of field: dgxp_preset_params::folder"]
+        [::core::mem::offset_of!(dgxp_preset_params, folder) - 48usize];
+};
+unsafe extern "C" {
+    #[doc = " A job from a kind, a style, a speed and typed fields, laid over each other in this order; setters\n refine it.  DGXP_ERR_NOT_FOUND lists what there is; DGXP_ERR_INVALID_ARGUMENT names a field that\n the kind has not, or the values that it knows."]
+    pub fn dgxp_job_create_styled(
+        model: *const dgxp_model,
+        params: *const dgxp_preset_params,
+        out: *mut *mut dgxp_job,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " The contract of one kind, style or speed: its file, with every field's values and their help, and\n the styles and speeds that go with it.  `folder` as above."]
+    pub fn dgxp_preset_describe(
+        name: *const ::core::ffi::c_char,
+        folder: *const ::core::ffi::c_char,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
 }
 unsafe extern "C" {
     pub fn dgxp_job_set_negative_prompt(
@@ -1620,6 +1670,13 @@ unsafe extern "C" {
 unsafe extern "C" {
     #[doc = " Sprite pixels, what comes out; 0 = whatever the canvas holds."]
     pub fn dgxp_job_set_size(job: *mut dgxp_job, width: i32, height: i32) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " The pixel steps between canvas and sprite, as a JSON object that is laid over what the job has (a\n preset's); null takes a step out.  NULL takes out all, which is the default: the canvas is only\n brought to its size and its alpha made hard.  All may be absent: \"background\" auto|keep|#rrggbb,\n \"tolerance\", \"rule\" (dgxp_cell_rule), \"palette\" (name, path or {\"name\", \"colors\": [\"#rrggbb\"]}; else\n one is found of at most \"colors\", 0 = as few as suffice), \"dither\", \"dither_strength\", \"orphans\",\n \"jaggies\", \"outline\" none|outer|inner, \"outline_color\", \"trim\", \"padding\", \"pivot\": as in\n dgxp_fix_params.  They stand in the recipe, palette included."]
+    pub fn dgxp_job_set_finish(
+        job: *mut dgxp_job,
+        steps: *const ::core::ffi::c_char,
+    ) -> dgxp_status;
 }
 unsafe extern "C" {
     #[doc = " 1..1000; 0 = the model's recommendation."]
