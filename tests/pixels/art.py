@@ -124,10 +124,10 @@ def on_background(rgba: np.ndarray, color: tuple[int, int, int], margin: int = 4
     return np.where(padded[..., 3:] >= 128, padded[..., :3], np.array(color, np.uint8))
 
 
-def recovered(rgb: np.ndarray, seed: int, scale: int = 8, quality: int = 88,
-              warp: float = 0) -> np.ndarray:
-    """What grid recovery gives back of a soft canvas: per-cell wobble, enlargement, blur, noise, a
-    smooth displacement of `warp` cells and JPEG; then each cell's inner median on the true grid."""
+def soft_canvas(rgb: np.ndarray, seed: int, scale: int = 8, quality: int = 88,
+                warp: float = 0) -> np.ndarray:
+    """What a model makes of pixel art: per-cell wobble, enlargement, blur, noise, a smooth
+    displacement of `warp` cells and JPEG."""
     rng = np.random.default_rng(seed)
     h, w = rgb.shape[:2]
     cells = np.clip(rgb + rng.normal(0, 3, rgb.shape), 0, 255).astype(np.uint8)
@@ -144,7 +144,13 @@ def recovered(rgb: np.ndarray, seed: int, scale: int = 8, quality: int = 88,
     noisy = np.clip(np.array(image) + rng.normal(0, 2, canvas.shape), 0, 255).astype(np.uint8)
     stream = io.BytesIO()
     Image.fromarray(noisy).save(stream, "JPEG", quality=quality)
-    decoded = np.array(Image.open(stream))
+    return np.array(Image.open(stream))
+
+
+def recovered(rgb: np.ndarray, seed: int, scale: int = 8) -> np.ndarray:
+    """Each cell's inner median of a soft canvas on the true grid."""
+    h, w = rgb.shape[:2]
+    decoded = soft_canvas(rgb, seed, scale)
     inner = slice(round(scale * .2), round(scale * .8))
     blocks = decoded.reshape(h, scale, w, scale, 3)[:, inner][:, :, :, inner]
     return np.median(blocks, axis=(1, 3)).astype(np.uint8)

@@ -337,6 +337,18 @@ def test_gif_in_animation_out(cli: Cli, tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path / "sheet.png"), np.concatenate(made, 1))
 
 
+@pytest.mark.parametrize("colors", [64, 256])
+def test_soft_gif_is_no_sprite(cli: Cli, tmp_path: Path, colors: int) -> None:
+    """Few colors alone do not make pixel art; a map of repeating tiles is some all the same."""
+    soften(scene(3), 8).quantize(colors).save(tmp_path / "soft.gif")
+    good(cli("fix", tmp_path / "soft.gif", "-o", tmp_path / "soft.png"))
+    assert read(tmp_path / "soft.png").shape == (48, 48, 4)
+    tiles = np.tile(np.concatenate([scene(4, 24), scene(5, 24)], 1), (8, 4, 1))
+    Image.fromarray(tiles).save(tmp_path / "map.png")
+    good(cli("fix", tmp_path / "map.png", "-o", tmp_path / "same.png"))
+    assert np.array_equal(read(tmp_path / "same.png")[..., :3], tiles)
+
+
 def test_shared_palette(cli: Cli, tmp_path: Path) -> None:
     for i in range(3):
         soften(scene(i), 8, i).save(tmp_path / f"{i}.png")
