@@ -65,6 +65,7 @@ px_add_backend(dgxpixels_torch
     shim/entry.cpp
     shim/guarded.cpp
     shim/inputs.cpp
+    shim/merge.cpp
     shim/programs.cpp
     shim/text.cpp
     shim/vae.cpp

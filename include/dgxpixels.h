@@ -909,6 +909,70 @@ DGXP_API dgxp_status dgxp_list_models(dgxp_document **out);
  */
 DGXP_API dgxp_status dgxp_trust_program(const char *path, dgxp_document **out);
 
+/* ------------------------------------------------------------------------------------ LoRA */
+
+/**
+ * An adapter file (.safetensors), read and checked.  Any number of threads may use one.
+ *
+ * Kinds: LoRA, LoCon (with lora_mid), LoHa, LoKr, DoRA, full differences (.diff, .diff_b) and norms;
+ * keys as kohya (SGM and diffusers block names), PEFT, diffusers, LyCORIS and OneTrainer write them.
+ */
+typedef struct dgxp_lora dgxp_lora;
+
+/**
+ * Read an adapter: a path, or a name that is looked up in `loras/` of the models folders and then,
+ * with a `model` (else NULL), in the model's own `loras/`.  A name is a file's name without
+ * `.safetensors`; one that is unknown or fits several files is refused with the candidates.
+ *
+ * Every tensor is checked: one that is not finite, a factor without its partner or of another rank
+ * is DGXP_ERR_BAD_FORMAT; a file without any adapter in it DGXP_ERR_UNSUPPORTED.  The file is
+ * memory-mapped: nobody may truncate it while it is open.  Needs no backend.
+ */
+DGXP_API dgxp_status dgxp_lora_load(const char *name_or_path, const dgxp_model *model,
+                                    dgxp_lora **out);
+/** Models that use it keep what they need: it may be freed at any time. */
+DGXP_API void dgxp_lora_free(dgxp_lora *lora);
+/** Kind, base, ranks, modules by component, alpha, trigger words, training metadata. */
+DGXP_API dgxp_status dgxp_lora_describe(const dgxp_lora *lora, dgxp_document **out);
+/** The adapters that are found by name; with a `model` (else NULL) its own too.  No backend. */
+DGXP_API dgxp_status dgxp_list_loras(const dgxp_model *model, dgxp_document **out);
+
+/** An adapter and how strongly each part of the model takes it: 1 as trained, 0 not at all. */
+typedef struct dgxp_lora_use {
+    const dgxp_lora *lora;
+    double unet;           /* -100..100, like the others */
+    double text_1, text_2; /* first and second text encoder */
+} dgxp_lora_use;
+
+/**
+ * Make the model's weights its own plus those of `count` (0..64) adapters:
+ * W = W0 + sum of weight x delta, summed in fp32 from the weights as they were read and rounded
+ * once.  It replaces what was set before; 0 adapters restore every byte.
+ *
+ * Strict unless `partial` is 1: an adapter of which any module finds no place is refused
+ * (DGXP_ERR_MISMATCH or DGXP_ERR_UNSUPPORTED), and the sentence says what the file is ("this is an
+ * SD 1.5 LoRA (attn2 width 768) …"); nothing has changed then.  With `partial` such modules are
+ * skipped and reported, but an adapter with none that fits is still refused.  `report` (or NULL) is
+ * filled on success: what was applied and what was skipped and why, by component.
+ *
+ * After DGXP_ERR_OUT_OF_MEMORY the model works, with what was set before or with no adapters.
+ * Waits while a dgxp_generate() uses the model.
+ */
+DGXP_API dgxp_status dgxp_model_set_loras(dgxp_model *model, const dgxp_lora_use *uses,
+                                          int32_t count, int32_t partial, dgxp_document **report);
+/**
+ * Sets of merged weights that are kept beyond the one in use, so that coming back to one costs
+ * nothing: at most so many bytes, the least recently used leave first.  Negative (the default): a
+ * quarter of the memory that is free when a set is merged.
+ */
+DGXP_API dgxp_status dgxp_model_keep_loras(dgxp_model *model, int64_t bytes);
+/**
+ * For tests: a parameter as it is computed with, adapters included, as f32.  `component` is "unet",
+ * "text_1" or "text_2", `parameter` its name in diffusers, `count` how many values it has.
+ */
+DGXP_API dgxp_status dgxp_model_read_weight(dgxp_model *model, const char *component,
+                                            const char *parameter, float *values, size_t count);
+
 /* ------------------------------------------------------------------------------------- jobs */
 
 typedef enum dgxp_sampler {
@@ -993,6 +1057,14 @@ DGXP_API dgxp_status dgxp_job_create_styled(const dgxp_model *model,
 DGXP_API dgxp_status dgxp_preset_describe(const char *name, const char *folder,
                                           dgxp_document **out);
 DGXP_API dgxp_status dgxp_job_set_negative_prompt(dgxp_job *job, const char *text);
+/**
+ * Paint with an adapter, beside those that dgxp_model_set_loras() has set: a path, or a name as in
+ * dgxp_lora_load().  Weights -100..100.  It is read when the job is painted, and merged strictly;
+ * jobs of one batch must agree in their adapters.  `<lora:NAME:W>` in the prompt does the same
+ * (A1111's order: the second weight of `<lora:NAME:T:U>` is the UNet's).  At most 64 a job.
+ */
+DGXP_API dgxp_status dgxp_job_add_lora(dgxp_job *job, const char *name_or_path, double unet_weight,
+                                       double text_weight);
 /** Canvas pixels, what the model paints; 0 = the model's native canvas. */
 DGXP_API dgxp_status dgxp_job_set_canvas(dgxp_job *job, int32_t width, int32_t height);
 /** Sprite pixels, what comes out; 0 = whatever the canvas holds. */

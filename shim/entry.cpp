@@ -79,6 +79,7 @@ void entry_close(px_shim_model *model)
             model->accelerator && !model->lost ? model->accelerator->enter() : nullptr;
         model->running.reset();
         model->loops.clear();
+        model->merged.clear();
         for (Component &component : model->components) {
             component = Component();
         }
@@ -136,6 +137,17 @@ int32_t entry_parameter_write(px_shim_model *model, int32_t component, const cha
 {
     return guarded_on(model, error,
                       [&] { write_parameter(*model, component, name, values, count); });
+}
+
+int32_t entry_merge(px_shim_model *model, const char *set, const px_merge *merges, int32_t count,
+                    uint64_t keep, px_shim_error *error)
+{
+    return guarded_on(model, error, [&] { merge_adapters(*model, set, merges, count, keep); });
+}
+
+int32_t entry_merged(const px_shim_model *model, const char *set)
+{
+    return is_merged(*model, set);
 }
 
 int32_t entry_encode_text(px_shim_model *model, int32_t component, const int32_t *ids, int32_t rows,
@@ -244,6 +256,8 @@ extern "C" __attribute__((visibility("default"))) const px_shim *px_shim_entry(v
         entry_bind,
         entry_parameter_read,
         entry_parameter_write,
+        entry_merge,
+        entry_merged,
         entry_encode_text,
         entry_denoise_begin,
         entry_denoise_step,

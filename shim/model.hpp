@@ -9,6 +9,7 @@
 #include "torch.hpp"
 
 #include <array>
+#include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -22,8 +23,10 @@ constexpr int VARIANTS = 4; /* as many as dgxp_tiling has */
 struct Parameter {
     std::string name;
     std::vector<int64_t> shape;
-    at::Tensor value;                       /* what every variant computes with */
-    bool mapped = false;                    /* `value` is a view of somebody's mapping */
+    at::Tensor value;    /* what every variant computes with */
+    bool mapped = false; /* `value` is a view of somebody's mapping */
+    at::Tensor base;     /* while adapters are in `value`: what was bound */
+    bool base_mapped = false;
     std::array<at::Tensor, VARIANTS> slots; /* the parameter inside each program */
 };
 
@@ -33,6 +36,19 @@ struct Component {
     std::vector<Parameter> parameters;
     std::unordered_map<std::string, size_t> index;
     std::array<std::unique_ptr<torch::jit::Module>, VARIANTS> programs;
+};
+
+/** A set of adapters, merged. */
+struct Merged {
+    struct Piece {
+        Parameter *parameter;
+        at::ScalarType dtype;
+        px_binding binding;
+        at::Tensor value; /* on the CPU what the programs compute with; elsewhere a copy, if kept */
+    };
+    std::string name;
+    std::vector<Piece> pieces;
+    uint64_t bytes = 0;
 };
 
 struct Loop; /* denoise.cpp */
@@ -53,6 +69,8 @@ struct px_shim_model {
     std::array<px::Component, PX_COMPONENTS> components;
     std::vector<std::shared_ptr<px::Loop>> loops; /* kept for their graphs, newest last */
     std::shared_ptr<px::Loop> running;
+    std::list<px::Merged> merged; /* the one in use first, then by last use */
+    bool merged_in_use = false;   /* whether the first is in the weights */
 };
 
 namespace px
@@ -88,7 +106,18 @@ void read_parameter(px_shim_model &model, int32_t component, const char *name, f
                     size_t count);
 void write_parameter(px_shim_model &model, int32_t component, const char *name, const float *values,
                      size_t count);
+/** Memory of a parameter's shape and layout, without values. */
+at::Tensor empty_parameter(const Parameter &parameter, at::ScalarType dtype, at::Device device);
+/** The bytes of a binding as they are stored, on the model's device; a view of them on the CPU. */
+at::Tensor stored_bytes(px_shim_model &model, const px_binding &binding);
+/** Make `value` what all programs compute with. */
+void set_value(Parameter &parameter, const at::Tensor &value, bool mapped);
 void measure_memory(const px_shim_model &model, px_shim_memory &memory);
+
+/* merge.cpp */
+void merge_adapters(px_shim_model &model, const char *set, const px_merge *merges, int32_t count,
+                    uint64_t keep);
+bool is_merged(const px_shim_model &model, const char *set);
 
 /* inputs.cpp */
 /** A copy of host f32 `values` on the model's device, as `dtype`. */

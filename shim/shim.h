@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define PX_SHIM_VERSION 1
+#define PX_SHIM_VERSION 2
 
 typedef enum px_component {
     PX_TEXT_1,
@@ -87,6 +87,58 @@ typedef struct px_binding {
     int64_t shape[8];  /* of the parameter */
     int32_t transpose; /* 1: rank 2, stored as [shape[1], shape[0]] */
 } px_binding;
+
+/** A factor of an adapter as its file has it: read-only, maybe not aligned; `data` NULL: absent. */
+typedef struct px_factor {
+    const void *data;
+    int32_t dtype; /* a px_dtype that is a float */
+    int32_t rank;
+    int64_t shape[8];
+} px_factor;
+
+/**
+ * A matrix [rows, columns x kernel] from factors:
+ *   whole                               as it is
+ *   a [p, r], b [r, q]                  a b
+ *   a [r, p], b [r, q], core [r, r, k]  sum_ij core[i, j, k] a[i, p] b[j, q]       (LyCORIS' Tucker)
+ * With `a_first` the core's form has a [p, r].  Trailing axes of a and b are flattened.
+ */
+typedef struct px_product {
+    px_factor whole, a, b, core;
+    int32_t a_first;
+} px_product;
+
+typedef enum px_delta_kind {
+    PX_DELTA_PRODUCT,  /* x */
+    PX_DELTA_HADAMARD, /* x o y, element by element */
+    PX_DELTA_KRONECKER /* kron(x, y), the kernel is y's */
+} px_delta_kind;
+
+typedef enum px_delta_norm {
+    PX_NORM_NONE,
+    PX_NORM_ROWS,   /* DoRA: one magnitude an output */
+    PX_NORM_COLUMNS /* one an input */
+} px_delta_norm;
+
+/**
+ * What one adapter adds to one parameter W0:  weight factor D  with D from `kind`, x and y;
+ * with a norm (DoRA, Liu et al. 2024, eq. 5)  weight (m V / |V| - W0),  V = W0 + factor D.
+ */
+typedef struct px_delta {
+    int32_t kind; /* a px_delta_kind */
+    int32_t norm; /* a px_delta_norm */
+    double factor, weight;
+    px_product x, y;
+    px_factor magnitude; /* m, with a norm */
+} px_delta;
+
+/** A parameter, the bytes that it was bound to, and all that a set of adapters adds to it. */
+typedef struct px_merge {
+    int32_t component;
+    px_binding base;
+    const px_delta *deltas;
+    int32_t delta_count;
+} px_merge;
 
 /**
  * One row of a sampler's table (docs/architecture.md).  m is the model's output after guidance.
@@ -167,6 +219,21 @@ typedef struct px_shim {
                               float *values, size_t count, px_shim_error *error);
     int32_t (*parameter_write)(px_shim_model *model, int32_t component, const char *name,
                                const float *values, size_t count, px_shim_error *error);
+
+    /**
+     * Make the weights of all components what they were bound to, plus the adapters of `merges`
+     * (each parameter once): summed in f32 from the bound bytes and rounded once.  Parameters that
+     * are not named get their bytes back, bit for bit; no merges undo everything.
+     *
+     * `set` names what is merged.  A set that is in use, or that the model still keeps, is taken as
+     * it is, without looking at `merges`.  Beyond the set in use, and its base where that cannot be
+     * bound again, at most `keep` bytes of merged values stay.  On failure no set is in use, or the
+     * one that was before.
+     */
+    int32_t (*merge)(px_shim_model *model, const char *set, const px_merge *merges, int32_t count,
+                     uint64_t keep, px_shim_error *error);
+    /** Whether merge() would take `set` without looking at its merges. */
+    int32_t (*merged)(const px_shim_model *model, const char *set);
 
     /** ids [rows, length]; hidden [rows, length, width]; pooled [rows, pooled_width] or NULL. */
     int32_t (*encode_text)(px_shim_model *model, int32_t component, const int32_t *ids,

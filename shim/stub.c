@@ -2,10 +2,11 @@
 /* A backend without tensors for tests: deterministic sprites, a settable delay, faults on demand.
  *
  * A program is any bytes; no component has parameters, so whatever is bound to it is accepted and
- * ignored.  The same text and starting noise give the same picture in any batch.
- * DGXP_STUB_DELAY_MS is slept in each step.  DGXP_STUB_FAULT is "oom@N", "lost@N" or "nan@N": what
- * happens in a model's N-th call of encode_text, denoise_step, decode and encode_image together,
- * counted from 1.  Both are read when a model is opened. */
+ * ignored.  Adapters change what is painted by a hash of all that they would add.  The same text
+ * and starting noise give the same picture in any batch. DGXP_STUB_DELAY_MS is slept in each step.
+ * DGXP_STUB_FAULT is "oom@N", "lost@N" or "nan@N": what happens in a model's N-th call of
+ * encode_text, denoise_step, decode and encode_image together, counted from 1.  Both are read when
+ * a model is opened. */
 #include "shim.h"
 
 #include "dgxpixels.h"
@@ -30,6 +31,8 @@ struct px_shim_model {
     stub_fault fault;
     long fault_at, calls;
     bool lost;
+    char *set;                        /* of adapters, in use; NULL: none */
+    uint64_t adapters[PX_COMPONENTS]; /* what they would add, 0: nothing */
     /* the loop that is running, NULL latents when none is */
     float *latents, *target, *known, *mask; /* [B, C, h, w]; mask [B, 1, h, w] */
     int32_t batch, height, width, step_count;
@@ -185,6 +188,7 @@ static void close_model(px_shim_model *model)
 {
     if (model) {
         denoise_end(model);
+        free(model->set);
         free(model);
     }
 }
@@ -250,6 +254,63 @@ static int32_t write_parameter(px_shim_model *model, int32_t component, const ch
     return fail(error, DGXP_ERR_NOT_FOUND, "the stub has no parameter '%s'", name);
 }
 
+/* ---------------------------------------------------------------------------------- adapters */
+
+static uint64_t hash_factor(uint64_t hash, const px_factor *factor)
+{
+    static const size_t sizes[PX_DTYPES] = {4, 2, 2, 8, 1, 1, 8, 4, 2, 1, 1, 1};
+    size_t size = factor->data ? sizes[factor->dtype] : 0;
+    for (int32_t i = 0; i < factor->rank; i++) {
+        size *= (size_t)factor->shape[i];
+    }
+    return hash_bytes(hash, factor->data, size);
+}
+
+static uint64_t hash_product(uint64_t hash, const px_product *product)
+{
+    hash = hash_factor(hash_factor(hash, &product->whole), &product->a);
+    return hash_factor(hash_factor(hash, &product->b), &product->core);
+}
+
+static int32_t merge(px_shim_model *model, const char *set, const px_merge *merges, int32_t count,
+                     uint64_t keep, px_shim_error *error)
+{
+    (void)keep;
+    if (model->lost) {
+        return fail(error, DGXP_ERR_DEVICE_LOST, "the stub's device was lost earlier");
+    }
+    if (model->set && strcmp(model->set, set) == 0) {
+        return DGXP_OK;
+    }
+    free(model->set);
+    model->set = NULL;
+    memset(model->adapters, 0, sizeof model->adapters);
+    if (*set == '\0' || count == 0) {
+        return DGXP_OK;
+    }
+    model->set = strdup(set);
+    if (!model->set) {
+        return fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a set of adapters");
+    }
+    for (int32_t i = 0; i < count; i++) {
+        uint64_t *hash = &model->adapters[merges[i].component];
+        *hash = hash_bytes(*hash + 1, merges[i].base.parameter, strlen(merges[i].base.parameter));
+        for (int32_t k = 0; k < merges[i].delta_count; k++) {
+            const px_delta *delta = &merges[i].deltas[k];
+            const double numbers[2] = {delta->factor, delta->weight};
+            *hash = hash_bytes(*hash, numbers, sizeof numbers);
+            *hash = hash_product(hash_product(*hash, &delta->x), &delta->y);
+            *hash = hash_factor(*hash, &delta->magnitude);
+        }
+    }
+    return DGXP_OK;
+}
+
+static int32_t is_merged(const px_shim_model *model, const char *set)
+{
+    return *set == '\0' || (model->set && strcmp(model->set, set) == 0);
+}
+
 static int32_t measure_memory(const px_shim_model *model, px_shim_memory *memory,
                               px_shim_error *error)
 {
@@ -273,7 +334,7 @@ static int32_t encode_text(px_shim_model *model, int32_t component, const int32_
     for (int32_t row = 0; row < rows; row++) {
         const int32_t *words = ids + (size_t)row * (size_t)length;
         /* each token's vector knows the words before it, as in a causal encoder */
-        uint64_t seed = (uint64_t)component + 1;
+        uint64_t seed = (uint64_t)component + 1 + model->adapters[component];
         for (int32_t token = 0; token < length; token++) {
             seed = hash_bytes(seed, &words[token], sizeof *words);
             for (int32_t i = 0; i < width; i++) {
@@ -306,8 +367,8 @@ static void choose_target(px_shim_model *model, const px_denoise *plan, int32_t 
     const size_t size = sample_size(model), at = (size_t)sample;
     const size_t context = (size_t)plan->tokens * (size_t)plan->context_width;
     const size_t pooled = (size_t)plan->pooled_width;
-    uint64_t seed = hash_bytes(UINT64_C(0xcbf29ce484222325), plan->context + at * context,
-                               context * sizeof(float));
+    uint64_t seed = hash_bytes(UINT64_C(0xcbf29ce484222325) + model->adapters[PX_UNET],
+                               plan->context + at * context, context * sizeof(float));
     seed = hash_bytes(seed, plan->pooled + at * pooled, pooled * sizeof(float));
     seed = hash_bytes(seed, plan->latents + at * size, size * sizeof(float));
     if (plan->negative_context) {
@@ -552,6 +613,8 @@ __attribute__((visibility("default"))) const px_shim *px_shim_entry(void)
         .bind = bind,
         .parameter_read = read_parameter,
         .parameter_write = write_parameter,
+        .merge = merge,
+        .merged = is_merged,
         .encode_text = encode_text,
         .denoise_begin = denoise_begin,
         .denoise_step = denoise_step,

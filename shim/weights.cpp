@@ -81,14 +81,6 @@ at::Tensor view_bytes(const px_binding &binding)
                          at::TensorOptions().dtype(torch_dtype(binding.dtype)));
 }
 
-at::Tensor empty_parameter(const Parameter &parameter, at::ScalarType dtype, at::Device device)
-{
-    const at::TensorOptions options = at::TensorOptions().dtype(dtype).device(device);
-    return wants_channels_last(parameter)
-               ? at::empty(parameter.shape, options, at::MemoryFormat::ChannelsLast)
-               : at::empty(parameter.shape, options);
-}
-
 bool can_be_view(const Parameter &parameter, const px_binding &binding, at::ScalarType dtype)
 {
     return torch_dtype(binding.dtype) == dtype && !binding.transpose &&
@@ -96,7 +88,8 @@ bool can_be_view(const Parameter &parameter, const px_binding &binding, at::Scal
            reinterpret_cast<uintptr_t>(binding.data) % c10::elementSize(dtype) == 0;
 }
 
-/* Bytes of a mapped file that were only read to be converted leave memory; the file still has them. */
+/* Bytes of a mapped file that were only read to be converted leave memory; the file still has them.
+ */
 void release_pages(const px_binding &binding, size_t bytes)
 {
     const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
@@ -211,6 +204,35 @@ at::ScalarType torch_dtype(int32_t dtype)
     return types[dtype];
 }
 
+at::Tensor empty_parameter(const Parameter &parameter, at::ScalarType dtype, at::Device device)
+{
+    const at::TensorOptions options = at::TensorOptions().dtype(dtype).device(device);
+    return wants_channels_last(parameter)
+               ? at::empty(parameter.shape, options, at::MemoryFormat::ChannelsLast)
+               : at::empty(parameter.shape, options);
+}
+
+at::Tensor stored_bytes(px_shim_model &model, const px_binding &binding)
+{
+    const at::Tensor view = view_bytes(binding);
+    if (!model.accelerator) {
+        return view;
+    }
+    const at::Tensor raw = at::empty(view.sizes(), view.options().device(model.device));
+    model.accelerator->upload(
+        {{binding.data, binding.fd, binding.offset, raw.nbytes(), raw.mutable_data_ptr()}});
+    return raw;
+}
+
+void set_value(Parameter &parameter, const at::Tensor &value, bool mapped)
+{
+    parameter.value = value;
+    parameter.mapped = mapped;
+    for (at::Tensor &slot : parameter.slots) {
+        set_slot(slot, value);
+    }
+}
+
 void set_slot(at::Tensor &slot, const at::Tensor &tensor)
 {
     if (slot.defined()) {
@@ -227,12 +249,7 @@ void bind_component(px_shim_model &model, int32_t component, const px_binding *b
     const Values values =
         model.accelerator ? read_on_device(model, part, sorted) : read_on_cpu(part, sorted);
     for (size_t i = 0; i < sorted.size(); i++) {
-        Parameter &parameter = part.parameters[i];
-        parameter.value = values.tensors[i];
-        parameter.mapped = values.mapped[i] != 0;
-        for (at::Tensor &slot : parameter.slots) {
-            set_slot(slot, parameter.value);
-        }
+        set_value(part.parameters[i], values.tensors[i], values.mapped[i] != 0);
     }
     part.bound = true;
 }
@@ -257,11 +274,7 @@ void write_parameter(px_shim_model &model, int32_t component, const char *name, 
     }
     at::Tensor own = empty_parameter(parameter, parameter.value.scalar_type(), at::kCPU);
     own.copy_(source);
-    parameter.value = own;
-    parameter.mapped = false;
-    for (at::Tensor &slot : parameter.slots) {
-        set_slot(slot, own);
-    }
+    set_value(parameter, own, false);
 }
 
 void measure_memory(const px_shim_model &model, px_shim_memory &memory)
@@ -273,7 +286,15 @@ void measure_memory(const px_shim_model &model, px_shim_memory &memory)
                 (parameter.mapped ? memory.mapped_bytes : memory.host_bytes) +=
                     parameter.value.nbytes();
             }
+            if (parameter.base.defined() && parameter.base.is_cpu()) {
+                (parameter.base_mapped ? memory.mapped_bytes : memory.host_bytes) +=
+                    parameter.base.nbytes();
+            }
         }
+    }
+    for (const Merged &set : model.merged) {
+        const bool in_use = model.merged_in_use && &set == &model.merged.front();
+        memory.host_bytes += model.accelerator || in_use ? 0 : set.bytes;
     }
     if (model.accelerator) {
         model.accelerator->memory(&memory.device_bytes, &memory.device_peak);

@@ -58,6 +58,8 @@ set(DGXP_IMAGE_SOURCES
 )
 
 set(DGXP_DIFFUSION_SOURCES
+    src/diffusion/adapters.c
+    src/diffusion/adapters_report.c
     src/diffusion/backend.c
     src/diffusion/bind.c
     src/diffusion/bundle.c
@@ -72,6 +74,12 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/finish_steps.c
     src/diffusion/inspect.c
     src/diffusion/job.c
+    src/diffusion/lora.c
+    src/diffusion/lora_config.c
+    src/diffusion/lora_describe.c
+    src/diffusion/lora_find.c
+    src/diffusion/lora_keys.c
+    src/diffusion/lora_map.c
     src/diffusion/model.c
     src/diffusion/names.c
     src/diffusion/pipeline.c
@@ -82,6 +90,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/result.c
     src/diffusion/safetensors.c
     src/diffusion/scheduler.c
+    src/diffusion/stack.c
     src/diffusion/tokenizer.c
     src/diffusion/vocabulary.c
 )

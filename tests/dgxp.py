@@ -23,6 +23,11 @@ class Progress(c.Structure):
                 ("preview", c.c_void_p)]
 
 
+class LoraUse(c.Structure):
+    _fields_ = [("lora", c.c_void_p), ("unet", c.c_double), ("text_1", c.c_double),
+                ("text_2", c.c_double)]
+
+
 PROGRESS = c.CFUNCTYPE(c.c_int32, c.POINTER(Progress), c.c_void_p)
 
 
@@ -85,6 +90,24 @@ class Library:
     def job(self, prompt: str, **settings: object) -> Job:
         return Job(self, prompt, **settings)
 
+    def lora(self, name: Path | str, model: Model | None = None) -> Lora:
+        return Lora(self, name, model)
+
+
+class Lora:
+    """A dgxp_lora."""
+
+    def __init__(self, library: Library, name: Path | str, model: Model | None = None) -> None:
+        self.library, self.handle = library, c.c_void_p()
+        library.check(library.c.dgxp_lora_load(str(name).encode(), model and model.handle,
+                                               c.byref(self.handle)))
+
+    def describe(self) -> dict:
+        return self.library.document("dgxp_lora_describe", self.handle)
+
+    def __del__(self) -> None:
+        self.library.c.dgxp_lora_free(self.handle)
+
 
 class Job:
     """A dgxp_job; keyword arguments name its setters."""
@@ -138,6 +161,12 @@ class Job:
         choices = self.library.c.dgxp_choices(enum.encode(), c.byref(count))
         return {choices[i].name.decode(): choices[i].value for i in range(count.value)}[name]
 
+    def add_lora(self, name: Path | str, unet: float = 1.0, text: float | None = None) -> Job:
+        self.library.check(self.library.c.dgxp_job_add_lora(
+            self.handle, str(name).encode(), c.c_double(unet),
+            c.c_double(unet if text is None else text)))
+        return self
+
     def __del__(self) -> None:
         self.library.c.dgxp_job_free(self.handle)
 
@@ -182,6 +211,26 @@ class Model:
 
     def describe(self) -> dict:
         return self.library.document("dgxp_model_describe", self.handle)
+
+    def set_loras(self, *uses: tuple[Lora, float] | tuple[Lora, float, float, float],
+                  partial: bool = False) -> list[dict]:
+        """(lora, weight) or (lora, unet, text_1, text_2); returns the report."""
+        array = (LoraUse * max(len(uses), 1))()
+        for slot, (lora, *weights) in zip(array, uses):
+            slot.lora = lora.handle
+            slot.unet, slot.text_1, slot.text_2 = weights * 3 if len(weights) == 1 else weights
+        return self.library.document("dgxp_model_set_loras", self.handle, array, len(uses),
+                                     int(partial))  # type: ignore[return-value]
+
+    def keep_loras(self, size: int) -> None:
+        self.library.check(self.library.c.dgxp_model_keep_loras(self.handle, c.c_int64(size)))
+
+    def weight(self, component: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        values = np.empty(shape, np.float32)
+        self.library.check(self.library.c.dgxp_model_read_weight(
+            self.handle, component.encode(), name.encode(),
+            values.ctypes.data_as(c.c_void_p), c.c_size_t(values.size)))
+        return values
 
     def close(self) -> None:
         self.library.c.dgxp_model_free(self.handle)

@@ -12,6 +12,7 @@ px_add_test(json)
 px_add_test(hash)
 px_add_test(safetensors)
 px_add_test(names)
+px_add_test(lora)
 px_add_test(checkpoint)
 px_add_test(inspect)
 px_add_test(image)
@@ -30,4 +31,7 @@ px_add_test(scheduler)
 # Prints samplers' tables for tests/python/test_scheduler.py.
 add_executable(dump_schedule tests/dump_schedule.c)
 target_link_libraries(dump_schedule PRIVATE dgxp_objects)
+# Prints where an adapter's modules go, for tests/python/test_lora_keys.py.
+add_executable(dump_lora_map tests/dump_lora_map.c)
+target_link_libraries(dump_lora_map PRIVATE dgxp_objects)
 include(tests/shim.cmake) # stub, shim

@@ -15,6 +15,8 @@ add_executable(dgx-pixels
     src/cli/info.c
     src/cli/inputs.c
     src/cli/kitty.c
+    src/cli/lora.c
+    src/cli/loras.c
     src/cli/main.c
     src/cli/models.c
     src/cli/palette.c

@@ -96,6 +96,16 @@ bool cli_show_kitty(const dgxp_image *image, int columns);
 /** The same in sixels; false where the terminal, when asked, does not say that it has them. */
 bool cli_show_sixel(const dgxp_image *image, int columns);
 
+/** An adapter as --lora names it: FILE|NAME, FILE:0.8 for all of it, FILE:0.8:0.5 for UNet and
+ * text. */
+typedef struct cli_lora_wish {
+    char name[4096];
+    double unet, text;
+} cli_lora_wish;
+bool cli_parse_lora(const char *text, cli_lora_wish *wish);
+/** Set adapters on the model, skipping what does not fit instead of refusing it. */
+dgxp_status cli_set_partial_loras(dgxp_model *model, const cli_list *loras);
+
 /** Seconds from a steady clock. */
 double cli_now(void);
 
@@ -103,7 +113,7 @@ double cli_now(void);
 void cli_print_document(const dgxp_document *document, bool json);
 
 extern const cli_command cli_generate, cli_info, cli_models, cli_trust, cli_bench, cli_doctor;
-extern const cli_command cli_batch, cli_deploy, cli_presets;
+extern const cli_command cli_batch, cli_deploy, cli_lora, cli_presets;
 extern const cli_command cli_fix, cli_palette, cli_report, cli_sheet, cli_tileset;
 
 #endif

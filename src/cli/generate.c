@@ -239,6 +239,9 @@ static int paint(const settings *s)
     if (status == DGXP_OK) {
         status = dgxp_model_open(s->model_path, &s->model, &model);
     }
+    if (status == DGXP_OK && s->partial && !s->dry_run) {
+        status = cli_set_partial_loras(model, &s->loras);
+    }
     if (status == DGXP_OK && s->dry_run) {
         status = describe(s, model, seed, init, mask);
     } else {
@@ -318,6 +321,13 @@ static int check(const settings *s)
     if ((s->deploy.to || s->deploy.project || s->force) && !s->deploys) {
         return cli_usage("generate", "--to, --project and --force belong to --deploy");
     }
+    for (int i = 0; i < s->loras.count; i++) {
+        cli_lora_wish wish;
+        if (!cli_parse_lora(s->loras.items[i], &wish)) {
+            return cli_usage("generate", "--lora %s: name a file, as in style:0.8 or style:0.8:0.5",
+                             s->loras.items[i]);
+        }
+    }
     if (!s->init && (s->mask || s->strength >= 0)) {
         return cli_usage("generate", s->mask
                                          ? "--mask needs --init: the picture that it masks"
@@ -342,6 +352,7 @@ static int run(int argc, char **argv)
                   .eta = -1,
                   .strength = -1};
     s.fields.items = cli_zero((size_t)argc, sizeof(char *));
+    s.loras.items = cli_zero((size_t)argc, sizeof(char *));
     const cli_option options[] = {
         {"output", 'o', CLI_TEXT, "FILE|DIR", &s.output,
          "where to; a folder gets readable names (default: here)", 0, 0, NULL},
@@ -399,6 +410,12 @@ static int run(int argc, char **argv)
         {"strength", 0, CLI_NUMBER, "F", &s.strength,
          "with --init: 0 keeps it, 1 ignores it (default 0.75)", 0, 1, NULL},
         {"mask", 0, CLI_TEXT, "PNG", &s.mask, "with --init: white is painted anew", 0, 0, NULL},
+        {"lora", 'l', CLI_LIST, "NAME[:W[:T]]", &s.loras,
+         "a LoRA by file or name (`dgx-pixels lora list`), as strong as W\n"
+         "(default 1), its text encoders as strong as T; may be repeated",
+         0, 0, NULL},
+        {"lora-partial", 0, CLI_FLAG, NULL, &s.partial,
+         "skip what of a LoRA does not fit the model instead of refusing it", 0, 0, NULL},
         {"raw", 0, CLI_TEXT, "FILE", &s.raw, "also keep the model's canvas", 0, 0, NULL},
         {"scale", 0, CLI_INT, "N", &s.scale, "enlarge the PNG by whole pixels", 1, 64, NULL},
         {"dtype", 0, CLI_CHOICE, "T", &s.model.dtype, "", 0, 0, "dtype"},
@@ -449,6 +466,7 @@ static int run(int argc, char **argv)
     }
     code = code == CLI_OK ? paint(&s) : code;
     free(s.fields.items);
+    free(s.loras.items);
     return code;
 }
 
@@ -464,6 +482,6 @@ const cli_command cli_generate = {
         "  dgx-pixels generate monster \"green slime\" --style gameboy --deploy --to enemies/\n"
         "KIND is a preset: character, monster, item, tile, icon, effect … (`dgx-pixels presets`).\n"
         "Without it the subject is the whole prompt.  (word:1.2) stresses a word, [word] weakens\n"
-        "it.\n",
+        "it, <lora:NAME:0.8> takes a LoRA.\n",
     .run = run,
 };

@@ -12,7 +12,7 @@ typedef struct cli_generate_settings {
     const char *output, *negative, *init, *mask, *raw;
     const char *kind, *subject, *style, *speed;
     const char *named_fields[CLI_PRESET_FIELDS]; /* view, facing, outline, shading, detail, … */
-    cli_list fields;
+    cli_list fields, loras;
     const char *palette, *background;
     dgxp_model_params model;
     const char *model_path;
@@ -22,6 +22,7 @@ typedef struct cli_generate_settings {
     int32_t sampler, schedule, spacing, tiling;
     double guidance, rescale, cfg_stop, eta, strength;
     bool dry_run, json, quiet, show, deploys, force, as_painted;
+    bool partial; /* skip what of a LoRA does not fit */
 } cli_generate_settings;
 
 /** In the order of `named_fields`. */

@@ -59,6 +59,12 @@ static dgxp_status fill_job(dgxp_job *job, const settings *s, uint64_t seed, con
     SET(init, dgxp_job_set_init_image(job, init, s->strength < 0 ? 0.75 : s->strength));
     SET(mask, dgxp_job_set_mask(job, mask));
 #undef SET
+    for (int i = 0; i < s->loras.count && !s->partial && status == DGXP_OK; i++) {
+        cli_lora_wish wish;
+        if (cli_parse_lora(s->loras.items[i], &wish)) {
+            status = dgxp_job_add_lora(job, wish.name, wish.unet, wish.text);
+        }
+    }
     return status == DGXP_OK ? set_finish(job, s) : status;
 }
 

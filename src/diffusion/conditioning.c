@@ -24,15 +24,8 @@ static dgxp_status tokenize(const char *text, const px_encoder *encoders, int32_
     for (int32_t e = 0; e < encoder_count; e++) {
         prompts[e] = encoders[e].prompt;
     }
-    if (prompt.lora_count > 0) {
-        status =
-            px_error_set(DGXP_ERR_UNSUPPORTED,
-                         "the prompt names a LoRA, <lora:%s:…>, which this version cannot load: "
-                         "take the tag out",
-                         prompt.loras[0].name);
-    } else {
-        status = px_prompt_tokenize(&prompt, prompts, (size_t)encoder_count, out->ids);
-    }
+    /* The adapters that it names are merged by now. */
+    status = px_prompt_tokenize(&prompt, prompts, (size_t)encoder_count, out->ids);
     px_prompt_free(&prompt);
     return status;
 }

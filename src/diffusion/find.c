@@ -15,15 +15,12 @@
 
 /* ------------------------------------------------------------------------ walking the folders */
 
-typedef bool (*entry_visit)(const char *path, void *user_data);
-
 static int is_visible(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
 }
 
-/* Visits every entry of a folder in the order of their names; true when a visit ended it. */
-static bool visit_entries(const char *folder, entry_visit visit, void *user_data)
+bool px_find_entries(const char *folder, px_find_visit visit, void *user_data)
 {
     struct dirent **entries;
     const int count = scandir(folder, &entries, is_visible, alphasort);
@@ -146,7 +143,7 @@ static bool try_programs(const char *path, void *user_data)
 
 static bool try_programs_in(const char *folder, void *user_data)
 {
-    return visit_entries(folder, try_programs, user_data);
+    return px_find_entries(folder, try_programs, user_data);
 }
 
 dgxp_status px_find_programs(const px_checkpoint *checkpoint, px_bundle **bundle, bool *own)
@@ -265,9 +262,9 @@ static bool append_model(const char *path, void *list)
 static bool append_models_in(const char *folder, void *list)
 {
     char *checkpoints = px_file_join(folder, "checkpoints");
-    visit_entries(folder, append_model, list);
+    px_find_entries(folder, append_model, list);
     if (checkpoints && px_file_is_folder(checkpoints)) {
-        visit_entries(checkpoints, append_model, list);
+        px_find_entries(checkpoints, append_model, list);
     }
     px_mem_free(checkpoints);
     return false;

@@ -21,4 +21,8 @@ dgxp_status px_find_model(const char *name, char **path);
  */
 dgxp_status px_find_programs(const px_checkpoint *checkpoint, px_bundle **bundle, bool *own);
 
+typedef bool (*px_find_visit)(const char *path, void *user_data);
+/** Visits every entry of a folder that is not hidden, by name; true when a visit ended it. */
+bool px_find_entries(const char *folder, px_find_visit visit, void *user_data);
+
 #endif

@@ -67,6 +67,9 @@ void dgxp_job_free(dgxp_job *job)
     json_decref(job->finish);
     px_mem_free(job->start_noise);
     px_mem_free(job->step_noise);
+    for (int32_t i = 0; i < job->lora_count; i++) {
+        px_mem_free(job->loras[i].name);
+    }
     px_mem_free(job);
 }
 
@@ -298,4 +301,30 @@ dgxp_status dgxp_job_set_noise(dgxp_job *job, const float *start, size_t start_c
         copy_floats(start, start_count, &job->start_noise, &job->start_count);
     return status == DGXP_OK ? copy_floats(steps, steps_count, &job->step_noise, &job->step_count)
                              : status;
+}
+
+dgxp_status dgxp_job_add_lora(dgxp_job *job, const char *name_or_path, double unet_weight,
+                              double text_weight)
+{
+    px_error_clear();
+    if (!name_or_path || !*name_or_path || strlen(name_or_path) > PX_JOB_PROMPT_LIMIT) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "an adapter of a job needs a name or a path");
+    }
+    /* Written so that NaN is refused too. */
+    if (!(fabs(unet_weight) <= 100.0) || !(fabs(text_weight) <= 100.0)) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "%s: weights %g and %g must be numbers from -100 to 100", name_or_path,
+                            unet_weight, text_weight);
+    }
+    if (job->lora_count == PX_JOB_LORAS) {
+        return px_error_set(DGXP_ERR_LIMIT, "a job takes %d adapters at most", PX_JOB_LORAS);
+    }
+    char *name = px_mem_text(name_or_path);
+    if (!name) {
+        return px_error_memory("an adapter's name");
+    }
+    job->loras[job->lora_count++] =
+        (px_job_lora){.name = name, .unet = unet_weight, .text = text_weight};
+    return DGXP_OK;
 }

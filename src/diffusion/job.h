@@ -11,8 +11,15 @@
 enum {
     PX_JOB_PROMPT_LIMIT = 65536, /* bytes */
     PX_JOB_CANVAS_LIMIT = 4096,  /* pixels a side */
-    PX_JOB_STEPS_LIMIT = 1000
+    PX_JOB_STEPS_LIMIT = 1000,
+    PX_JOB_LORAS = 64
 };
+
+/** An adapter that a job asks for, as it was named. */
+typedef struct px_job_lora {
+    char *name;
+    double unet, text;
+} px_job_lora;
 
 /** The largest seed: what a JSON number holds exactly. */
 #define PX_JOB_SEED_LIMIT 9007199254740991u
@@ -42,6 +49,8 @@ struct dgxp_job {
     double strength;
     float *start_noise, *step_noise;
     size_t start_count, step_count;
+    px_job_lora loras[PX_JOB_LORAS];
+    int32_t lora_count;
 };
 
 #endif

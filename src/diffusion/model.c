@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "diffusion/adapters.h"
 #include "diffusion/backend.h"
 #include "diffusion/find.h"
 #include "diffusion/program.h"
@@ -47,6 +48,12 @@ static dgxp_status bind(dgxp_model *model, int32_t component)
     if (status == DGXP_OK) {
         status = px_backend_status(
             model->shim->bind(model->backend, component, bindings, count, &error), &error);
+    }
+    if (status == DGXP_OK) {
+        model->parameters[component] = parameters;
+        model->bindings[component] = bindings;
+        model->parameter_counts[component] = count;
+        return DGXP_OK;
     }
     px_mem_free(bindings);
     px_mem_free(parameters);
@@ -299,8 +306,13 @@ void dgxp_model_free(dgxp_model *model)
     if (!model) {
         return;
     }
+    px_adapters_free(model->adapters);
     if (model->backend) {
         model->shim->close(model->backend);
+    }
+    for (int32_t c = 0; c < PX_COMPONENTS; c++) {
+        px_mem_free(model->parameters[c]);
+        px_mem_free(model->bindings[c]);
     }
     for (int32_t e = 0; e < PX_ENCODERS; e++) {
         px_tokenizer_free(model->tokenizers[e]);

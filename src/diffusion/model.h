@@ -12,6 +12,8 @@
 
 enum { PX_TILINGS = 4 };
 
+typedef struct px_adapters px_adapters; /* diffusion/adapters.h */
+
 struct dgxp_model {
     px_checkpoint *checkpoint;
     const px_bundle *bundle;     /* the architecture's: programs, canvas rules, defaults */
@@ -26,6 +28,10 @@ struct dgxp_model {
     int32_t dtype;     /* px_dtype that text encoders and UNet compute in */
     int32_t vae_dtype; /* px_dtype of the VAE */
     bool loaded[PX_COMPONENTS][PX_TILINGS];
+    px_parameter *parameters[PX_COMPONENTS]; /* of the programs, names borrowed from the backend */
+    px_binding *bindings[PX_COMPONENTS];     /* in the same order: the bytes behind each */
+    int32_t parameter_counts[PX_COMPONENTS];
+    px_adapters *adapters; /* NULL until the first */
     double open_seconds;
 
     pthread_mutex_t lock; /* held by the call that paints; others queue */

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/rng.h"
+#include "diffusion/adapters.h"
 #include "diffusion/backend.h"
 #include "diffusion/canvas.h"
 #include "diffusion/estimate.h"
@@ -438,6 +439,7 @@ static dgxp_status paint(run *r)
     NEXT(px_model_need(r->model, PX_UNET, r->plan.tiling));
     NEXT(px_model_need(r->model, PX_VAE_DECODER, r->plan.tiling));
     NEXT(allocate(r));
+    NEXT(px_stack_apply(r->model, r->jobs, r->plan.count, &r->plan.loras));
     NEXT(encode_words(r));
     NEXT(r->plan.has_init ? encode_init(r) : DGXP_OK);
     NEXT(draw_noise(r, 0, r->start_noise));

@@ -185,6 +185,7 @@ static dgxp_status build_table(const dgxp_model *model, px_plan *plan)
 void px_plan_free(px_plan *plan)
 {
     px_scheduler_free(&plan->table);
+    json_decref(plan->loras);
 }
 
 dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count,

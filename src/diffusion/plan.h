@@ -20,6 +20,7 @@ typedef struct px_plan {
     bool has_init, has_mask;
     uint64_t seeds[PX_PLAN_JOBS];
     px_schedule table;
+    json_t *loras; /* the adapters that it is painted with, for the recipe; NULL: none */
 } px_plan;
 
 /**

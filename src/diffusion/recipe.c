@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "diffusion/adapters.h"
 #include "diffusion/backend.h"
 #include "diffusion/estimate.h"
 #include "diffusion/plan.h"
@@ -73,7 +74,8 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
            (!plan->has_init || px_json_put_number(recipe, "strength", plan->strength)) &&
            (!plan->has_mask || px_json_put_boolean(recipe, "masked", true)) &&
            (!job->finish || px_json_put(recipe, "finish", json_incref(job->finish))) &&
-           (!job->parity || px_json_put_boolean(recipe, "parity", true));
+           (!job->parity || px_json_put_boolean(recipe, "parity", true)) &&
+           (!plan->loras || px_json_put(recipe, "loras", json_incref(plan->loras)));
 }
 
 char *px_plan_recipe(const px_plan *plan, const dgxp_model *model, const dgxp_job *job,
@@ -139,6 +141,9 @@ dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model, dgxp
         return status;
     }
     status = count_chunks(model, job, &chunks);
+    if (status == DGXP_OK) {
+        status = px_stack_describe(model, job, &plan.loras);
+    }
     if (status == DGXP_OK) {
         json_t *about = json_object();
         const bool ok = px_json_put_integer(about, "seed", (int64_t)plan.seeds[0]) &&

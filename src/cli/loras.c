@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* --lora FILE|NAME[:UNET[:TEXT]] of the commands that paint. */
+#include "cli/cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ":0.8" at the end of text[0..*length]: its number; the rest is then shorter. */
+static bool take_weight(const char *text, size_t *length, double *weight)
+{
+    size_t at = *length;
+    while (at > 0 && text[at - 1] != ':') {
+        at--;
+    }
+    char number[32], *end;
+    const size_t size = *length - at;
+    if (at < 2 || size == 0 || size >= sizeof number) {
+        return false;
+    }
+    memcpy(number, text + at, size);
+    number[size] = '\0';
+    const double value = strtod(number, &end);
+    if (*end || !isfinite(value)) {
+        return false;
+    }
+    *weight = value;
+    *length = at - 1;
+    return true;
+}
+
+bool cli_parse_lora(const char *text, cli_lora_wish *wish)
+{
+    size_t length = strlen(text);
+    double last = 1.0, first = 1.0;
+    if (take_weight(text, &length, &last)) {
+        first = last;
+        (void)take_weight(text, &length, &first);
+    }
+    wish->unet = first;
+    wish->text = last;
+    if (length == 0 || length >= sizeof wish->name) {
+        return false;
+    }
+    memcpy(wish->name, text, length);
+    wish->name[length] = '\0';
+    return true;
+}
+
+dgxp_status cli_set_partial_loras(dgxp_model *model, const cli_list *loras)
+{
+    enum { MOST = 64 };
+    dgxp_lora_use uses[MOST];
+    int count = 0;
+    dgxp_status status = DGXP_OK;
+    for (int i = 0; i < loras->count && i < MOST && status == DGXP_OK; i++) {
+        cli_lora_wish wish;
+        dgxp_lora *lora = NULL;
+        if (!cli_parse_lora(loras->items[i], &wish)) {
+            continue; /* was checked before */
+        }
+        status = dgxp_lora_load(wish.name, model, &lora);
+        if (status == DGXP_OK) {
+            uses[count++] = (dgxp_lora_use){
+                .lora = lora, .unet = wish.unet, .text_1 = wish.text, .text_2 = wish.text};
+        }
+    }
+    if (status == DGXP_OK) {
+        status = dgxp_model_set_loras(model, uses, count, 1, NULL);
+    }
+    for (int i = 0; i < count; i++) {
+        dgxp_lora_free((dgxp_lora *)(uintptr_t)uses[i].lora); /* it is ours */
+    }
+    return status;
+}
