@@ -320,6 +320,11 @@ class dgxp_model_params(Structure):
         ("text_encoders", c_char_p),
     ]
 
+class dgxp_lora_use(Structure):
+    _fields_ = [
+        ("lora", c_void_p), ("unet", c_double), ("text_1", c_double), ("text_2", c_double),
+    ]
+
 class dgxp_preset_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("field_count", c_int32), ("kind", c_char_p),
@@ -407,6 +412,7 @@ STRUCTS = (
     dgxp_autotile_params,
     dgxp_device_info,
     dgxp_model_params,
+    dgxp_lora_use,
     dgxp_preset_params,
     dgxp_progress,
     dgxp_generate_params,
@@ -536,6 +542,15 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_inspect": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_list_models": ("status", [POINTER(c_void_p)]),
     "dgxp_trust_program": ("status", [c_char_p, POINTER(c_void_p)]),
+    "dgxp_lora_load": ("status", [c_char_p, c_void_p, POINTER(c_void_p)]),
+    "dgxp_lora_free": (None, [c_void_p]),
+    "dgxp_lora_describe": ("status", [c_void_p, POINTER(c_void_p)]),
+    "dgxp_list_loras": ("status", [c_void_p, POINTER(c_void_p)]),
+    "dgxp_model_set_loras": ("status", [c_void_p, POINTER(dgxp_lora_use), c_int32, c_int32,
+        POINTER(c_void_p)]),
+    "dgxp_model_keep_loras": ("status", [c_void_p, c_int64]),
+    "dgxp_model_read_weight": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_float),
+        c_size_t]),
     "dgxp_job_create": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_job_free": (None, [c_void_p]),
     "dgxp_job_create_preset": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
@@ -545,6 +560,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         POINTER(c_void_p)]),
     "dgxp_preset_describe": ("status", [c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_job_set_negative_prompt": ("status", [c_void_p, c_char_p]),
+    "dgxp_job_add_lora": ("status", [c_void_p, c_char_p, c_double, c_double]),
     "dgxp_job_set_canvas": ("status", [c_void_p, c_int32, c_int32]),
     "dgxp_job_set_size": ("status", [c_void_p, c_int32, c_int32]),
     "dgxp_job_set_finish": ("status", [c_void_p, c_char_p]),

@@ -1546,6 +1546,75 @@ unsafe extern "C" {
         out: *mut *mut dgxp_document,
     ) -> dgxp_status;
 }
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_lora {
+    _unused: [u8; 0],
+}
+unsafe extern "C" {
+    #[doc = " Read an adapter: a path, or a name that is looked up in `loras/` of the models folders and then,\n with a `model` (else NULL), in the model's own `loras/`.  A name is a file's name without\n `.safetensors`; one that is unknown or fits several files is refused with the candidates.\n\n Every tensor is checked: one that is not finite, a factor without its partner or of another rank\n is DGXP_ERR_BAD_FORMAT; a file without any adapter in it DGXP_ERR_UNSUPPORTED.  The file is\n memory-mapped: nobody may truncate it while it is open.  Needs no backend."]
+    pub fn dgxp_lora_load(
+        name_or_path: *const ::core::ffi::c_char,
+        model: *const dgxp_model,
+        out: *mut *mut dgxp_lora,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Models that use it keep what they need: it may be freed at any time."]
+    pub fn dgxp_lora_free(lora: *mut dgxp_lora);
+}
+unsafe extern "C" {
+    #[doc = " Kind, base, ranks, modules by component, alpha, trigger words, training metadata."]
+    pub fn dgxp_lora_describe(lora: *const dgxp_lora, out: *mut *mut dgxp_document) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " The adapters that are found by name; with a `model` (else NULL) its own too.  No backend."]
+    pub fn dgxp_list_loras(model: *const dgxp_model, out: *mut *mut dgxp_document) -> dgxp_status;
+}
+#[doc = " An adapter and how strongly each part of the model takes it: 1 as trained, 0 not at all."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_lora_use {
+    pub lora: *const dgxp_lora,
+    pub unet: f64,
+    pub text_1: f64,
+    pub text_2: f64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_lora_use"][::core::mem::size_of::<dgxp_lora_use>() - 32usize];
+    ["Alignment of dgxp_lora_use"][::core::mem::align_of::<dgxp_lora_use>() - 8usize];
+    ["Offset of field: dgxp_lora_use::lora"][::core::mem::offset_of!(dgxp_lora_use, lora) - 0usize];
+    ["Offset of field: dgxp_lora_use::unet"][::core::mem::offset_of!(dgxp_lora_use, unet) - 8usize];
+    ["Offset of field: dgxp_lora_use::text_1"]
+        [::core::mem::offset_of!(dgxp_lora_use, text_1) - 16usize];
+    ["Offset of field: dgxp_lora_use::text_2"]
+        [::core::mem::offset_of!(dgxp_lora_use, text_2) - 24usize];
+};
+unsafe extern "C" {
+    #[doc = " Make the model's weights its own plus those of `count` (0..64) adapters:\n W = W0 + sum of weight x delta, summed in fp32 from the weights as they were read and rounded\n once.  It replaces what was set before; 0 adapters restore every byte.\n\n Strict unless `partial` is 1: an adapter of which any module finds no place is refused\n (DGXP_ERR_MISMATCH or DGXP_ERR_UNSUPPORTED), and the sentence says what the file is (\"this is an\n SD 1.5 LoRA (attn2 width 768) …\"); nothing has changed then.  With `partial` such modules are\n skipped and reported, but an adapter with none that fits is still refused.  `report` (or NULL) is\n filled on success: what was applied and what was skipped and why, by component.\n\n After DGXP_ERR_OUT_OF_MEMORY the model works, with what was set before or with no adapters.\n Waits while a dgxp_generate() uses the model."]
+    pub fn dgxp_model_set_loras(
+        model: *mut dgxp_model,
+        uses: *const dgxp_lora_use,
+        count: i32,
+        partial: i32,
+        report: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Sets of merged weights that are kept beyond the one in use, so that coming back to one costs\n nothing: at most so many bytes, the least recently used leave first.  Negative (the default): a\n quarter of the memory that is free when a set is merged."]
+    pub fn dgxp_model_keep_loras(model: *mut dgxp_model, bytes: i64) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " For tests: a parameter as it is computed with, adapters included, as f32.  `component` is \"unet\",\n \"text_1\" or \"text_2\", `parameter` its name in diffusers, `count` how many values it has."]
+    pub fn dgxp_model_read_weight(
+        model: *mut dgxp_model,
+        component: *const ::core::ffi::c_char,
+        parameter: *const ::core::ffi::c_char,
+        values: *mut f32,
+        count: usize,
+    ) -> dgxp_status;
+}
 pub const DGXP_SAMPLER_AUTO: dgxp_sampler = 0;
 pub const DGXP_SAMPLER_EULER: dgxp_sampler = 1;
 pub const DGXP_SAMPLER_EULER_A: dgxp_sampler = 2;
@@ -1661,6 +1730,15 @@ unsafe extern "C" {
     pub fn dgxp_job_set_negative_prompt(
         job: *mut dgxp_job,
         text: *const ::core::ffi::c_char,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Paint with an adapter, beside those that dgxp_model_set_loras() has set: a path, or a name as in\n dgxp_lora_load().  Weights -100..100.  It is read when the job is painted, and merged strictly;\n jobs of one batch must agree in their adapters.  `<lora:NAME:W>` in the prompt does the same\n (A1111's order: the second weight of `<lora:NAME:T:U>` is the UNet's).  At most 64 a job."]
+    pub fn dgxp_job_add_lora(
+        job: *mut dgxp_job,
+        name_or_path: *const ::core::ffi::c_char,
+        unet_weight: f64,
+        text_weight: f64,
     ) -> dgxp_status;
 }
 unsafe extern "C" {
