@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One picture to paint.
 
+use std::ffi::{CString, c_char};
+use std::path::Path;
+
 use crate::error::check;
-use crate::{ImageRef, Model, Result, c_enum, c_int, c_text, handle, sys};
+use crate::{ImageRef, Model, Result, c_enum, c_int, c_path, c_text, handle, params, sys};
 
 handle!(
     /// One picture to paint.  Setters check their range at once and give the job back; a job may be
@@ -87,6 +90,23 @@ c_enum!(
     }
 );
 
+/// What a job is made of, beside its subject: see `dgx-pixels presets`.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Preset<'a> {
+    /// "character", "tile" …
+    pub kind: &'a str,
+    /// "medieval knight"
+    pub subject: &'a str,
+    /// "16bit", "gameboy" …
+    pub style: Option<&'a str>,
+    /// "fast", "balanced", "quality".
+    pub speed: Option<&'a str>,
+    /// "view=side" …
+    pub fields: &'a [&'a str],
+    /// Of presets of your own, looked into first.
+    pub folder: Option<&'a Path>,
+}
+
 impl Job {
     /// `prompt` in A1111's grammar: `(word:1.2)`, `[word]`, `BREAK`.
     pub fn new(prompt: &str) -> Result<Self> {
@@ -101,6 +121,26 @@ impl Job {
         Self::create(|out| unsafe {
             sys::dgxp_job_create_preset(model.raw(), kind.as_ptr(), subject.as_ptr(), out)
         })
+    }
+
+    /// From a kind, a style, a speed and typed fields, laid over each other.  What does not exist is
+    /// [`NotFound`](crate::Status::NotFound), and the message lists what there is.
+    pub fn styled(model: &Model, preset: &Preset) -> Result<Self> {
+        fn pointer(text: &Option<CString>) -> *const c_char {
+            text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
+        }
+        let (kind, subject) = (c_text(preset.kind)?, c_text(preset.subject)?);
+        let style = preset.style.map(c_text).transpose()?;
+        let speed = preset.speed.map(c_text).transpose()?;
+        let folder = preset.folder.map(c_path).transpose()?;
+        let texts = preset.fields.iter().map(|field| c_text(field)).collect::<Result<Vec<_>>>()?;
+        let fields: Vec<_> = texts.iter().map(|text| text.as_ptr()).collect();
+        let mut params = params!(dgxp_preset_params);
+        params.field_count = c_int(fields.len().try_into().unwrap_or(u32::MAX))?;
+        (params.kind, params.subject) = (kind.as_ptr(), subject.as_ptr());
+        (params.style, params.speed) = (pointer(&style), pointer(&speed));
+        (params.fields, params.folder) = (fields.as_ptr(), pointer(&folder));
+        Self::create(|out| unsafe { sys::dgxp_job_create_styled(model.raw(), &params, out) })
     }
 
     fn set(self, status: sys::dgxp_status) -> Result<Self> {
@@ -198,6 +238,15 @@ impl Job {
     /// White paints anew, black keeps the init image bit for bit.  Copied.
     pub fn mask(self, mask: &ImageRef) -> Result<Self> {
         let status = unsafe { sys::dgxp_job_set_mask(self.raw(), mask.raw()) };
+        self.set(status)
+    }
+
+    /// The pixel steps between canvas and sprite, JSON that is laid over what the job has; `None` takes all
+    /// out.  `dgxp_job_set_finish()` in the header lists them.
+    pub fn finish(self, steps: Option<&str>) -> Result<Self> {
+        let steps = steps.map(c_text).transpose()?;
+        let steps = steps.as_ref().map_or(std::ptr::null(), |steps| steps.as_ptr());
+        let status = unsafe { sys::dgxp_job_set_finish(self.raw(), steps) };
         self.set(status)
     }
 

@@ -16,7 +16,7 @@ pub use error::{Error, Result, Status};
 pub use fix::{Fix, Fixed};
 pub use generate::{Generate, Painted, Phase, Progress};
 pub use image::{Image, ImageRef, PngOptions};
-pub use job::{Job, Sampler, Schedule, Spacing, Tiling};
+pub use job::{Job, Preset, Sampler, Schedule, Spacing, Tiling};
 pub use model::{Dtype, Model, ModelOptions, doctor, inspect, list_models, list_presets};
 pub use palette::{Dither, Palette};
 pub use sheet::{Atlas, AtlasFormat, Direction, Pack, Place, Sheet, Tag};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use dgx_pixels::{Cancel, Generate, Job, Model, Painted, Phase, Status};
+use dgx_pixels::{Cancel, Generate, Job, Model, Painted, Phase, Preset, Status};
 
 fn open() -> Option<Model> {
     if std::env::var_os("DGX_PIXELS_MODELS").is_none() {
@@ -97,4 +97,28 @@ fn threads_queue_at_one_model() {
             scope.spawn(|| assert_eq!(paint(&model, &[&job]).canvas(0).pixels(), alone.canvas(0).pixels()));
         }
     });
+}
+
+#[test]
+fn presets_lay_a_job_together() {
+    let Some(model) = open() else { return };
+    let plain = Job::preset(&model, "character", "medieval knight").unwrap().describe(&model).unwrap();
+    assert!(plain.contains("medieval knight"), "{plain}");
+    let preset = Preset {
+        kind: "character",
+        subject: "medieval knight",
+        style: Some("gameboy"),
+        fields: &["view=side"],
+        ..Default::default()
+    };
+    let styled = Job::styled(&model, &preset).unwrap().finish(Some(r#"{"orphans": true}"#)).unwrap();
+    assert_ne!(styled.describe(&model).unwrap(), plain);
+    for wrong in [
+        Preset { kind: "spaceship", ..preset },
+        Preset { style: Some("4bit"), ..preset },
+        Preset { fields: &["mood=grim"], ..preset },
+    ] {
+        let error = Job::styled(&model, &wrong).unwrap_err();
+        assert!(matches!(error.status(), Status::NotFound | Status::InvalidArgument), "{error}");
+    }
 }
