@@ -241,6 +241,14 @@ impl Job {
         self.set(status)
     }
 
+    /// With an adapter (a path or a name), beside those that [`Model::set_loras`] has set.  Weights
+    /// -100..100; it is read when the job is painted.
+    pub fn lora(self, name_or_path: &str, unet: f64, text: f64) -> Result<Self> {
+        let name = c_text(name_or_path)?;
+        let status = unsafe { sys::dgxp_job_add_lora(self.raw(), name.as_ptr(), unet, text) };
+        self.set(status)
+    }
+
     /// The pixel steps between canvas and sprite, JSON that is laid over what the job has; `None` takes all
     /// out.  `dgxp_job_set_finish()` in the header lists them.
     pub fn finish(self, steps: Option<&str>) -> Result<Self> {

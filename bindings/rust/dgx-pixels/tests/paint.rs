@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use dgx_pixels::{Cancel, Generate, Job, Model, Painted, Phase, Preset, Status};
+use dgx_pixels::{Cancel, Generate, Job, Lora, LoraUse, Model, Painted, Phase, Preset, Status, list_loras};
 
 fn open() -> Option<Model> {
     if std::env::var_os("DGX_PIXELS_MODELS").is_none() {
@@ -121,4 +121,55 @@ fn presets_lay_a_job_together() {
         let error = Job::styled(&model, &wrong).unwrap_err();
         assert!(matches!(error.status(), Status::NotFound | Status::InvalidArgument), "{error}");
     }
+}
+
+/// A LoRA of rank 1 over one layer of the tiny model's UNet, as PEFT names it.
+fn write_lora(path: &std::path::Path) {
+    let models = std::env::var("DGX_PIXELS_MODELS").unwrap();
+    let weights = format!("{models}/tiny/unet/diffusion_pytorch_model.safetensors");
+    let bytes = std::fs::read(weights).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let mut layers = header.as_object().unwrap().iter();
+    let (name, layer) = layers.find(|(name, _)| name.ends_with("attn1.to_q.weight")).unwrap();
+    let module = name.strip_suffix(".weight").unwrap();
+    let [rows, columns] = [0, 1].map(|i| layer["shape"][i].as_u64().unwrap());
+    let header = serde_json::json!({
+        format!("unet.{module}.lora_A.weight"):
+            {"dtype": "F32", "shape": [1, columns], "data_offsets": [0, 4 * columns]},
+        format!("unet.{module}.lora_B.weight"):
+            {"dtype": "F32", "shape": [rows, 1], "data_offsets": [4 * columns, 4 * (columns + rows)]},
+    })
+    .to_string();
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.bytes());
+    file.extend((0..rows + columns).flat_map(|i| (if i % 2 == 0 { 1f32 } else { -0.5 }).to_le_bytes()));
+    std::fs::write(path, file).unwrap();
+}
+
+#[test]
+fn adapters_come_and_go() {
+    let Some(model) = open() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("style.safetensors");
+    write_lora(&path);
+    let knight = job("a knight", 1);
+    let plain = paint(&model, &[&knight]);
+
+    let lora = Lora::load(&path, Some(&model)).unwrap();
+    assert!(lora.describe().unwrap().contains("rank"));
+    let report = model.set_loras(&[LoraUse::new(&lora, 4.0)], false).unwrap();
+    assert!(report.contains("unet"), "{report}");
+    drop(lora); // the model keeps what it needs
+    let styled = paint(&model, &[&knight]);
+    assert_ne!(styled.canvas(0).pixels(), plain.canvas(0).pixels());
+    model.set_loras(&[], false).unwrap();
+    assert_eq!(paint(&model, &[&knight]).canvas(0).pixels(), plain.canvas(0).pixels());
+
+    let knight = knight.lora(path.to_str().unwrap(), 4.0, 0.0).unwrap();
+    assert_eq!(paint(&model, &[&knight]).canvas(0).pixels(), styled.canvas(0).pixels());
+
+    let missing = Lora::load("no/such.safetensors", Some(&model)).unwrap_err();
+    assert_eq!(missing.status(), Status::NotFound);
+    serde_json::from_str::<serde_json::Value>(&list_loras(Some(&model)).unwrap()).unwrap();
 }
