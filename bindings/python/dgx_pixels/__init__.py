@@ -15,6 +15,8 @@ by `with`, close(), or with the last reference.  What fails raises a DgxPixelsEr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ._lowlevel import choices, lib
 from .errors import (BackendError, BadFormat, Busy, Cancelled, DeviceLost, DgxPixelsError,
                      InputOutputError, InternalError, InvalidArgument, LimitExceeded, Mismatch,
@@ -29,6 +31,9 @@ from .palette import Palette
 from .result import Result
 from .sheet import Atlas, Place, Sheet, Slice, Tag
 
+if TYPE_CHECKING:
+    from .client import Client
+
 __version__ = "0.1.0"
 
 
@@ -37,8 +42,17 @@ def version() -> str:
     return str(lib.dgxp_version_text().decode())
 
 
+def __getattr__(name: str) -> Any:
+    """Client comes when it is asked for: the modules that it needs take long to import."""
+    if name == "Client":
+        from .client import Client
+
+        return Client
+    raise AttributeError(f"module 'dgx_pixels' has no attribute '{name}'")
+
+
 __all__ = [
-    "Atlas", "BackendError", "BadFormat", "Busy", "Cancel", "Cancelled", "DeviceLost",
+    "Atlas", "BackendError", "BadFormat", "Busy", "Cancel", "Cancelled", "Client", "DeviceLost",
     "DgxPixelsError", "Fixed", "Image", "InputOutputError", "InternalError", "InvalidArgument", "Job",
     "LimitExceeded", "Mismatch", "Model", "NotFound", "OutOfMemory", "Palette", "Place", "Progress",
     "Result", "Sheet", "Slice", "Tag", "Unsupported", "Untrusted", "choices", "deploy", "doctor", "fix",

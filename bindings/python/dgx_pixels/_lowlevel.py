@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from . import _abi
-from .errors import BY_STATUS, BackendError, InternalError
+from .errors import BY_STATUS, BackendError, InternalError, Unsupported
 
 PACKAGE = Path(__file__).resolve().parent
 T = TypeVar("T", bound=ctypes.Structure)
@@ -63,6 +63,8 @@ class Library:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in _abi.FUNCTIONS:
+            if name.startswith("dgxp_"):
+                raise Unsupported(f"this version of the library has no {name}()")
             raise AttributeError(name)
         cdll = self._open()
         result, arguments = _abi.FUNCTIONS[name]

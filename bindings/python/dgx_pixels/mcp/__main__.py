@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""`dgx-pixels-mcp`: sprites for agents, over the Model Context Protocol."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="dgx-pixels-mcp", description=__doc__,
+        epilog="Files are read and written inside --project only. Without --server it paints in this "
+               "process; with it the server paints and this program deploys here.")
+    add = parser.add_argument
+    add("--project", type=Path, default=Path.cwd(), help="the game's folder (default: this one)")
+    add("--server", default=os.environ.get("DGX_PIXELS_SERVER"),
+        help="http://HOST:PORT of a dgx-pixels-server (default: $DGX_PIXELS_SERVER); its token is "
+             "$DGX_PIXELS_TOKEN")
+    add("--model", "-m", help="without --server: the default model")
+    add("--device", help="without --server: cpu, cuda:0 …")
+    add("--data", type=Path, help="without --server: where jobs are kept")
+    add("--brp", default="http://127.0.0.1:15702/", help="the running game (default: %(default)s)")
+    add("--http", type=int, metavar="PORT", help="serve HTTP on this machine instead of stdio")
+    return parser.parse_args()
+
+
+def own_stdout() -> None:
+    """Keep fd 1 for the protocol: whatever else is printed goes to stderr."""
+    protocol = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(protocol, "w", encoding="utf-8", buffering=1)
+
+
+def main() -> int:
+    options = parse()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    try:
+        from fastmcp import FastMCP
+
+        from ..client import Client
+        from .tools import add_tools
+        from .workshop import Workshop, data_folder, local_server
+    except ImportError as error:
+        print(f"dgx-pixels-mcp: {error}: pip install 'dgx-pixels[mcp,server]'", file=sys.stderr)
+        return 2
+    if not options.project.is_dir():
+        print(f"dgx-pixels-mcp: --project {options.project}: is no folder", file=sys.stderr)
+        return 2
+    if options.http is None:
+        own_stdout()
+    try:
+        client = Client(options.server) if options.server else local_server(
+            options.data or data_folder(options.project), options.model, options.device)
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
+        print(f"dgx-pixels-mcp: {error}", file=sys.stderr)
+        return 2
+    mcp: FastMCP = FastMCP("dgx-pixels", instructions=(
+        "Paints pixel-art sprites and puts them into a Bevy game. Start with list_presets; generate "
+        "shows candidates; deploy puts one into assets/ and asks the running game whether it arrived."))
+    add_tools(mcp, Workshop(options.project, client, options.brp))
+    if options.http is None:
+        mcp.run(transport="stdio", show_banner=False)
+    else:
+        mcp.run(transport="http", host="127.0.0.1", port=options.http, show_banner=False,
+                log_level="warning")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The tools.  Their descriptions are written for an agent that has never seen this project."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastmcp import Context, FastMCP
+from fastmcp.exceptions import ToolError
+from fastmcp.tools import ToolResult
+from fastmcp.utilities.types import Image as Shown
+from mcp_types import TextContent, ToolAnnotations
+from pydantic import Field
+
+from ..client import Painted
+from ..errors import DgxPixelsError
+from .workshop import OUT, Workshop, enlarge
+
+PATIENCE = 25.0  # seconds; clients give up on a call after about 60
+READ = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+MAKE = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+CHANGE = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
+
+Prompt = Annotated[str, Field(description="the subject in a few words: 'medieval knight'", min_length=1,
+                              max_length=2000)]
+Kind = Annotated[str | None, Field(description="what it is: character, monster, item, tile, icon, effect "
+                                   "(list_presets tells all)")]
+Style = Annotated[str | None, Field(description="a look that list_presets names, for example 16bit")]
+Size = Annotated[str | None, Field(description="sprite pixels, 'WxH' or one number: '32x32'",
+                                   pattern=r"^[0-9]{1,4}(x[0-9]{1,4})?$")]
+Seed = Annotated[int | None, Field(description="the same seed paints the same picture", ge=0)]
+Count = Annotated[int, Field(description="candidates to choose from", ge=1, le=8)]
+JobId = Annotated[str, Field(description="as generate returned it", pattern=r"^[0-9a-f]{24}$")]
+To = Annotated[str, Field(description="inside assets/: a folder 'sprites/' or a new name "
+                          "'sprites/knight.png'", max_length=128)]
+More = Annotated[dict[str, Any] | None, Field(
+    description="further fields: negative, model, loras [{name, weight}], steps, guidance, sampler, "
+    "palette (a name or ['#rrggbb']), colors, tiling 'xy', speed, fields {name: value}")]
+
+
+def summary(path: Path, painted: Painted) -> dict[str, Any]:
+    quality = painted.quality
+    return {"path": str(path), "seed": painted.seed, "score": quality.get("score"),
+            "pass": quality.get("pass"), "warnings": quality.get("warnings", []),
+            "recipe": painted.recipe, "quality": quality.get("metrics", {})}
+
+
+def result(told: dict[str, Any], pictures: list[bytes] | None = None) -> ToolResult:
+    """Text for every client, structure for those that read it, previews for those that see."""
+    short = {name: value for name, value in told.items() if name != "images"}
+    if "images" in told:
+        short["images"] = [{key: value for key, value in image.items()
+                            if key not in ("recipe", "quality")} for image in told["images"]]
+    content: list[Any] = [TextContent(type="text", text=json.dumps(short))]
+    content += [Shown(data=enlarge(png), format="png").to_image_content()
+                for png in (pictures or [])[:4]]
+    return ToolResult(content=content, structured_content=told)
+
+
+def add_tools(mcp: FastMCP, shop: Workshop) -> None:
+    """Twelve tools over one workshop."""
+
+    async def call(function: Any, *arguments: Any, **named: Any) -> Any:
+        try:
+            return await asyncio.to_thread(function, *arguments, **named)
+        except (DgxPixelsError, ValueError, OSError) as error:
+            raise ToolError(str(error)) from None
+
+    async def watch(id: str, context: Context, patience: float = PATIENCE) -> dict[str, Any]:
+        """Wait with progress notifications, but not longer than a client does."""
+        end = time.monotonic() + patience
+        while True:
+            job: dict[str, Any] = await call(shop.client.job, id)
+            if job["state"] in ("done", "failed", "cancelled"):
+                return job
+            now = job.get("progress") or {"phase": "queued", "step": 0, "step_count": 1}
+            await context.report_progress(now["step"], now["step_count"], now["phase"])
+            if time.monotonic() > end:
+                return job
+            await asyncio.sleep(0.2)
+
+    async def told_of(job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        told: dict[str, Any] = {"job_id": job["id"], "state": job["state"]}
+        if job["state"] == "done":
+            kept: list[tuple[Path, Painted]] = await call(shop.keep, job)
+            told["images"] = [summary(path, painted) for path, painted in kept]
+            return told, [painted.png for _, painted in kept]
+        if job["state"] == "failed":
+            raise ToolError(f"job {job['id']} failed: {job['error']['message']}")
+        if job["state"] in ("queued", "running"):
+            told["next"] = "not finished yet: call get_job with this job_id"
+            told["progress"] = job.get("progress")
+        return told, []
+
+    async def submit(prompt: str, kind: str | None, style: str | None, size: str | None,
+                     seed: int | None, count: int, more: dict[str, Any] | None) -> str:
+        fields = {"style": style, "size": size, "seed": seed, "count": count if count > 1 else None,
+                  **(more or {})}
+        id: str = await call(shop.client.submit, prompt, kind, **fields)
+        return id
+
+    @mcp.tool(annotations=MAKE)
+    async def generate(context: Context, prompt: Prompt, kind: Kind = None, style: Style = None,
+                       size: Size = None, seed: Seed = None, count: Count = 1,
+                       more: More = None) -> ToolResult:
+        """Paint pixel-art sprites from words. Returns for each the absolute path of a PNG (true pixels,
+        transparent background), a preview, the recipe and a quality report. Takes seconds on a GPU; if it
+        takes longer than 25 s you get a job_id for get_job. Nothing is put into the game: use deploy."""
+        id = await submit(prompt, kind, style, size, seed, count, more)
+        return result(*await told_of(await watch(id, context)))
+
+    @mcp.tool(annotations=MAKE)
+    async def generate_and_deploy(context: Context, prompt: Prompt, to: To, kind: Kind = None,
+                                  style: Style = None, size: Size = None, seed: Seed = None,
+                                  force: bool = False, more: More = None) -> ToolResult:
+        """Paint one sprite and put it into the Bevy project's assets/, then ask the running game whether
+        it reloaded. Only files that this tool deployed before are replaced, unless force is true."""
+        id = await submit(prompt, kind, style, size, seed, 1, more)
+        told, pictures = await told_of(await watch(id, context))
+        if pictures:
+            told["deploy"] = await call(shop.deploy, {f"{id}.png": pictures[0]}, to, 0, force)
+        else:
+            told["next"] = "not finished yet: call get_job, then deploy with the path it returns"
+        return result(told, pictures)
+
+    @mcp.tool(annotations=READ)
+    async def get_job(context: Context, job_id: JobId,
+                      wait: Annotated[float, Field(ge=0, le=25, description="seconds")] = 20) -> ToolResult:
+        """State of a job; waits up to `wait` seconds for its end and then returns its pictures."""
+        return result(*await told_of(await watch(job_id, context, wait)))
+
+    @mcp.tool(annotations=READ)
+    async def list_jobs(limit: Annotated[int, Field(ge=1, le=50)] = 10) -> dict[str, Any]:
+        """The newest jobs with id, state and prompt: finds a job_id that was lost."""
+        jobs = await call(shop.client.jobs, limit)
+        return {"jobs": [{name: job[name] for name in ("id", "state", "prompt", "created")}
+                         for job in jobs]}
+
+    @mcp.tool(annotations=CHANGE)
+    async def cancel_job(job_id: JobId) -> dict[str, Any]:
+        """Stop a waiting or running job within one step."""
+        job = await call(shop.client.cancel, job_id)
+        return {"job_id": job["id"], "state": job["state"]}
+
+    @mcp.tool(annotations=MAKE)
+    async def fix_image(
+        path: Annotated[str, Field(description="a PNG inside the project")], size: Size = None,
+        colors: Annotated[int | None, Field(ge=1, le=256)] = None,
+        palette: Annotated[str | None, Field(description="a built-in palette: pico-8, sweetie-16 …")] = None,
+        outline: bool = False, trim: bool = False, tile: bool = False,
+    ) -> ToolResult:
+        """Turn any picture (painted, upscaled, blurry 'pixel art') into true pixels: one pixel a cell,
+        clear alpha, few colors. Writes a new PNG and returns its path, a preview and the report."""
+        source = await call(shop.read_png, path)
+        fields: dict[str, Any] = {"size": size, "colors": colors, "palette": palette}
+        png, report = await call(
+            shop.client.fix, source, outline=outline, trim=trim, tile=tile,
+            **{name: value for name, value in fields.items() if value is not None})
+        made = await call(shop.write, f"{Path(path).stem}-fixed.png", png)
+        return result({"path": str(made), "report": report}, [png])
+
+    @mcp.tool(annotations=MAKE)
+    async def make_sheet(
+        paths: Annotated[list[str], Field(description="PNGs inside the project, one a frame",
+                                          min_length=1, max_length=256)],
+        name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")],
+        clip: Annotated[str | None, Field(description="name of the animation over all frames")] = None,
+        duration: Annotated[int, Field(ge=1, le=65535, description="ms a frame")] = 100,
+        columns: Annotated[int, Field(ge=0, le=256)] = 0,
+        format: Literal["aseprite-array", "tsx", "ldtk", "bevy-ron"] = "aseprite-array",
+    ) -> ToolResult:
+        """Put frames on one picture with the description that engines read (Aseprite JSON by default).
+        Returns both paths; give both to deploy."""
+        frames = [await call(shop.read_png, path) for path in paths]
+        tags = [{"name": clip, "first": 0, "last": len(frames) - 1}] if clip else []
+        png, text = await call(shop.client.sheet, frames, duration=duration, columns=columns,
+                               format=format, tags=tags, image_name=f"{name}.png")
+        suffix = {"tsx": "tsx", "ldtk": "ldtk.json", "bevy-ron": "assets.ron"}.get(format, "json")
+        picture = await call(shop.write, f"{name}.png", png)
+        description = await call(shop.write, f"{name}.{suffix}", text.encode())
+        return result({"paths": [str(picture), str(description)], "frames": len(frames)}, [png])
+
+    @mcp.tool(annotations=READ)
+    async def list_presets() -> dict[str, Any]:
+        """What can be painted: kinds and styles with their help, models, limits. Call it first."""
+        presets = await call(shop.client.presets)
+        keep = ("name", "group", "help")
+        return {"presets": [{key: preset[key] for key in keep if key in preset} for preset in presets],
+                "models": [model["name"] for model in await call(shop.client.models)],
+                "limits": (await call(shop.client.capabilities))["limits"]}
+
+    @mcp.tool(annotations=READ)
+    async def list_assets() -> dict[str, Any]:
+        """What lies in the project: deployed assets, and pictures that are not deployed yet."""
+
+        def read() -> dict[str, Any]:
+            lock = shop.project / "dgx-pixels.lock.json"
+            assets = json.loads(lock.read_text())["assets"] if lock.exists() else []
+            folder = shop.inside(OUT)
+            waiting = sorted(folder.glob("*.png"), key=lambda path: -path.stat().st_mtime)[:50] \
+                if folder.is_dir() else []
+            return {"project": str(shop.project), "deployed": [
+                {key: asset.get(key) for key in ("path", "kind", "width", "height")} for asset in assets],
+                "generated": [str(path) for path in waiting]}
+
+        made: dict[str, Any] = await call(read)
+        return made
+
+    @mcp.tool(annotations=CHANGE)
+    async def deploy(
+        paths: Annotated[list[str], Field(description="files inside the project, as the other tools "
+                                          "returned them", min_length=1, max_length=64)],
+        to: To, tile: Annotated[int, Field(ge=0, le=1024, description="pixels; makes a tile set")] = 0,
+        force: bool = False,
+    ) -> dict[str, Any]:
+        """Put files into the Bevy project's assets/ (with .meta for crisp pixels) and ask the running game
+        whether it reloaded them. Returns the line of Rust that loads each."""
+        files = {Path(path).name: await call(shop.read_png, path) for path in paths}
+        made: dict[str, Any] = await call(shop.deploy, files, to, tile, force)
+        return made
+
+    @mcp.tool(annotations=MAKE)
+    async def regenerate(context: Context, job_id: JobId, seed: Seed = None, count: Count = 1,
+                         changes: More = None) -> ToolResult:
+        """Paint a finished job again with another seed ("more like this"), or with changed fields. With
+        the same seed and no changes the same picture comes out."""
+        job = await call(shop.client.job, job_id)
+        if job["state"] != "done":
+            raise ToolError(f"job {job_id} is {job['state']}: only a finished one can be painted again")
+        recipe = (await call(shop.client.fetch, job))[0].recipe
+        fields: dict[str, Any] = {"size": recipe.get("size"), "canvas": recipe["canvas"],
+                                  "steps": recipe["steps"], "guidance": recipe["guidance"],
+                                  "sampler": recipe["sampler"], "schedule": recipe["schedule"],
+                                  "tiling": recipe["tiling"], "negative": recipe["negative_prompt"]}
+        fields |= {"seed": seed, "count": count if count > 1 else None, **(changes or {})}
+        prompt = fields.pop("prompt", recipe["prompt"])
+        id = await call(shop.client.submit, prompt, None, **fields)
+        return result(*await told_of(await watch(id, context)))
+
+    @mcp.tool(annotations=READ)
+    async def doctor() -> dict[str, Any]:
+        """Is everything there? The server, its limits, the project, the running game."""
+
+        def look() -> dict[str, Any]:
+            project = {"folder": str(shop.project), "is_bevy_project":
+                       (shop.project / "Cargo.toml").exists(), "assets": (shop.project / "assets").is_dir()}
+            game = shop._status()
+            return {"server": shop.client.url, **shop.client.capabilities(), "project": project,
+                    "game": f"{len(game)} images loaded" if game is not None else
+                    f"no game with DgxPixelsPlugin (feature brp) at {shop.brp}"}
+
+        made: dict[str, Any] = await call(look)
+        return made

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Resident models of one device, the least recently used leaving first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from .. import model as library
+from ..errors import NotFound
+from ..model import Model
+
+
+def model_names() -> dict[str, dict[str, Any]]:
+    """The models that clients may ask for: those in the models folders, by name."""
+    # One whose name another has too is told by its path, which clients neither see nor use.
+    return {entry["name"]: entry for entry in library.list_models() if "/" not in entry["name"]}
+
+
+class Models:
+    """For one worker thread."""
+
+    def __init__(self, device: str | None, default: str | None, memory_limit: int) -> None:
+        self.device = device
+        self.default = default
+        self.memory_limit = memory_limit
+        self.resident: OrderedDict[str | None, Model] = OrderedDict()
+
+    def get(self, name: str | None) -> Model:
+        """The open model; opens it, and closes others to make room."""
+        name = name or self.default
+        if name in self.resident:
+            self.resident.move_to_end(name)
+            return self.resident[name]
+        if name is not None and name != self.default and name not in model_names():
+            raise NotFound(f"no model '{name}': GET /api/v1/models lists them")
+        model = Model.load(name, device=self.device)
+        self.resident[name] = model
+        while len(self.resident) > 1 and self._too_much():
+            self.resident.popitem(last=False)[1].close()
+        return model
+
+    def _too_much(self) -> bool:
+        if not self.memory_limit:
+            return len(self.resident) > 2
+        total = 0
+        for model in self.resident.values():
+            memory = model.info.get("memory", {})
+            total += (memory.get("mapped_mib", 0) + memory.get("host_mib", 0)
+                      + memory.get("device_mib", 0)) << 20
+        return total > self.memory_limit
+
+    def close(self) -> None:
+        for model in self.resident.values():
+            model.close()
+        self.resident.clear()
+
+
+def display_name(model: Model) -> str:
+    return Path(str(model.info.get("path", "model"))).name

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Everything without a model: fix, sheet, deploy, and the lists of what there is."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel
+
+from .. import fixing, game, version
+from .. import model as library
+from .._lowlevel import choices
+from ..image import Image
+from ..palette import Palette
+from ..sheet import Sheet
+from .jobs import engine_of, find
+from .models import model_names
+from .schema import DeployBody, FixBody, SheetBody, decode_png, palette_of
+
+router = APIRouter(prefix="/api/v1", tags=["pixels"])
+
+
+class Fixed(BaseModel):
+    image: str
+    width: int
+    height: int
+    report: dict[str, Any]
+
+
+class Packed(BaseModel):
+    image: str
+    width: int
+    height: int
+    description: str
+    places: list[dict[str, int]]
+
+
+def base64_png(image: Image) -> str:
+    return base64.b64encode(image.encode()).decode()
+
+
+@router.post("/fix", operation_id="fix")
+def fix(request: Request, body: FixBody) -> Fixed:
+    """Any picture to true pixels: grid, alpha, palette, report.  Needs no model."""
+    limit = request.app.state.settings.pixel_limit
+    made = fixing.fix(
+        Image.decode(decode_png(body.image, "image", limit)), size=body.size, colors=body.colors,
+        palette=palette_of(body.palette), background=body.background, dither=body.dither,
+        outline=body.outline, orphans=body.orphans, jaggies=body.jaggies, trim=body.trim, tile=body.tile)
+    return Fixed(image=base64_png(made.image), width=made.image.width, height=made.image.height,
+                 report=made.report)
+
+
+@router.post("/sheet", operation_id="make_sheet")
+def make_sheet(request: Request, body: SheetBody) -> Packed:
+    """Frames on one picture, and the text that an engine reads."""
+    limit = request.app.state.settings.pixel_limit
+    sheet = Sheet(duration=body.duration)
+    total = 0
+    for index, frame in enumerate(body.frames):
+        image = Image.decode(decode_png(frame, f"frames.{index}", limit))
+        total += image.width * image.height
+        if total > limit:
+            raise HTTPException(413, f"the frames have more than {limit} pixels together")
+        sheet.add(image, duration=body.duration)
+    for tag in body.tags:
+        sheet.add_tag(tag.name, tag.first, tag.last, tag.direction)
+    atlas = sheet.pack(layout=body.layout, columns=body.columns, padding=body.padding)
+    return Packed(image=base64_png(atlas.image), width=atlas.image.width, height=atlas.image.height,
+                  description=atlas.describe(body.format, body.image_name),
+                  places=[vars(place) for place in atlas.places])
+
+
+def project_of(projects: tuple[Path, ...], name: str | None) -> Path:
+    """A configured project by its folder's name; never by a client's path."""
+    known = {project.name: project for project in projects}
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name not in known:
+        raise HTTPException(404, f"no project '{name}': this server deploys into "
+                            f"{', '.join(known) or 'none (start it with --project FOLDER)'}")
+    return known[name]
+
+
+@router.post("/deploy", operation_id="deploy")
+def deploy(request: Request, body: DeployBody) -> dict[str, Any]:
+    """A finished picture into a Bevy project on the server's own disk."""
+    engine = engine_of(request)
+    project = project_of(engine.settings.projects, body.project)
+    row = find(request, body.job)
+    if row.state != "done" or body.index >= len(row.images):
+        raise HTTPException(409, f"the job is {row.state}, with {len(row.images)} pictures")
+    name = f"{row.id}-{body.index}.png"
+    data = engine.store.path(row.id, body.index).read_bytes()
+    to = body.to if body.to.endswith((".png", "/")) else body.to + "/"
+    return game.deploy({name: data}, project=project, to=to, tile=body.tile, force=body.force)
+
+
+@router.get("/presets", operation_id="list_presets")
+def presets() -> list[dict[str, Any]]:
+    """What `kind` (and `style`, `speed`) may be."""
+    return [{name: value for name, value in entry.items() if name != "path"}
+            for entry in library.list_presets()]
+
+
+@router.get("/models", operation_id="list_models")
+def models() -> list[dict[str, Any]]:
+    """What `model` may be."""
+    return [{name: value for name, value in entry.items() if name != "path"}
+            for entry in model_names().values()]
+
+
+@router.get("/loras", operation_id="list_loras")
+def loras() -> list[dict[str, Any]]:
+    """What `loras[].name` may be."""
+    return [{name: value for name, value in entry.items() if name != "path"}
+            for entry in library.list_loras()]
+
+
+@router.get("/palettes", operation_id="list_palettes")
+def palettes() -> dict[str, str]:
+    """What `palette` may be: names, and colors, author and licence of each."""
+    return Palette.builtins()
+
+
+@router.get("/capabilities", operation_id="capabilities")
+def capabilities(request: Request) -> dict[str, Any]:
+    """Limits of this server and the names that fields take."""
+    settings = request.app.state.settings
+    return {
+        "version": version(),
+        "samplers": list(choices("sampler")), "schedules": list(choices("schedule")),
+        "tilings": list(choices("tiling")), "dithers": list(choices("dither")),
+        "projects": [project.name for project in settings.projects],
+        "limits": {"queue": settings.queue_limit, "batch": settings.batch_limit, "count": 16,
+                   "body_bytes": settings.body_limit, "pixels": settings.pixel_limit}}

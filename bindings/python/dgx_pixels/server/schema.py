@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What clients send: checked here, before anything else sees it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from ..job import Job
+from ..palette import Palette
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}$"  # of a model or LoRA: never a path
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Hex = Annotated[str, StringConstraints(pattern=r"^#?[0-9a-fA-F]{6}$")]
+Side = Annotated[int, Field(ge=1, le=4096)]
+Canvas = Annotated[int, Field(ge=8, le=4096)]
+EnumName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
+
+
+class BadField(ValueError):
+    """A field that is wrong in a way that the schema cannot say; answered with 422."""
+
+    def __init__(self, field: str, message: str, status: int = 422) -> None:
+        super().__init__(message)
+        self.field = field
+        self.status = status
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def check_prompt(text: str) -> str:
+    """Prompts may name adapters, never files; and no NUL, which C would stop at."""
+    if "\0" in text:
+        raise ValueError("must not hold a NUL character")
+    if any(0xD800 <= ord(letter) < 0xE000 for letter in text):
+        raise ValueError("holds half a surrogate pair")
+    for name in re.findall(r"<lora:([^:>]*)", text):
+        if not re.match(NAME, name):
+            raise ValueError(f"<lora:{name[:40]}…>: an adapter is named, not found by path")
+    return text
+
+
+def size_pair(value: Any) -> Any:
+    """Sizes come as [w, h], "WxH" or one number."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", value)):
+        return int(match[1]), int(match[2] or match[1])
+    return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=16384, pattern=r"\S"),
+                   BeforeValidator(lambda value: check_prompt(value) if isinstance(value, str) else value)]
+Text = Annotated[str, StringConstraints(max_length=16384),
+                 BeforeValidator(lambda value: check_prompt(value) if isinstance(value, str) else value)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(size_pair)]
+Picture = Annotated[str, Field(max_length=48 << 20, description="a PNG in base64")]
+
+
+class LoraUse(Body):
+    """An adapter by name, and how strongly it counts: 1 as trained."""
+
+    name: Name
+    weight: Annotated[float, Field(ge=-10, le=10)] = 1.0
+
+
+class GenerateBody(Body):
+    """What to paint.  Only `prompt` is needed; everything else has the model's own default."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, json_schema_extra={
+        "examples": [{"prompt": "knight sprite", "style": "16bit"},
+                     {"prompt": "medieval knight", "kind": "character", "size": "32x32", "seed": 7}]})
+
+    prompt: Prompt
+    kind: Slug | None = Field(None, description="a preset: character, monster, item, tile, icon …")
+    style: Slug | None = Field(None, description="16bit, gameboy … as /api/v1/presets lists them")
+    speed: Slug | None = Field(None, description="fast, balanced, quality")
+    fields: dict[Slug, Annotated[str, StringConstraints(max_length=64)]] | None = Field(
+        None, description="typed fields of the preset: {\"view\": \"side\"}", max_length=16)
+    negative: Text | None = None
+    model: Name | None = Field(None, description="as /api/v1/models lists them")
+    loras: Annotated[list[LoraUse], Field(max_length=8)] | None = None
+    size: Size | None = Field(None, description="sprite pixels: \"32x32\", [32, 32] or 32")
+    canvas: tuple[Canvas, Canvas] | None = Field(None, description="what the model paints; experts")
+    count: int = Field(1, ge=1, le=16, description="pictures, with seeds seed, seed+1, …")
+    seed: int | None = Field(None, ge=0, le=2**53 - 17)
+    steps: int | None = Field(None, ge=1, le=200)
+    guidance: float | None = Field(None, ge=0, le=100)
+    sampler: EnumName | None = None
+    schedule: EnumName | None = None
+    tiling: Literal["none", "x", "y", "xy"] | None = None
+    palette: str | list[Hex] | None = Field(
+        None, description="a built-in palette's name, or up to 256 colors", max_length=256)
+    colors: int | None = Field(None, ge=1, le=256, description="at most so many colors")
+    init: Picture | None = None
+    strength: float = Field(0.75, ge=0, le=1)
+    mask: Picture | None = None
+
+
+class FixBody(Body):
+    """From any picture to a sprite."""
+
+    image: Picture
+    size: Size | None = None
+    colors: int | None = Field(None, ge=1, le=256)
+    palette: str | list[Hex] | None = Field(None, max_length=256)
+    background: Annotated[str, StringConstraints(pattern=r"^(auto|keep|#[0-9a-fA-F]{6})$")] | None = None
+    dither: Literal["none", "bayer2", "bayer4", "bayer8"] | None = None
+    outline: bool = False
+    orphans: bool = False
+    jaggies: bool = False
+    trim: bool = False
+    tile: bool = False
+
+
+class TagBody(Body):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    first: int = Field(ge=0, le=65535)
+    last: int = Field(ge=0, le=65535)
+    direction: Literal["forward", "reverse", "pingpong", "pingpong-reverse"] = "forward"
+
+
+class SheetBody(Body):
+    """Frames on one picture with its description."""
+
+    frames: list[Picture] = Field(min_length=1, max_length=1024)
+    duration: int = Field(100, ge=1, le=65535)
+    tags: list[TagBody] = Field([], max_length=256)
+    layout: Literal["grid", "packed"] = "grid"
+    columns: int = Field(0, ge=0, le=1024)
+    padding: int = Field(0, ge=0, le=256)
+    format: Literal["aseprite-array", "aseprite-hash", "tsj", "tsx", "ldtk", "bevy-ron"] = \
+        "aseprite-array"
+    image_name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = \
+        "sheet.png"
+
+
+class DeployBody(Body):
+    """A finished picture into a project on the server's own disk."""
+
+    job: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
+    index: int = Field(0, ge=0, le=15)
+    project: Annotated[str, StringConstraints(max_length=128)] | None = Field(
+        None, description="a configured project's folder name; not needed when there is one")
+    to: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9/._-]{0,127}$")] = Field(
+        description="inside assets/: a folder, or a PNG's name: sprites/knight.png")
+    tile: int = Field(0, ge=0, le=1024)
+    force: bool = False
+
+
+def decode_png(text: str, field: str, pixel_limit: int) -> bytes:
+    """A PNG from base64 or a data URL, refused by its header when it is too large."""
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadField(field, "is no base64") from None
+    if len(data) < 33 or data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
+        raise BadField(field, "is no PNG")
+    width, height = struct.unpack(">II", data[16:24])
+    if width * height > pixel_limit:
+        raise BadField(field, f"has {width}x{height} pixels; {pixel_limit} are allowed", 413)
+    return data
+
+
+def palette_of(value: str | list[str] | None) -> list[str] | str | None:
+    """A built-in palette's name or colors; a client's text is never taken for a file."""
+    if isinstance(value, str) and value not in Palette.builtins():
+        raise BadField("palette", f"no palette '{value[:64]}': GET /api/v1/palettes lists them")
+    return value
+
+
+def jobs_of(request: dict[str, Any], pixel_limit: int) -> list[Job]:
+    """The library's jobs for a stored request, one a picture."""
+    finish: dict[str, Any] | None = None
+    palette, colors = palette_of(request.get("palette")), request.get("colors")
+    if palette is not None:
+        finish = {"palette": palette if isinstance(palette, str)
+                  else {"name": "client", "colors": ["#" + color.lstrip("#") for color in palette]}}
+    if colors is not None:
+        finish = {**(finish or {}), "colors": colors}
+    pictures: dict[str, Any] = {name: decode_png(request[name], name, pixel_limit)
+                for name in ("init", "mask") if request.get(name)}
+    plain: dict[str, Any] = {name: request.get(name) for name in
+             ("kind", "style", "speed", "negative", "steps", "guidance", "sampler", "schedule", "tiling")}
+    pairs: dict[str, Any] = {name: tuple(request[name]) for name in ("size", "canvas") if request.get(name)}
+    fields = tuple(sorted((request.get("fields") or {}).items()))
+    loras = tuple((lora["name"], lora["weight"]) for lora in request.get("loras") or ())
+    return [Job(request["prompt"], seed=request["seed"] + index, strength=request.get("strength", 0.75),
+                fields=fields, loras=loras, finish=finish, **plain, **pairs, **pictures)
+            for index in range(request.get("count", 1))]
+
+
+# What makes two requests unequal in shape: only equal ones are painted in one call.
+FREE = frozenset({"prompt", "negative", "seed", "count", "init", "mask", "palette", "colors"})
+
+
+def shape_of(request: dict[str, Any]) -> tuple[Any, ...]:
+    """Requests of one shape may share a call of the library (dgxp_generate())."""
+    rest = tuple(sorted((name, str(value)) for name, value in request.items()
+                        if name not in FREE and value is not None and name != "strength"))
+    strength = request.get("strength") if request.get("init") else None
+    return (*rest, bool(request.get("init")), bool(request.get("mask")), strength)

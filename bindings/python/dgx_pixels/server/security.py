@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Who may ask: Host, Origin, token, content type and size, before any route sees a request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from .settings import Settings, is_loopback
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+OPEN = ("/healthz", "/readyz")  # for supervisors; they tell nothing
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> bytes:
+    """RFC 9457."""
+    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail,
+                       **more}).encode()
+
+
+async def refuse(send: Send, status: int, title: str, detail: str,
+                 headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    body = problem(status, title, detail)
+    await send({"type": "http.response.start", "status": status, "headers": [
+        (b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode()),
+        *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+class TooLarge(Exception):
+    pass
+
+
+def host_name(header: str) -> str:
+    """"[::1]:8000" is "::1"."""
+    try:
+        return (urlsplit(f"//{header}").hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
+class Guard:
+    """Pure ASGI, so that disconnects reach the routes."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers: dict[bytes, bytes] = {}
+        repeated = False
+        for name, value in scope["headers"]:
+            repeated = repeated or (name == b"host" and name in headers)
+            headers[name] = value
+        answer = self._check(scope, headers, repeated)
+        if answer:
+            status, title, detail = answer
+            extra = ((b"www-authenticate", b"Bearer"),) if status == 401 else ()
+            if status == 413:
+                await self._drain(receive)
+            await refuse(send, status, title, detail, extra)
+            return
+        await self._limited(scope, headers, receive, send)
+
+    def _check(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes],
+               repeated: bool) -> tuple[int, str, str] | None:
+        settings = self.settings
+        host = host_name(headers.get(b"host", b"").decode("latin-1"))
+        known = is_loopback(host) or host in settings.allowed_hosts or host == settings.host.lower()
+        # Where a token is asked for anyway, a foreign name in front (a proxy's) does no harm.
+        if repeated or not (known or (settings.token and not settings.allowed_hosts and host)):
+            return 403, "Host not allowed", (f"Host '{host[:80]}' is not a name of this server: use "
+                                             "localhost, or start it with --allow-host")
+        origin = headers.get(b"origin")
+        if origin is not None and not self._same(origin.decode("latin-1"), headers):
+            return 403, "Origin not allowed", ("a page of another origin may not use this server: start "
+                                               "it with --allow-origin if it should")
+        if settings.token and scope["path"] not in OPEN and not self._authorized(headers):
+            return 401, "Token needed", "send 'Authorization: Bearer TOKEN'"
+        if scope["method"] in ("POST", "PUT", "PATCH") and not self._typed(scope, headers):
+            return 415, "Unsupported media type", "send JSON, with 'Content-Type: application/json'"
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > settings.body_limit:
+            return 413, "Too large", f"a request has at most {settings.body_limit} bytes"
+        return None
+
+    def _same(self, origin: str, headers: dict[bytes, bytes]) -> bool:
+        if origin in self.settings.allowed_origins:
+            return True
+        try:
+            asked = urlsplit(origin)
+        except ValueError:
+            return False
+        # The same origin: the page that this server itself sent, port included.
+        return asked.scheme in ("http", "https") and (
+            asked.netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower())
+
+    def _authorized(self, headers: dict[bytes, bytes]) -> bool:
+        scheme, _, given = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme.lower() == "basic":  # A1111's clients know no other; the user's name is free
+            try:
+                given = base64.b64decode(given, validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError, ValueError):
+                return False
+        elif scheme.lower() != "bearer":
+            return False
+        token = self.settings.token or ""
+        return hmac.compare_digest(given.strip().encode(), token.encode())
+
+    def _typed(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> bool:
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind == b"application/json":
+            return True
+        if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
+            return True  # no body
+        # `curl -d '{…}'` says that it sends a form.  Browsers can say so too, without asking first,
+        # but they add an Origin; so this is read from programs on this machine only.
+        client = scope.get("client")
+        if b"origin" in headers or b"sec-fetch-site" in headers or not client or not is_loopback(
+                client[0]):
+            return False
+        scope["headers"] = [(name, value) for name, value in scope["headers"]
+                            if name != b"content-type"] + [(b"content-type", b"application/json")]
+        return True
+
+    async def _drain(self, receive: Receive) -> None:
+        """Read what a client insists on sending, within reason: else it never hears the answer."""
+        left = 2 * self.settings.body_limit
+        while left > 0:
+            message = await receive()
+            left -= len(message.get("body", b"")) or 1
+            if not message.get("more_body"):
+                return
+
+    async def _limited(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes],
+                       receive: Receive, send: Send) -> None:
+        """Count the bytes of a body whose length was not told."""
+        seen = 0
+        begun = False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.settings.body_limit:
+                raise TooLarge
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, watched)
+        except TooLarge:
+            if not begun:
+                await refuse(send, 413, "Too large",
+                             f"a request has at most {self.settings.body_limit} bytes")

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The MCP server with fastmcp's client over stdio and HTTP, on the stub backend."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+from fastmcp.exceptions import ToolError
+
+from serving import ROOT, Server, free_port
+
+SMALL: dict[str, Any] = {"prompt": "knight", "kind": "character", "size": "16x16", "more": {"steps": 2}}
+TOOLS = {"generate", "generate_and_deploy", "get_job", "list_jobs", "cancel_job", "fix_image", "make_sheet",
+         "list_presets", "list_assets", "deploy", "regenerate", "doctor"}
+
+
+@pytest.fixture
+def game(tmp_path: Path) -> Path:
+    folder = tmp_path / "game"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text(
+        '[package]\nname = "game"\nversion = "0.1.0"\n[dependencies]\nbevy = "0.19"\n')
+    return folder
+
+
+def words(game: Path, *more: object) -> list[str]:
+    return ["-m", "dgx_pixels.mcp", "--project", str(game), "--model", "tiny", "--data",
+            str(game.parent / "data"), *map(str, more)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), **more}
+
+
+def stdio(game: Path, *more: object, **env: str) -> Client[Any]:
+    return Client(StdioTransport(sys.executable, words(game, *more), env=environment(**env)),
+                  init_timeout=120)
+
+
+async def whole_tour(client: Client[Any], game: Path) -> None:
+    assert {tool.name for tool in await client.list_tools()} == TOOLS
+    presets = (await client.call_tool("list_presets")).structured_content
+    assert "character" in [preset["name"] for preset in presets["presets"]]
+
+    heard: list[float] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(progress)
+
+    made = await client.call_tool("generate", {**SMALL, "seed": 7, "count": 2}, progress_handler=hear)
+    told = made.structured_content
+    assert told["state"] == "done" and [image["seed"] for image in told["images"]] == [7, 8]
+    first = told["images"][0]
+    assert Path(first["path"]).is_relative_to(game) and first["recipe"]["seed"] == 7
+    assert "score" in first and first["quality"]
+    shown = [block for block in made.content if block.type == "image"]
+    assert len(shown) == 2
+    assert max(PIL.Image.open(io.BytesIO(base64.b64decode(shown[0].data))).size) == 256
+    assert PIL.Image.open(first["path"]).size == (16, 16)
+
+    again = (await client.call_tool("regenerate", {"job_id": told["job_id"], "seed": 7})).structured_content
+    assert Path(again["images"][0]["path"]).exists()
+    pixels = [PIL.Image.open(image["images"][0]["path"]).convert("RGBA").tobytes() for image in (told, again)]
+    assert pixels[0] == pixels[1], "the same seed paints the same picture"
+
+    done = (await client.call_tool("generate_and_deploy", {**SMALL, "to": "sprites/hero.png"})).structured_content
+    assert (game / "assets/sprites/hero.png").exists()
+    assert done["deploy"]["confirmed"][0]["confirmed"] is False and "no game" in done["deploy"]["confirmed"][0]["reason"]
+
+    sheet = (await client.call_tool("make_sheet", {"paths": [image["path"] for image in told["images"]],
+                                                   "name": "walk", "clip": "walk"})).structured_content
+    deployed = (await client.call_tool("deploy", {"paths": sheet["paths"], "to": "sprites/"})).structured_content
+    assert {file["path"] for file in deployed["files"]} == {"sprites/walk.png", "sprites/walk.json"}
+    assets = (await client.call_tool("list_assets")).structured_content
+    assert "sprites/hero.png" in [asset["path"] for asset in assets["deployed"]]
+
+    fixed = (await client.call_tool("fix_image", {"path": first["path"], "colors": 4})).structured_content
+    assert Path(fixed["path"]).exists()
+    jobs = (await client.call_tool("list_jobs")).structured_content["jobs"]
+    assert told["job_id"] in [job["id"] for job in jobs]
+    assert (await client.call_tool("get_job", {"job_id": told["job_id"]})).structured_content["state"] == "done"
+    assert (await client.call_tool("doctor")).structured_content["project"]["is_bevy_project"]
+
+    for path in ("../secret.png", "/etc/passwd", "link/x.png"):
+        with pytest.raises(ToolError, match="outside the project"):
+            await client.call_tool("fix_image", {"path": path})
+    for to in ("../out.png", "/tmp/out.png"):
+        with pytest.raises(ToolError):
+            await client.call_tool("deploy", {"paths": [first["path"]], "to": to})
+    with pytest.raises(ToolError, match="character"):
+        await client.call_tool("generate", {"prompt": "a", "kind": "nonsense"})
+
+
+def test_fastmcps_client_over_stdio(tiny: Path, game: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(b"x")
+    (game / "link").symlink_to(tmp_path)
+
+    async def run() -> None:
+        async with stdio(game) as client:
+            await whole_tour(client, game)
+
+    asyncio.run(run())
+
+
+def test_fastmcps_client_over_http(tiny: Path, game: Path, tmp_path: Path) -> None:
+    (game / "link").symlink_to(tmp_path)
+    port = free_port()
+    process = subprocess.Popen([sys.executable, *words(game, "--http", port)], env=environment(),
+                               stdin=subprocess.DEVNULL)
+
+    async def run() -> None:
+        for _ in range(300):
+            try:
+                async with Client(f"http://127.0.0.1:{port}/mcp") as client:
+                    await whole_tour(client, game)
+                    return
+            except (ConnectionError, RuntimeError):
+                await asyncio.sleep(0.2)
+        raise AssertionError("it did not start")
+
+    try:
+        asyncio.run(run())
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_a_long_job_gives_its_id_and_stops(tiny: Path, game: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        heard: list[str | None] = []
+
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            heard.append(message)
+
+        async with stdio(game, DGXP_STUB_DELAY_MS="200") as client:
+            made = await client.call_tool("generate", {**SMALL, "more": {"steps": 200}},
+                                          progress_handler=hear)
+            told = made.structured_content
+            assert told["state"] == "running" and "get_job" in told["next"]
+            assert "denoise" in heard
+            stopped = (await client.call_tool("cancel_job", {"job_id": told["job_id"]})).structured_content
+            assert stopped["state"] == "cancelled"
+
+    asyncio.run(run())
+
+
+def test_two_machines(tiny: Path, game: Path, tmp_path: Path) -> None:
+    """Painted by a server that knows nothing of the project, deployed here."""
+    server = Server(tmp_path / "far/away", DGX_PIXELS_TOKEN="a-long-secret") if (
+        tmp_path / "far").mkdir() is None else None
+    assert server
+
+    async def run() -> None:
+        transport = StdioTransport(
+            sys.executable, ["-m", "dgx_pixels.mcp", "--project", str(game), "--server", server.url],
+            env=environment(DGX_PIXELS_TOKEN="a-long-secret", DGX_PIXELS_BACKEND="nothing"))
+        async with Client(transport, init_timeout=120) as client:
+            done = (await client.call_tool("generate_and_deploy", {**SMALL, "to": "sprites/far.png"})
+                    ).structured_content
+            assert done["deploy"]["files"][0]["action"] == "new"
+
+    try:
+        asyncio.run(run())
+    finally:
+        server.stop()
+    assert PIL.Image.open(game / "assets/sprites/far.png").size == (16, 16)
+
+
+def test_stdout_holds_the_protocol_only(tiny: Path, game: Path, full: bool, evidence: Any) -> None:
+    """Mutated messages; native code that prints to fd 1 must not be seen."""
+    count = 10_000 if full else 300
+    chance = random.Random(7)
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}
+    calls = [{"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+             {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {
+                 "name": "list_jobs", "arguments": {"limit": 5}}},
+             {"jsonrpc": "2.0", "id": 4, "method": "ping"}]
+    lines = [json.dumps(hello), json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"})]
+    for i in range(count):
+        text = list(json.dumps({**chance.choice(calls), "id": i + 10}))
+        if i % 2:
+            for _ in range(3):
+                text[chance.randrange(len(text))] = chr(chance.randrange(32, 127))
+        lines.append("".join(text))
+    lines.append(json.dumps({"jsonrpc": "2.0", "id": "last", "method": "ping"}))
+    process = subprocess.Popen([sys.executable, *words(game)], env=environment(), stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdin and process.stdout
+    import threading
+    feeder = threading.Thread(target=lambda: (process.stdin.write("\n".join(lines) + "\n"),  # type: ignore[union-attr]
+                                              process.stdin.flush()))  # type: ignore[union-attr]
+    feeder.start()
+    seen = 0
+    for line in process.stdout:
+        message = json.loads(line)
+        assert message["jsonrpc"] == "2.0"
+        seen += 1
+        if message.get("id") == "last":
+            break
+    feeder.join()
+    process.stdin.close()
+    process.terminate()
+    process.wait(60)
+    assert seen > count / 3
+    evidence("MCP: mutated messages over stdio", count, f"{seen} answers, all valid JSON-RPC")

@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The HTTP server on the stub backend: painting, waiting, stopping, refusing, surviving."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from serving import ROOT, Server
+
+SMALL = {"prompt": "knight", "size": "16x16", "steps": 2}
+
+
+@pytest.fixture(scope="module")
+def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("server") / "game"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text(
+        '[package]\nname = "game"\nversion = "0.1.0"\n[dependencies]\nbevy = "0.19"\n')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tiny: Path, game: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("quick") / "data", "--project", game)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def slow(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """20 ms a step, 3 may wait, no batches."""
+    made = Server(tmp_path_factory.mktemp("slow") / "data", "--queue", "3", "--batch", "1",
+                  DGXP_STUB_DELAY_MS="20")
+    yield made
+    made.stop()
+
+
+def until(condition: Any, seconds: float = 60) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    return PIL.Image.open(io.BytesIO(png)).size
+
+
+# ------------------------------------------------------------------------------------- painting
+
+
+def test_the_promised_curl_line_works(server: Server) -> None:
+    done = subprocess.run(
+        ["curl", "-sS", "-X", "POST", f"http://localhost:{server.port}/api/v1/generate", "-d",
+         '{"prompt": "knight sprite", "kind": "character", "size": 16}'],
+        text=True, capture_output=True, check=True)
+    job = json.loads(done.stdout)
+    assert job["state"] == "done" and size_of(base64.b64decode(job["images"][0]["data"])) == (16, 16)
+
+
+def test_a_picture_alone_on_request(server: Server) -> None:
+    answer = server.ask("POST", "/api/v1/generate", {**SMALL, "seed": 7}, Accept="image/png")
+    assert answer.headers["content-type"] == "image/png" and size_of(answer.body) == (16, 16)
+    again = server.ask("POST", "/api/v1/generate", {**SMALL, "seed": 7}, Accept="image/png")
+    assert again.body == answer.body
+
+
+def test_a_job_is_accepted_watched_and_fetched(server: Server) -> None:
+    answer = server.ask("POST", "/api/v1/generate", {**SMALL, "count": 3, "seed": 5},
+                        Prefer="respond-async")
+    assert answer.status == 202 and answer.headers["location"].endswith(answer.json["id"])
+    events = server.ask("GET", answer.headers["location"] + "/events").body.decode()
+    last = [line for line in events.splitlines() if line.startswith("data: ")][-1]
+    job = json.loads(last[6:])
+    assert job["state"] == "done" and [image["seed"] for image in job["images"]] == [5, 6, 7]
+    image = server.ask("GET", job["images"][1]["url"])
+    assert size_of(image.body) == (16, 16)
+    etag = image.headers["etag"]
+    assert server.ask("GET", job["images"][1]["url"], If_None_Match=etag).status == 304
+    assert size_of(server.ask("GET", job["images"][1]["url"] + "?scale=4").body) == (64, 64)
+    about = server.ask("GET", job["images"][1]["about"]).json
+    assert about["recipe"]["seed"] == 6 and "score" in about["quality"]
+    assert job["id"] in [entry["id"] for entry in server.ask("GET", "/api/v1/jobs").json]
+
+
+def test_a_repeated_request_with_one_key_is_one_job(server: Server) -> None:
+    first, second = (server.ask("POST", "/api/v1/generate", SMALL, Idempotency_Key="k1").json
+                     for _ in range(2))
+    assert first["id"] == second["id"] and first["images"] == second["images"]
+    other = server.ask("POST", "/api/v1/generate", {**SMALL, "steps": 3}, Idempotency_Key="k1")
+    assert other.status == 422 and other.json["field"] == "Idempotency-Key"
+
+
+def test_jobs_of_one_shape_share_a_call(server: Server) -> None:
+    calls = server.metric("dgx_pixels_batch_size_count")
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda i: server.ask("POST", "/api/v1/generate", {**SMALL, "seed": i}),
+                                range(32)))
+    assert all(answer.status == 200 for answer in answers)
+    assert server.metric("dgx_pixels_batch_size_count") - calls < 32
+    alone = server.ask("POST", "/api/v1/generate", {**SMALL, "seed": 9}).json
+    # The recipe in the metadata tells the batch, so the pixels are compared.
+    pixels = [PIL.Image.open(io.BytesIO(base64.b64decode(job["images"][0]["data"]))).convert("RGBA").tobytes()
+              for job in (alone, answers[9].json)]
+    assert pixels[0] == pixels[1]
+
+
+def test_one_bad_job_does_not_spoil_its_batch(server: Server) -> None:
+    """A prompt that the library refuses only when it paints."""
+    bad = {**SMALL, "prompt": "x", "kind": "nothing"}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda body: server.ask("POST", "/api/v1/generate", body),
+                                [SMALL, bad, SMALL, bad, SMALL]))
+    assert [answer.status for answer in answers] == [200, 404, 200, 404, 200]
+    assert "character" in answers[1].json["detail"]
+
+
+def test_pixels_over_http(server: Server) -> None:
+    source = base64.b64encode((ROOT / "docs/img/fix-before.png").read_bytes()).decode()
+    fixed = server.ask("POST", "/api/v1/fix", {"image": source, "colors": 8}).json
+    assert len(fixed["report"]["palette"]["colors"]) == 8
+    sheet = server.ask("POST", "/api/v1/sheet", {"frames": [fixed["image"]] * 3, "columns": 3,
+                                                 "tags": [{"name": "walk", "first": 0, "last": 2}]}).json
+    assert sheet["width"] == 3 * fixed["width"] and '"walk"' in sheet["description"]
+    for path in ("presets", "models", "palettes", "capabilities"):
+        answer = server.ask("GET", f"/api/v1/{path}")
+        assert answer.status == 200 and b"/work" not in answer.body and b'"path"' not in answer.body
+
+
+def test_deploys_into_a_configured_project_only(server: Server, game: Path) -> None:
+    job = server.ask("POST", "/api/v1/generate", SMALL).json["id"]
+    done = server.ask("POST", "/api/v1/deploy", {"job": job, "to": "sprites/knight.png"})
+    assert done.json["files"][0]["path"] == "sprites/knight.png", done.body
+    assert (game / "assets/sprites/knight.png").exists()
+    assert server.ask("POST", "/api/v1/deploy", {"job": job, "to": "a.png", "project": "/etc"}).status == 404
+    for to in ("../x.png", "/x.png", "a/../../x.png"):
+        assert server.ask("POST", "/api/v1/deploy", {"job": job, "to": to}).status == 422, to
+    assert not list(game.parent.glob("*.png"))
+
+
+# ------------------------------------------------------------------------------------- stopping
+
+
+def test_cancel_frees_the_worker_within_a_step(slow: Server) -> None:
+    job = slow.ask("POST", "/api/v1/generate", {**SMALL, "steps": 200}, Prefer="respond-async").json
+    until(lambda: slow.ask("GET", f"/api/v1/jobs/{job['id']}").json["progress"])
+    assert slow.metric("dgx_pixels_workers_busy") == 1
+    assert slow.ask("DELETE", f"/api/v1/jobs/{job['id']}").json["state"] == "cancelled"
+    steps = slow.metric("dgx_pixels_denoise_steps_total")
+    until(lambda: slow.metric("dgx_pixels_workers_busy") == 0)
+    assert slow.metric("dgx_pixels_denoise_steps_total") - steps <= 2
+    assert slow.ask("DELETE", f"/api/v1/jobs/{job['id']}").status == 409
+
+
+def test_a_client_that_goes_away_frees_the_worker(slow: Server) -> None:
+    body = json.dumps({**SMALL, "prompt": "left alone", "steps": 200}).encode()
+    with socket.create_connection(("127.0.0.1", slow.port)) as client:
+        client.sendall(b"POST /api/v1/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                       b"application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        until(lambda: slow.metric("dgx_pixels_workers_busy") == 1)
+    until(lambda: slow.metric("dgx_pixels_workers_busy") == 0, 10)
+    assert slow.ask("GET", "/api/v1/jobs?limit=1").json[0]["state"] == "cancelled"
+
+
+def test_a_full_queue_is_told(slow: Server) -> None:
+    answers = [slow.ask("POST", "/api/v1/generate", {**SMALL, "steps": 100, "seed": i},
+                        Prefer="respond-async") for i in range(6)]
+    full = [answer for answer in answers if answer.status == 429]
+    assert full and int(full[0].headers["retry-after"]) >= 1
+    for answer in answers:
+        if answer.status == 202:
+            slow.ask("DELETE", f"/api/v1/jobs/{answer.json['id']}")
+    until(lambda: slow.metric("dgx_pixels_workers_busy") == 0)
+
+
+# ------------------------------------------------------------------------------------- refusing
+
+HOSTILE: list[tuple[Any, str]] = [
+    ({}, "prompt"), ({"prompt": ""}, "prompt"), ({"prompt": 7}, "prompt"), ({"prompt": "a\0b"}, "prompt"),
+    ({"prompt": "x" * 20000}, "prompt"), ({"prompt": "<lora:/etc/passwd:1>"}, "prompt"),
+    ({"prompt": "<lora:../x:1>"}, "prompt"), ({"prompt": "a", "model": "/etc/passwd"}, "model"),
+    ({"prompt": "a", "model": "../tiny"}, "model"), ({"prompt": "a", "palette": "/etc/passwd"}, "palette"),
+    ({"prompt": "a", "palette": "./x.gpl"}, "palette"), ({"prompt": "a", "kind": "../../x"}, "kind"),
+    ({"prompt": "a", "seed": -1}, "seed"), ({"prompt": "a", "seed": 2**53}, "seed"),
+    ({"prompt": "a", "steps": 10**9}, "steps"), ({"prompt": "a", "count": 0}, "count"),
+    ({"prompt": "a", "size": "0x0"}, "size"), ({"prompt": "a", "size": [1, 2, 3]}, "size"),
+    ({"prompt": "a", "nonsense": 1}, "nonsense"), ({"prompt": "a", "init": "AAAA"}, "init"),
+    ({"prompt": "a", "guidance": "warm"}, "guidance"), ({"prompt": "\ud800"}, "prompt"),
+    ({"prompt": "a", "loras": [{"name": "/etc/x"}]}, "loras.0.name"),
+]
+
+
+@pytest.mark.parametrize("body,field", HOSTILE, ids=lambda value: str(value)[:40])
+def test_wrong_fields_are_named(server: Server, body: Any, field: str) -> None:
+    answer = server.ask("POST", "/api/v1/generate", body)
+    assert answer.status == 422 and answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["field"].startswith(field), answer.json
+
+
+def test_broken_bodies_are_refused(server: Server) -> None:
+    for body in (b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"prompt": NaN}', b"[" * 100_000,
+                 b'{"prompt": "a", "guidance": 1e999}', b'{"prompt": "a", "guidance": NaN}'):
+        answer = server.ask("POST", "/api/v1/generate", body)
+        assert 400 <= answer.status < 500, (body[:40], answer.status)
+    assert server.ask("POST", "/api/v1/generate", b"x" * (33 << 20)).status == 413
+    assert server.ask("GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize("headers,status", [
+    ({"Host": "evil.example"}, 403), ({"Host": "localhost.evil.example"}, 403), ({"Host": ""}, 403),
+    ({"Host": "169.254.169.254"}, 403), ({"Host": "localhost:1"}, 200), ({"Host": "[::1]"}, 200),
+    ({"Host": "LOCALHOST."}, 200), ({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403),
+    ({"Origin": "http://localhost:1"}, 403), ({"Content-Type": "text/plain"}, 200),
+    ({"Content-Type": "application/x-www-form-urlencoded"}, 200),
+    ({"Content-Type": "text/plain", "Sec-Fetch-Site": "cross-site"}, 415),
+    ({"Content-Type": "text/plain", "Origin": "SAME"}, 415), ({"Origin": "SAME"}, 200),
+])
+def test_who_may_ask(server: Server, headers: dict[str, str], status: int) -> None:
+    given = {name: server.url if value == "SAME" else value for name, value in headers.items()}
+    assert server.ask("POST", "/api/v1/generate", SMALL, **given).status == status
+
+
+def test_a_token_is_needed_beyond_this_machine(tiny: Path, tmp_path: Path, python: Any) -> None:
+    refused = python("-m", "dgx_pixels.server", "--host", "0.0.0.0", "--data", tmp_path / "x",
+                     check=False)
+    assert refused.returncode == 2 and "token" in refused.stderr
+    server = Server(tmp_path / "data", DGX_PIXELS_TOKEN="a-long-secret")
+    try:
+        basic = base64.b64encode(b"user:a-long-secret").decode()
+        for given, status in [({}, 401), ({"Authorization": "Bearer wrong"}, 401),
+                              ({"Authorization": "Bearer a-long-secret"}, 200),
+                              ({"Authorization": f"Basic {basic}"}, 200),
+                              ({"Authorization": "Basic !!!"}, 401), ({"Authorization": "a-long-secret"}, 401)]:
+            assert server.ask("GET", "/api/v1/jobs", **given).status == status, given
+        assert server.ask("GET", "/healthz").status == 200
+    finally:
+        server.stop()
+
+
+def test_hostile_pictures_get_typed_answers(server: Server, full: bool, evidence: Any) -> None:
+    count = 200 if full else 40
+    chance = random.Random(5)
+    good = (ROOT / "docs/img/fix-before.png").read_bytes()
+    for i in range(count):
+        data = bytearray(good)
+        if i % 4 == 0:
+            del data[chance.randrange(8, len(data)):]
+        elif i % 4 == 1:
+            data[16:24] = chance.randbytes(8)  # width and height
+        elif i % 4 == 2:
+            for _ in range(8):
+                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        else:
+            data = bytearray(chance.randbytes(chance.randrange(1, 2000)))
+        answer = server.ask("POST", "/api/v1/fix", {"image": base64.b64encode(data).decode()})
+        assert answer.status in (413, 422), (i, answer.status, answer.body[:200])
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert server.ask("GET", "/readyz").status == 200
+    evidence("HTTP: hostile pictures", count, "typed 4xx, the server stays ready")
+
+
+# ------------------------------------------------------------------------------------- surviving
+
+
+def test_accepted_jobs_survive_kills(tiny: Path, tmp_path: Path, full: bool, evidence: Any) -> None:
+    kills = 50 if full else 5
+    server = Server(tmp_path / "data", "--queue", "1000", DGXP_STUB_DELAY_MS="10")
+    chance, accepted = random.Random(3), []
+    try:
+        for kill in range(kills):
+            for i in range(6):
+                answer = server.ask("POST", "/api/v1/generate", {**SMALL, "steps": 4, "seed": kill * 6 + i},
+                                    Prefer="respond-async")
+                assert answer.status == 202
+                accepted.append(answer.json["id"])
+            time.sleep(chance.random() * 0.3)
+            server.stop(signal.SIGKILL)
+            server.start()
+        states = until(lambda: [s for s in [[server.ask("GET", f"/api/v1/jobs/{id}").json for id in accepted]]
+                                if all(job["state"] in ("done", "failed") for job in s)], 300)[0]
+        assert [job["images"][0]["seed"] for job in states if job["state"] == "done"] == [
+            i for i, job in enumerate(states) if job["state"] == "done"]
+        assert all(job["error"]["message"] for job in states if job["state"] == "failed")
+        done = sum(job["state"] == "done" for job in states)
+        for job in states:
+            if job["state"] == "done":
+                assert size_of(server.ask("GET", job["images"][0]["url"]).body) == (16, 16)
+        evidence("HTTP: kill -9 of the server", kills,
+                 f"{len(accepted)} accepted jobs: {done} done, {len(accepted) - done} failed with a reason")
+    finally:
+        server.stop()
+
+
+def test_a_crowd_is_served_once_each_in_order(tiny: Path, tmp_path: Path, full: bool,
+                                              evidence: Any) -> None:
+    count = 2000 if full else 200
+    server = Server(tmp_path / "data", "--queue", "5000", "--keep", "5000")
+    try:
+        lock, order = threading.Lock(), []
+        server.ask("POST", "/api/v1/generate", SMALL)
+        before = server.memory()
+
+        def one(i: int) -> str:
+            answer = server.ask("POST", "/api/v1/generate", {**SMALL, "seed": i}, timeout=600)
+            assert answer.status == 200, answer.body
+            with lock:
+                order.append(i)
+            assert answer.json["images"][0]["seed"] == i
+            return str(answer.json["id"])
+
+        with ThreadPoolExecutor(64) as pool:
+            ids = list(pool.map(one, range(count)))
+        assert len(set(ids)) == count, "one job each"
+        assert server.metric('dgx_pixels_jobs_total{state="done"}') == count + 1, "none lost, none twice"
+        worst = max(abs(place - i) for place, i in enumerate(order))
+        assert worst < 128, "nobody waits while many later ones are served"
+        grown = server.memory() - before
+        assert grown < 64 * 1024, f"{grown} KiB"
+        evidence("HTTP: 64 clients", count, f"none lost, none twice; order off by at most {worst}; "
+                 f"{grown // 1024} MiB more memory")
+    finally:
+        server.stop()
+
+
+def test_old_results_are_forgotten(tiny: Path, tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", "--keep", "3")
+    try:
+        ids = [server.ask("POST", "/api/v1/generate", {**SMALL, "seed": i}).json["id"] for i in range(6)]
+        until(lambda: server.ask("GET", f"/api/v1/jobs/{ids[0]}").status == 404)
+        assert server.ask("GET", f"/api/v1/jobs/{ids[5]}").status == 200
+        assert len(list((tmp_path / "data/results").iterdir())) <= 4
+    finally:
+        assert server.stop() in (0, -signal.SIGTERM)
+
+
+def test_the_same_interface_as_last_time(tmp_path: Path, python: Any) -> None:
+    """docs/openapi.json is written by `python -m dgx_pixels.server.openapi`."""
+    printed = python("-m", "dgx_pixels.server.openapi").stdout
+    assert printed == (ROOT / "docs/openapi.json").read_text(), (
+        "the interface changed: write docs/openapi.json again")
+    assert sys.version_info >= (3, 11)
