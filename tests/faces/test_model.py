@@ -223,3 +223,14 @@ def test_paints_with_torch(python: Any, tiny: Path) -> None:
                "print(r.recipe['model']['backend'], r.image.size)")
     done = python("-c", program, env={"DGX_PIXELS_BACKEND": "torch"}, timeout=600)
     assert done.stdout.split()[0] == "torch"
+
+
+def test_styles_fields_and_pixel_steps(model: Model) -> None:
+    result = model.generate("knight", kind="character", style="gameboy", fields={"view": "side"}, seed=1,
+                            finish={"palette": "pico-8"}, size=(16, 16), steps=2)
+    assert result.recipe["style"] == "gameboy"
+    assert set(result.palette) <= set(dgx_pixels.Palette.load("pico-8").hex)
+    with pytest.raises(ValueError, match="refine a kind"):
+        model.generate("knight", style="gameboy")
+    with pytest.raises(dgx_pixels.DgxPixelsError, match="16bit"):
+        model.generate("knight", kind="character", style="17bit")

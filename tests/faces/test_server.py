@@ -71,10 +71,21 @@ def size_of(png: bytes) -> tuple[int, int]:
 def test_the_promised_curl_line_works(server: Server) -> None:
     done = subprocess.run(
         ["curl", "-sS", "-X", "POST", f"http://localhost:{server.port}/api/v1/generate", "-d",
-         '{"prompt": "knight sprite", "kind": "character", "size": 16}'],
+         '{"prompt": "knight sprite", "style": "16bit"}'],
         text=True, capture_output=True, check=True)
     job = json.loads(done.stdout)
-    assert job["state"] == "done" and size_of(base64.b64decode(job["images"][0]["data"])) == (16, 16)
+    picture = PIL.Image.open(io.BytesIO(base64.b64decode(job["images"][0]["data"])))
+    assert job["state"] == "done" and picture.width == job["images"][0]["width"]
+    recipe = server.ask("GET", job["images"][0]["about"]).json["recipe"]
+    assert recipe["style"] == "16bit"
+
+
+def test_palettes_and_colors_hold(server: Server) -> None:
+    job = server.ask("POST", "/api/v1/generate", {**SMALL, "palette": ["#000000", "#ffffff"]}).json
+    picture = PIL.Image.open(io.BytesIO(base64.b64decode(job["images"][0]["data"]))).convert("RGBA")
+    assert {pixel[:3] for pixel in picture.get_flattened_data() if pixel[3]} <= {(0, 0, 0), (255,) * 3}
+    named = server.ask("POST", "/api/v1/generate", {**SMALL, "palette": "pico-8", "colors": 8})
+    assert named.status == 200, named.body
 
 
 def test_a_picture_alone_on_request(server: Server) -> None:

@@ -110,11 +110,13 @@ class Job:
         return built
 
     def _create_styled(self, model: int, out: c_void_p) -> None:
+        if self.kind is None:
+            raise ValueError("style, speed and fields refine a kind: give one, 'character' for example")
         create = lib.dgxp_job_create_styled
         rows = [f"{name}={value}".encode() for name, value in dict(self.fields).items()]
         table = (c_char_p * len(rows))(*rows)
         options = params(
-            getattr(_abi, "dgxp_preset_params"), field_count=len(rows), fields=table if rows else None,
+            _abi.dgxp_preset_params, field_count=len(rows), fields=table if rows else None,
             kind=text_bytes(self.kind), subject=text_bytes(self.prompt),
             style=text_bytes(self.style), speed=text_bytes(self.speed))
         create(model, byref(options), byref(out))

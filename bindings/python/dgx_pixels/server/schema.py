@@ -78,7 +78,9 @@ class GenerateBody(Body):
                      {"prompt": "medieval knight", "kind": "character", "size": "32x32", "seed": 7}]})
 
     prompt: Prompt
-    kind: Slug | None = Field(None, description="a preset: character, monster, item, tile, icon …")
+    kind: Slug | None = Field(
+        None, description="a preset: character, monster, item, tile, icon …; with a style or speed the "
+        "default is character, else `prompt` is taken as it is")
     style: Slug | None = Field(None, description="16bit, gameboy … as /api/v1/presets lists them")
     speed: Slug | None = Field(None, description="fast, balanced, quality")
     fields: dict[Slug, Annotated[str, StringConstraints(max_length=64)]] | None = Field(
@@ -190,6 +192,8 @@ def jobs_of(request: dict[str, Any], pixel_limit: int) -> list[Job]:
                 for name in ("init", "mask") if request.get(name)}
     plain: dict[str, Any] = {name: request.get(name) for name in
              ("kind", "style", "speed", "negative", "steps", "guidance", "sampler", "schedule", "tiling")}
+    if plain["kind"] is None and (plain["style"] or plain["speed"] or request.get("fields")):
+        plain["kind"] = "character"  # styles refine a kind, and a request may leave it out
     pairs: dict[str, Any] = {name: tuple(request[name]) for name in ("size", "canvas") if request.get(name)}
     fields = tuple(sorted((request.get("fields") or {}).items()))
     loras = tuple((lora["name"], lora["weight"]) for lora in request.get("loras") or ())
