@@ -270,12 +270,6 @@ static void fix_input(void *pointer, int index)
 
 /* ------------------------------------------------------------------------------------ outputs */
 
-static bool is_one_file(const char *output)
-{
-    return cli_has_suffix(output, ".png") || cli_has_suffix(output, ".apng") ||
-           cli_has_suffix(output, ".aseprite") || cli_has_suffix(output, ".ase");
-}
-
 static char *strip_slashes(const char *path)
 {
     char *copy = cli_format("%s", path);
@@ -314,7 +308,10 @@ static int place_outputs(job *self)
     const bool folder = cli_is_folder(output) || output[strlen(output) - 1] == '/' || count > 1;
     const bool piped = strcmp(output, "-") == 0;
     int code = CLI_OK, files = 0;
-    if (count > 1 && is_one_file(output) && !cli_is_folder(output)) {
+    if (!cli_check_picture_name("fix", output)) {
+        return CLI_USAGE;
+    }
+    if (count > 1 && cli_is_picture_name(output) && !cli_is_folder(output)) {
         return cli_usage("fix",
                          "%d inputs cannot all become %s: name a folder with -o (it is made), "
                          "or say --frames to make one animation of them",
@@ -330,7 +327,7 @@ static int place_outputs(job *self)
     char **all = cli_zero((size_t)count, sizeof *all);
     for (int i = 0; i < count && code == CLI_OK; i++) {
         const cli_input *input = &self->inputs.items[i];
-        if (input->frame_count && (folder || !is_one_file(output))) {
+        if (input->frame_count && (folder || !cli_is_picture_name(output))) {
             code = place_frames(self, i);
             continue;
         }

@@ -305,6 +305,29 @@ char *cli_output(const char *folder, const char *name, const char *suffix)
                       base, suffix ? suffix : "");
 }
 
+bool cli_is_picture_name(const char *output)
+{
+    return cli_has_suffix(output, ".png") || cli_has_suffix(output, ".apng") ||
+           cli_has_suffix(output, ".aseprite") || cli_has_suffix(output, ".ase");
+}
+
+bool cli_check_picture_name(const char *command, const char *output)
+{
+    const char *dot = strrchr(cli_base(output), '.');
+    size_t length = 0;
+    while (dot && isalnum((unsigned char)dot[1 + length])) {
+        length++;
+    }
+    const bool other = dot && dot != cli_base(output) && length >= 1 && length <= 4 &&
+                       dot[1 + length] == '\0' && !cli_is_picture_name(output) &&
+                       !cli_is_folder(output) && strncmp(output, "/dev/", 5) != 0;
+    if (other) {
+        cli_usage(command, "-o %s: what is written is .png, .apng or .aseprite%s", output,
+                  strcmp(command, "fix") == 0 ? "; a folder's name ends with /" : "");
+    }
+    return !other;
+}
+
 int cli_make_folders(const char *path)
 {
     char *copy = cli_format("%s", path);

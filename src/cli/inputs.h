@@ -46,6 +46,10 @@ const char *cli_base(const char *path);
 bool cli_has_suffix(const char *path, const char *suffix);
 /** FOLDER/NAME, with NAME's suffix replaced by `suffix` unless that is NULL. */
 char *cli_output(const char *folder, const char *name, const char *suffix);
+/** Whether a path ends in a suffix that pictures are written under: png, apng, aseprite, ase. */
+bool cli_is_picture_name(const char *output);
+/** False, and said, where an output is named like a format that is not written ("out.jpg"). */
+bool cli_check_picture_name(const char *command, const char *output);
 /** Make a folder and those above it; returns an exit code. */
 int cli_make_folders(const char *path);
 /** Refuse outputs that name one file twice or a source; returns an exit code. */

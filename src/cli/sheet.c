@@ -251,6 +251,9 @@ static int run_contact(int argc, char **argv)
         return cli_usage(contact_command.name,
                          words < 1 ? "name at least one picture" : "say where to with -o");
     }
+    if (!cli_check_picture_name(contact_command.name, output)) {
+        return CLI_USAGE;
+    }
     params.names = names;
     params.no_labels = no_labels;
     dgxp_sheet *sheet = NULL;

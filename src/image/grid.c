@@ -386,7 +386,8 @@ static dgxp_status find_grid(search *self)
         return status;
     }
     const double across = cell[0] > 0 && cell[1] > 0 ? longer / fmin(cell[0], cell[1]) : 0;
-    if (across > 0 && grid->info.confidence >= (across < FEW_CELLS ? CERTAIN_FEW : CERTAIN)) {
+    if (across >= PHASE_CELLS &&
+        grid->info.confidence >= (across < FEW_CELLS ? CERTAIN_FEW : CERTAIN)) {
         int32_t count[2];
         status = measure_axes(self, cell);
         if (!status) {

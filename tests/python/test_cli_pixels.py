@@ -262,7 +262,7 @@ def test_sixels_show_the_picture(build: Path, tmp_path: Path) -> None:
     (["in.png", "-o", "x", "--palette", "pico-8", "--colors", "4"], "exclude"),
     (["in.png", "-o", "x", "--rule", "best"], "median"),
     (["in.png", "-o", "x", "--size", "0x4"], "size"),
-    (["in.png", "b.png", "-o", "x.png"], "--frames"),
+    (["in.png", "b.png", "-o", "x.png"], "--frames"), (["in.png", "-o", "x.jpg"], ".aseprite"),
 ])
 def test_usage_is_explained(cli: Cli, words: list[str], part: str) -> None:
     result = cli("fix", *words)
