@@ -7,6 +7,7 @@ On the starter model when it is there, else on the stub backend.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import urllib.request
 from collections.abc import Iterator
@@ -111,10 +112,7 @@ def test_schemathesis_finds_nothing(tiny: Path, tmp_path: Path, full: bool, evid
         for result in schema.get_all_operations():
             operation = result.ok()
             for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
-                try:
-                    strategy = operation.as_strategy(generation_mode=mode)
-                except Exception:  # an operation without anything to break
-                    continue
+                strategy = operation.as_strategy(generation_mode=mode)
 
                 @hypothesis.given(case=strategy)
                 @hypothesis.settings(max_examples=examples, deadline=None, database=None,
@@ -127,7 +125,8 @@ def test_schemathesis_finds_nothing(tiny: Path, tmp_path: Path, full: bool, evid
                     if answer.status_code < 300:
                         case.validate_response(answer)
 
-                one()
+                with contextlib.suppress(hypothesis.errors.Unsatisfiable):  # nothing to break in it
+                    one()
         assert server.ask("GET", "/readyz").status == 200
         evidence("HTTP: schemathesis", count["requests"], "no 5xx, no schema violation")
     finally:

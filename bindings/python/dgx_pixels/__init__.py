@@ -25,7 +25,8 @@ from .fixing import Fixed, fix, fix_frames, quality
 from .game import deploy, undo_deploy
 from .image import Image
 from .job import Job
-from .model import (Cancel, Model, Progress, doctor, inspect, list_models, list_presets,
+from .lora import Lora, lora_info, set_loras
+from .model import (Cancel, Model, Progress, doctor, inspect, list_loras, list_models, list_presets,
                     random_seed)
 from .palette import Palette
 from .result import Result
@@ -54,8 +55,8 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "Atlas", "BackendError", "BadFormat", "Busy", "Cancel", "Cancelled", "Client", "DeviceLost",
     "DgxPixelsError", "Fixed", "Image", "InputOutputError", "InternalError", "InvalidArgument", "Job",
-    "LimitExceeded", "Mismatch", "Model", "NotFound", "OutOfMemory", "Palette", "Place", "Progress",
+    "LimitExceeded", "Lora", "Mismatch", "Model", "NotFound", "OutOfMemory", "Palette", "Place", "Progress",
     "Result", "Sheet", "Slice", "Tag", "Unsupported", "Untrusted", "choices", "deploy", "doctor", "fix",
-    "fix_frames", "inspect", "list_models", "list_presets", "quality", "random_seed", "undo_deploy",
-    "version",
+    "fix_frames", "inspect", "list_loras", "list_models", "list_presets", "lora_info", "quality",
+    "random_seed", "set_loras", "undo_deploy", "version",
 ]
