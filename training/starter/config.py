@@ -9,7 +9,9 @@ from pathlib import Path
 
 SIZE = 32  # canvas side in sprite pixels
 IMAGE_CHANNELS = 4  # RGBA: alpha comes from the model
-CONTEXT = 32  # text positions, BOS and EOS included
+FACTOR = 2  # of the autoencoder
+LATENT_CHANNELS = IMAGE_CHANNELS * FACTOR * FACTOR
+CONTEXT = 24  # text positions, BOS and EOS included
 VOCABULARY = 3000  # the BPE stops earlier when no pair occurs twice
 
 KINDS = ("character", "monster", "item", "tile", "icon", "effect", "prop")
@@ -31,15 +33,15 @@ def sprite_folder() -> Path:
 
 @dataclass(frozen=True)
 class TextSettings:
-    width: int = 192
+    width: int = 160
     layers: int = 3
     heads: int = 4
 
 
 @dataclass(frozen=True)
 class UnetSettings:
-    widths: tuple[int, ...] = (32, 64, 160, 224)  # at 32x32, 16x16, 8x8 and 4x4
-    attention: tuple[bool, ...] = (False, False, True, True)
+    widths: tuple[int, ...] = (48, 96, 192)  # at 16x16, 8x8 and 4x4
+    attention: tuple[bool, ...] = (False, True, True)
     layers: int = 1
     heads: int = 4
     norm_groups: int = 16
@@ -48,12 +50,12 @@ class UnetSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    batch: int = 128
+    batch: int = 32
     rate: float = 1e-3
     weight_decay: float = 0.01
     warmup: int = 100  # steps
     decay: float = 0.4  # last share of the run with a falling rate
-    samples: int = 4_000_000  # planned length of the run
+    samples: int = 1_000_000  # planned length of the run
     plan_minutes: float = 0.0  # planned length in minutes of training instead, if not 0
     ema: float = 0.999
     empty_prompt: float = 0.1

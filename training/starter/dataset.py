@@ -19,7 +19,7 @@ from .sprites import Sprite, load_sprites, read_manifest
 KIND_SHARE = {"character": 0.23, "monster": 0.22, "item": 0.19, "tile": 0.12, "icon": 0.08,
               "effect": 0.06, "prop": 0.10}
 DOLL_SHARE = 0.75  # of the characters
-ONE_BIT_WEIGHT = 0.15  # white pictograms: useful shapes, unwanted style
+ONE_BIT_WEIGHT = 0.05  # white pictograms: useful shapes, unwanted style
 RECOLOURED_WEIGHT = 0.5
 # What people ask a game sprite model for first; many of these are rare in the data.
 WANTED = {"dragon", "wolf", "dog", "spider", "knight", "skeleton", "goblin", "orc", "troll", "bat",
@@ -29,7 +29,7 @@ WANTED = {"dragon", "wolf", "dog", "spider", "knight", "skeleton", "goblin", "or
           "staff", "wand", "apple", "bread", "meat", "tree", "door", "fountain", "heart",
           "fire", "lightning", "explosion", "circle", "lava", "brick", "stone", "wood", "grass",
           "water", "dirt", "ice", "marble", "hammer", "spear", "mace"}
-WANTED_WEIGHT = 2.0
+WANTED_WEIGHT = 4.0
 FLIPPED_KINDS = ("monster", "tile", "effect")  # the others have a usual direction
 
 

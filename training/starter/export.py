@@ -12,11 +12,11 @@ from diffusers import StableDiffusionXLPipeline
 from transformers import CLIPTokenizer
 
 from . import autoencoder, model
-from .config import SIZE
+from .config import FACTOR, SIZE
 
 # What `python -m dgx_pixels.programs BUNDLE --from FOLDER --set FOLDER/fields.json` cannot work out.
 FIELDS = {"name": "starter", "title": "DGX-Pixels starter", "license": "CC0-1.0",
-          "canvas": {"native": [SIZE, SIZE]}, "pixel_scale": 1,
+          "canvas": {"native": [SIZE, SIZE]}, "pixel_scale": 1, "vae": {"f16_safe": True},
           "defaults": {"steps": 20, "guidance": 4.0, "guidance_rescale": 0.7, "spacing": "trailing"}}
 
 
@@ -42,7 +42,9 @@ def save_tokenizer(folder: Path, words: CLIPTokenizer) -> None:
 
 
 def preview() -> dict[str, list]:
-    """From a latent to its pixel in 0..1: half of what the autoencoder gives, and the middle."""
+    """From a latent to the mean of its block in 0..1: half of what the autoencoder gives, and the
+    middle."""
     matrix = autoencoder.FROM_LATENTS.T / 2
     bias = 0.5 - autoencoder.OFFSET @ matrix
-    return {"matrix": matrix.tolist(), "bias": bias.tolist()}
+    block = FACTOR * FACTOR
+    return {"matrix": (matrix / block).repeat(block, 1).tolist(), "bias": bias.tolist()}

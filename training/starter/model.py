@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from .config import CONTEXT, IMAGE_CHANNELS, SIZE, Settings
+from .config import CONTEXT, FACTOR, LATENT_CHANNELS, SIZE, Settings
 
 SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
             "beta_schedule": "scaled_linear", "prediction_type": "v_prediction",
@@ -41,7 +41,7 @@ def build(s: Settings, vocabulary: int) -> Painter:
     down = ["CrossAttnDownBlock2D" if a else "DownBlock2D" for a in s.unet.attention]
     up = ["CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(s.unet.attention)]
     unet = UNet2DConditionModel(
-        sample_size=SIZE, in_channels=IMAGE_CHANNELS, out_channels=IMAGE_CHANNELS,
+        sample_size=SIZE // FACTOR, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS,
         down_block_types=tuple(down), up_block_types=tuple(up),
         block_out_channels=s.unet.widths, layers_per_block=s.unet.layers,
         cross_attention_dim=s.text.width, attention_head_dim=s.unet.heads,

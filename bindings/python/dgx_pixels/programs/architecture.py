@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 TILINGS = ("none", "x", "y", "xy")
+# Both give `decode` and `encode` with latents whose sides are the picture's by 2^(levels - 1).
+VAE_CLASSES = ("AutoencoderKL", "AutoencoderKLHunyuanImage")
 
 SDXL_UNET: dict[str, Any] = {
     "sample_size": 128,
@@ -104,12 +106,25 @@ class Architecture:
     text: list[dict[str, Any]]  # one or two
     scheduler: dict[str, Any]
     tokenizers: list[dict[str, int]]  # bos, eos, pad of each encoder
+    slots: tuple[int, ...] = (1, 2)  # of the encoders; a lone one may lie in the second
     hidden_layer: int = -2
     folder: Path | None = None  # where weights are, if anywhere
 
     @property
+    def vae_class(self) -> str:
+        return str(self.vae.get("_class_name", VAE_CLASSES[0]))
+
+    @property
     def vae_factor(self) -> int:
         return 2 ** (len(self.vae["block_out_channels"]) - 1)
+
+    @property
+    def text_components(self) -> list[str]:
+        return [f"text_{slot}" for slot, _ in zip(self.slots, self.text)]
+
+    def text_index(self, component: str) -> int:
+        """Which of `text` the component is."""
+        return self.text_components.index(component)
 
     @property
     def unet_halvings(self) -> int:
@@ -124,6 +139,11 @@ class Architecture:
                     f"hidden layer {self.hidden_layer} does not exist in text encoder {index + 1}, "
                     f"which has {layers} layers; name one from -{layers} to -1"
                 )
+        if self.vae_class not in VAE_CLASSES:
+            raise ValueError(
+                f"vae/config.json: _class_name is {self.vae_class!r}; supported are "
+                f"{' and '.join(VAE_CLASSES)}"
+            )
         if self.unet.get("addition_embed_type") != "text_time":
             raise ValueError(
                 "unet/config.json: addition_embed_type is "
@@ -198,12 +218,13 @@ def _tokenizer_ids(folder: Path) -> dict[str, int]:
 
 def from_folder(folder: Path, name: str, hidden_layer: int = -2) -> Architecture:
     """Read a diffusers folder's settings; its weights are not touched."""
-    text, tokenizers = [], []
-    for suffix in ("", "_2"):
+    text, tokenizers, slots = [], [], []
+    for slot, suffix in ((1, ""), (2, "_2")):
         config = folder / f"text_encoder{suffix}" / "config.json"
         if config.exists():
             text.append(_read_json(config))
             tokenizers.append(_tokenizer_ids(folder / f"tokenizer{suffix}"))
+            slots.append(slot)
     if not text:
         raise ValueError(f"{folder}: neither text_encoder/ nor text_encoder_2/ has a config.json")
     return Architecture(
@@ -213,6 +234,7 @@ def from_folder(folder: Path, name: str, hidden_layer: int = -2) -> Architecture
         text=text,
         scheduler=_read_json(folder / "scheduler" / "scheduler_config.json"),
         tokenizers=tokenizers,
+        slots=tuple(slots),
         hidden_layer=hidden_layer,
         folder=folder,
     )

@@ -67,27 +67,20 @@ def _prediction(config: dict[str, Any]) -> str:
     return "v" if declared == "v_prediction" else "epsilon"
 
 
-def _tokenizer(arch: Architecture, index: int) -> str:
-    """The folder that holds it; a lone encoder may use diffusers' second slot, as the refiner does."""
-    if arch.folder is None:
-        return "tokenizer"
-    names = ["tokenizer", "tokenizer_2"] if index == 0 else ["tokenizer_2", "tokenizer"]
-    return next((name for name in names if (arch.folder / name).is_dir()), names[0])
-
-
 def _text(arch: Architecture) -> list[dict[str, Any]]:
     return [
         {
-            "component": f"text_{index + 1}",
+            "component": f"text_{slot}",
             "context": config["max_position_embeddings"],
             "width": config["hidden_size"],
             "pooled": arch.pooled_width(index),
             "vocabulary": config["vocab_size"],
             **arch.tokenizers[index],
             "hidden_layer": arch.hidden_layer,
-            "tokenizer": _tokenizer(arch, index),
+            # A set of programs carries one vocabulary for all encoders.
+            "tokenizer": "tokenizer_2" if slot == 2 and arch.folder else "tokenizer",
         }
-        for index, config in enumerate(arch.text)
+        for index, (slot, config) in enumerate(zip(arch.slots, arch.text))
     ]
 
 

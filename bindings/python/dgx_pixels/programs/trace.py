@@ -25,7 +25,7 @@ def tilings_of(component: str) -> tuple[str, ...]:
 
 
 def components_of(arch: Architecture) -> list[str]:
-    return [c for c in COMPONENTS if c != "text_2" or len(arch.text) == 2]
+    return [c for c in COMPONENTS if not c.startswith("text_") or c in arch.text_components]
 
 
 def _attend(attn: Any, hidden: torch.Tensor, context: torch.Tensor | None,
@@ -140,7 +140,7 @@ class VaeDecoderProgram(nn.Module):
         super().__init__()
         vae = _build_vae(arch)
         self.decoder = vae.decoder
-        self.post_quant_conv = vae.post_quant_conv
+        self.post_quant_conv = getattr(vae, "post_quant_conv", None)
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         if self.post_quant_conv is not None:
@@ -155,7 +155,7 @@ class VaeEncoderProgram(nn.Module):
         super().__init__()
         vae = _build_vae(arch)
         self.encoder = vae.encoder
-        self.quant_conv = vae.quant_conv
+        self.quant_conv = getattr(vae, "quant_conv", None)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         moments = self.encoder(image)
@@ -163,9 +163,9 @@ class VaeEncoderProgram(nn.Module):
 
 
 def _build_vae(arch: Architecture) -> Any:
-    from diffusers import AutoencoderKL
+    import diffusers
 
-    vae = AutoencoderKL(**_settings(arch.vae))
+    vae = getattr(diffusers, arch.vae_class)(**_settings(arch.vae))
     for module in vae.modules():
         if hasattr(module, "set_processor"):
             module.set_processor(_Processor())
@@ -232,7 +232,7 @@ def build(arch: Architecture, component: str) -> nn.Module:
         elif component == "vae_encoder":
             module = VaeEncoderProgram(arch)
         else:
-            module = TextProgram(arch, int(component[-1]) - 1)
+            module = TextProgram(arch, arch.text_index(component))
     return module.eval().requires_grad_(False)
 
 
@@ -284,7 +284,7 @@ def example_inputs(arch: Architecture, component: str, batch: int = 2,
         return (draw(batch, arch.vae["latent_channels"], height, width),)
     if component == "vae_encoder":
         return (draw(batch, arch.vae["in_channels"], height * factor, width * factor),)
-    index = int(component[-1]) - 1
+    index = arch.text_index(component)
     settings = arch.text[index]
     length = tokens or settings["max_position_embeddings"]
     ids = torch.randint(0, settings["vocab_size"], (batch, length), generator=generator)

@@ -57,17 +57,17 @@ class Reference:
             self.module = self._build().eval().requires_grad_(False)
 
     def _build(self) -> nn.Module:
-        from diffusers import AutoencoderKL, UNet2DConditionModel
+        import diffusers
         from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
         def settings(config: dict[str, Any]) -> dict[str, Any]:
             return {k: v for k, v in config.items() if not k.startswith("_")}
 
         if self.component == "unet":
-            return UNet2DConditionModel(**settings(self.arch.unet))
+            return diffusers.UNet2DConditionModel(**settings(self.arch.unet))
         if self.component.startswith("vae"):
-            return AutoencoderKL(**settings(self.arch.vae))
-        index = int(self.component[-1]) - 1
+            return getattr(diffusers, self.arch.vae_class)(**settings(self.arch.vae))
+        index = self.arch.text_index(self.component)
         config = CLIPTextConfig(**self.arch.text[index])
         kind = CLIPTextModelWithProjection if self.arch.has_projection(index) else CLIPTextModel
         return kind(config)
@@ -105,7 +105,7 @@ class Reference:
             return (self.module.encode(inputs[0]).latent_dist.parameters,)
         output = self.module(inputs[0], output_hidden_states=True)
         hidden = output.hidden_states[self.arch.hidden_layer]
-        index = int(self.component[-1]) - 1
+        index = self.arch.text_index(self.component)
         if not self.arch.pooled_width(index):
             return (hidden,)
         pooled = output.text_embeds if "text_embeds" in output else output.pooler_output
