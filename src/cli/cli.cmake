@@ -10,6 +10,7 @@ add_executable(dgx-pixels
     src/cli/fix.c
     src/cli/fix_steps.c
     src/cli/generate.c
+    src/cli/generate_best.c
     src/cli/generate_deploy.c
     src/cli/generate_job.c
     src/cli/info.c

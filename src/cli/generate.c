@@ -172,36 +172,78 @@ static dgxp_status save_results(const settings *s, const dgxp_result *result, in
     return status;
 }
 
-static dgxp_status paint_batch(const settings *s, dgxp_model *model, int first, int count,
+/* `count` pictures with seeds from `seed` on; `*result` is yours. */
+static dgxp_status paint_batch(const settings *s, dgxp_model *model, const char *label, int count,
                                uint64_t seed, const dgxp_image *init, const dgxp_image *mask,
-                               json_t *list)
+                               dgxp_result **result)
 {
     dgxp_job *jobs[MAX_BATCH] = {NULL};
-    dgxp_result *result = NULL;
-    char label[64] = "";
     dgxp_status status = DGXP_OK;
     for (int i = 0; i < count && status == DGXP_OK; i++) {
         status = cli_generate_job(s, model, seed + (uint64_t)i, init, mask, &jobs[i]);
     }
     if (status == DGXP_OK) {
-        if (s->count > 1) {
-            snprintf(label, sizeof label, "%d/%d", first + count, s->count);
-        }
         cli_progress progress = {.quiet = s->quiet, .label = *label ? label : NULL};
         dgxp_generate_params params = DGXP_GENERATE_PARAMS_INIT;
         params.progress = cli_progress_callback;
         params.user_data = &progress;
         params.cancel = cli_cancel();
-        status = dgxp_generate(model, (const dgxp_job *const *)jobs, count, &params, &result);
+        status = dgxp_generate(model, (const dgxp_job *const *)jobs, count, &params, result);
         cli_progress_clear(&progress);
     }
-    if (status == DGXP_OK) {
-        status = save_results(s, result, first, seed, list);
-    }
-    dgxp_result_free(result);
     for (int i = 0; i < count; i++) {
         dgxp_job_free(jobs[i]);
     }
+    return status;
+}
+
+static dgxp_status paint_all(const settings *s, dgxp_model *model, uint64_t seed,
+                             const dgxp_image *init, const dgxp_image *mask, json_t *list)
+{
+    dgxp_status status = DGXP_OK;
+    for (int done = 0; done < s->count && status == DGXP_OK; done += s->batch) {
+        const int count = s->count - done < s->batch ? s->count - done : s->batch;
+        const uint64_t first = seed + (uint64_t)done;
+        char label[64] = "";
+        dgxp_result *result = NULL;
+        if (s->count > 1) {
+            snprintf(label, sizeof label, "%d/%d", done + count, s->count);
+        }
+        status = paint_batch(s, model, label, count, first, init, mask, &result);
+        if (status == DGXP_OK) {
+            status = save_results(s, result, done, first, list);
+        }
+        dgxp_result_free(result);
+    }
+    return status;
+}
+
+/* One picture of `best_of` seeds: the candidate that the quality report likes best. */
+static dgxp_status paint_best(const settings *s, dgxp_model *model, int index, uint64_t seed,
+                              const dgxp_image *init, const dgxp_image *mask, json_t *list)
+{
+    cli_generate_best best = {.score = -1};
+    dgxp_status status = DGXP_OK;
+    for (int done = 0; done < s->best_of && status == DGXP_OK; done += s->batch) {
+        const int count = s->best_of - done < s->batch ? s->best_of - done : s->batch;
+        const uint64_t first = seed + (uint64_t)done;
+        char label[64];
+        dgxp_result *result = NULL;
+        snprintf(label, sizeof label, "%d/%d, candidate %d/%d", index + 1, s->count, done + count,
+                 s->best_of);
+        status = paint_batch(s, model, label, count, first, init, mask, &result);
+        if (status == DGXP_OK) {
+            status = cli_generate_prefer(result, first, &best);
+        }
+    }
+    if (status == DGXP_OK) {
+        if (!s->quiet && !s->json) {
+            fprintf(stderr, "seed %" PRIu64 " is the best of %d: quality %.1f\n", best.seed,
+                    s->best_of, best.score);
+        }
+        status = save_result(s, best.result, best.index, index, best.seed, list);
+    }
+    dgxp_result_free(best.result);
     return status;
 }
 
@@ -245,9 +287,12 @@ static int paint(const settings *s)
     if (status == DGXP_OK && s->dry_run) {
         status = describe(s, model, seed, init, mask);
     } else {
-        for (int done = 0; done < s->count && status == DGXP_OK; done += s->batch) {
-            const int count = s->count - done < s->batch ? s->count - done : s->batch;
-            status = paint_batch(s, model, done, count, seed + (uint64_t)done, init, mask, list);
+        if (status == DGXP_OK && s->best_of == 1) {
+            status = paint_all(s, model, seed, init, mask, list);
+        }
+        for (int i = 0; s->best_of > 1 && i < s->count && status == DGXP_OK; i++) {
+            const uint64_t first = seed + (uint64_t)i * (uint64_t)s->best_of;
+            status = paint_best(s, model, i, first, init, mask, list);
         }
         if (s->json && json_array_size(list)) {
             json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
@@ -346,6 +391,7 @@ static int run(int argc, char **argv)
                   .seed = -1,
                   .count = 1,
                   .batch = 1,
+                  .best_of = 1,
                   .guidance = -1,
                   .rescale = -1,
                   .cfg_stop = -1,
@@ -366,6 +412,10 @@ static int run(int argc, char **argv)
         {"count", 'n', CLI_INT, "N", &s.count, "how many, with seeds N, N+1, …", 1, 100000, NULL},
         {"batch", 0, CLI_INT, "N", &s.batch, "how many at once (a GPU likes 4)", 1, MAX_BATCH,
          NULL},
+        {"best-of", 0, CLI_INT, "N", &s.best_of,
+         "paint N candidates for each, with seeds of their own, and keep\n"
+         "the one that the quality report likes best",
+         1, 64, NULL},
         {"style", 0, CLI_TEXT, "S", &s.style, "with a KIND: 8bit, 16bit, 32bit, gameboy, nes, 1bit",
          0, 0, NULL},
         {"speed", 0, CLI_TEXT, "S", &s.speed, "with a KIND: fast, balanced, quality", 0, 0, NULL},

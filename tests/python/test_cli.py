@@ -63,6 +63,22 @@ def test_size_is_sprite_pixels_and_scale_enlarges(cli, tiny: Path, tmp_path: Pat
     assert Image.open(out).size == (64, 64)
 
 
+def test_best_of_keeps_the_candidate_with_the_best_report(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Three candidates of consecutive seeds: the one kept is the best of the three alone."""
+    def score(path: Path) -> float:
+        return float(json.loads(cli("report", path, "--json").stdout)[0]["report"]["score"])
+
+    done = cli(*GENERATE, "--best-of", "3", "--batch", "2", "-o", tmp_path / "best.png", env=STUB)
+    assert done.returncode == 0, done.stderr
+    scores = []
+    for seed in (7, 8, 9):
+        cli(*GENERATE, "-s", seed, "-o", tmp_path / f"{seed}.png", env=STUB)
+        scores.append(score(tmp_path / f"{seed}.png"))
+    assert score(tmp_path / "best.png") == max(scores)
+    about = json.loads(cli("info", tmp_path / "best.png", "--json").stdout)
+    assert f'"seed":{7 + scores.index(max(scores))}' in json.dumps(about).replace('\\', '').replace(" ", "")
+
+
 def test_presets_expand_and_unknown_ones_list_the_known(cli, tiny: Path) -> None:  # type: ignore[no-untyped-def]
     done = cli("generate", "tile", "stone wall", "-m", "tiny", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
