@@ -4,7 +4,7 @@ set(_map ${CMAKE_SOURCE_DIR}/shim/shim.map)
 
 # Test builds only: the same interface without tensors, in C, sanitized like the rest.
 if(DGXP_TESTS)
-    add_library(dgxpixels_stub MODULE shim/stub.c)
+    add_library(dgxpixels_stub MODULE shim/stub.c shim/stub_sprite.c)
     target_include_directories(dgxpixels_stub PRIVATE include shim)
     target_compile_definitions(dgxpixels_stub PRIVATE _GNU_SOURCE)
     target_link_libraries(dgxpixels_stub PRIVATE m)
