@@ -1224,6 +1224,41 @@ DGXP_API dgxp_status dgxp_deploy(const dgxp_deploy_file *files, int32_t count,
  */
 DGXP_API dgxp_status dgxp_deploy_undo(const char *project, int32_t force, dgxp_document **out);
 
+/** Write a dgx-pixels.json to begin with into `folder` (NULL = here); one that is there stays. */
+DGXP_API dgxp_status dgxp_project_init(const char *folder);
+/**
+ * The game's dgx-pixels.json, read and checked (docs/project.md): {"folder", "assets_folder", "model",
+ * "presets": the folder of its own presets, "defaults", "folders", "assets"}.  `project` as in
+ * dgxp_deploy_params; a project without the file has empty settings.
+ */
+DGXP_API dgxp_status dgxp_project_describe(const char *project, dgxp_document **out);
+
+typedef struct dgxp_build_params {
+    uint32_t struct_size;
+    int32_t force;       /* 1: make those anew that were edited by hand */
+    int32_t dry_run;     /* 1: say what would be made; needs no model */
+    const char *project; /* as in dgxp_deploy_params */
+    const char *model;   /* NULL = the project's, else the default */
+    const dgxp_model_params *model_params; /* or NULL */
+    /* Before each asset; non-zero stops.  `done` of `count` are made.  Or NULL. */
+    int32_t (*asset)(const char *path, int32_t done, int32_t count, void *user_data);
+    dgxp_progress_callback progress; /* of the one that is being painted, or NULL */
+    void *user_data;
+    const dgxp_cancel *cancel;
+} dgxp_build_params;
+#define DGXP_BUILD_PARAMS_INIT                                                                     \
+    {sizeof(dgxp_build_params), 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+
+/**
+ * Make the wished-for assets of dgx-pixels.json that are missing or whose wish, model or presets
+ * changed, and deploy each when it is painted: a build that is stopped goes on where it was.
+ *
+ * A file that was edited by hand stays and is told in "warnings".  `*out` is {"project", "made",
+ * "due", "files": [{"path", "state": current|missing|changed|edited, "action", …}], "warnings"}; a call
+ * that fails gives what it did all the same, when it got so far: free it, NULL is fine.
+ */
+DGXP_API dgxp_status dgxp_build(const dgxp_build_params *params, dgxp_document **out);
+
 /* ---------------------------------------------------------------------------------- batches */
 
 /**

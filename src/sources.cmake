@@ -99,6 +99,7 @@ set(DGXP_PROJECT_SOURCES
     src/project/batch.c
     src/project/batch_contact.c
     src/project/batch_run.c
+    src/project/build.c
     src/project/choices.c
     src/project/claims.c
     src/project/deploy.c
@@ -115,6 +116,7 @@ set(DGXP_PROJECT_SOURCES
     src/project/preset_job.c
     src/project/project.c
     src/project/request.c
+    src/project/settings.c
     src/project/stage.c
     src/project/stage_undo.c
     src/project/wildcard.c

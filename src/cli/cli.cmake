@@ -4,6 +4,7 @@ add_executable(dgx-pixels
     src/cli/atlas.c
     src/cli/batch.c
     src/cli/bench.c
+    src/cli/build.c
     src/cli/deploy.c
     src/cli/doctor.c
     src/cli/family.c
@@ -23,6 +24,7 @@ add_executable(dgx-pixels
     src/cli/palette.c
     src/cli/panel.c
     src/cli/presets.c
+    src/cli/project.c
     src/cli/print.c
     src/cli/report.c
     src/cli/sheet.c

@@ -4,6 +4,7 @@
 
 #include "cli/deploy.h"
 #include "cli/inputs.h"
+#include "cli/project.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -504,7 +505,12 @@ static int run(int argc, char **argv)
     s.kind = words == 2 ? argv[0] : NULL;
     s.subject = argv[words - 1];
     s.model.describe_only = s.dry_run;
+    json_t *project = NULL;
     code = check(&s);
+    if (code == CLI_OK) {
+        code = cli_project_load(s.deploy.project, &project);
+        cli_project_apply(project, &s);
+    }
     if (code == CLI_OK) {
         code = make_folder(s.output);
     }
@@ -515,6 +521,7 @@ static int run(int argc, char **argv)
         code = check_output("--raw", s.raw);
     }
     code = code == CLI_OK ? paint(&s) : code;
+    json_decref(project);
     free(s.fields.items);
     free(s.loras.items);
     return code;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `dgx-pixels presets`: kinds, styles and speeds, and the contract of each. */
-#include "cli/cli.h"
+#include "cli/project.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -142,6 +142,12 @@ static int run(int argc, char **argv)
     }
     if (words > 1) {
         return cli_usage("presets", "shows one preset at a time");
+    }
+    json_t *project = NULL;
+    code = cli_project_load(NULL, &project);
+    json_decref(project);
+    if (code != CLI_OK) {
+        return code;
     }
     return words ? describe(argv[0], json) : list_presets(json);
 }

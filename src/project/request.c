@@ -251,6 +251,14 @@ static dgxp_status read_settings(const px_json *root, dgxp_job *job)
     return status == DGXP_OK && seed >= 0 ? dgxp_job_set_seed(job, (uint64_t)seed) : status;
 }
 
+/* The last error with the request's own place in front. */
+static dgxp_status name_place(const char *where, dgxp_status status)
+{
+    char said[1024];
+    snprintf(said, sizeof said, "%s", dgxp_last_error());
+    return px_error_set(status, "%s: %s", where, said);
+}
+
 /* "palette", "colors" and "background" are steps of "finish" that people write often. */
 static dgxp_status read_finish(const px_json *root, dgxp_job *job)
 {
@@ -275,12 +283,9 @@ static dgxp_status read_finish(const px_json *root, dgxp_job *job)
     status = text ? dgxp_job_set_finish(job, text) : px_error_memory("a request");
     px_mem_free(text);
     json_decref(steps);
-    if (status == DGXP_ERR_BAD_FORMAT || status == DGXP_ERR_NOT_FOUND) {
-        char said[1024];
-        snprintf(said, sizeof said, "%s", dgxp_last_error());
-        return px_error_set(status, "%s: %s", root->file, said);
-    }
-    return status;
+    return status == DGXP_ERR_BAD_FORMAT || status == DGXP_ERR_NOT_FOUND
+               ? name_place(root->file, status)
+               : status;
 }
 
 /* "view" and the like stand beside the other settings; "fields" holds those of one's own presets.
@@ -318,6 +323,9 @@ static dgxp_status expand_preset(const px_json *root, const dgxp_model *model, c
     want.fields = chosen;
     if (status == DGXP_OK) {
         status = model ? px_preset_job(model, &want, out) : px_preset_check(&want);
+    }
+    if (status == DGXP_ERR_NOT_FOUND || status == DGXP_ERR_INVALID_ARGUMENT) {
+        status = name_place(root->file, status);
     }
     if (status == DGXP_OK && !model) {
         status = dgxp_job_create(subject, out);

@@ -358,6 +358,14 @@ class dgxp_deploy_params(Structure):
         ("dry_run", c_int32), ("project", c_char_p), ("to", c_char_p),
     ]
 
+class dgxp_build_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("force", c_int32), ("dry_run", c_int32),
+        ("project", c_char_p), ("model", c_char_p), ("model_params", POINTER(dgxp_model_params)),
+        ("asset", c_void_p), ("progress", dgxp_progress_callback), ("user_data", c_void_p),
+        ("cancel", c_void_p),
+    ]
+
 class dgxp_batch_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("batch", c_int32), ("threads", c_int32), ("shard", c_int32),
@@ -418,6 +426,7 @@ STRUCTS = (
     dgxp_generate_params,
     dgxp_deploy_file,
     dgxp_deploy_params,
+    dgxp_build_params,
     dgxp_batch_params,
     dgxp_batch_progress,
     dgxp_batch_run_params,
@@ -592,6 +601,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_deploy": ("status", [POINTER(dgxp_deploy_file), c_int32, POINTER(dgxp_deploy_params),
         POINTER(c_void_p)]),
     "dgxp_deploy_undo": ("status", [c_char_p, c_int32, POINTER(c_void_p)]),
+    "dgxp_project_init": ("status", [c_char_p]),
+    "dgxp_project_describe": ("status", [c_char_p, POINTER(c_void_p)]),
+    "dgxp_build": ("status", [POINTER(dgxp_build_params), POINTER(c_void_p)]),
     "dgxp_batch_open": ("status", [POINTER(dgxp_batch_params), POINTER(c_void_p)]),
     "dgxp_batch_left": (c_int32, [c_void_p]),
     "dgxp_batch_describe": ("status", [c_void_p, c_int32, c_int32, POINTER(c_void_p)]),

@@ -2016,6 +2016,70 @@ unsafe extern "C" {
         out: *mut *mut dgxp_document,
     ) -> dgxp_status;
 }
+unsafe extern "C" {
+    #[doc = " Write a dgx-pixels.json to begin with into `folder` (NULL = here); one that is there stays."]
+    pub fn dgxp_project_init(folder: *const ::core::ffi::c_char) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " The game's dgx-pixels.json, read and checked (docs/project.md): {\"folder\", \"assets_folder\", \"model\",\n \"presets\": the folder of its own presets, \"defaults\", \"folders\", \"assets\"}.  `project` as in\n dgxp_deploy_params; a project without the file has empty settings."]
+    pub fn dgxp_project_describe(
+        project: *const ::core::ffi::c_char,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_build_params {
+    pub struct_size: u32,
+    pub force: i32,
+    pub dry_run: i32,
+    pub project: *const ::core::ffi::c_char,
+    pub model: *const ::core::ffi::c_char,
+    pub model_params: *const dgxp_model_params,
+    pub asset: ::core::option::Option<
+        unsafe extern "C" fn(
+            path: *const ::core::ffi::c_char,
+            done: i32,
+            count: i32,
+            user_data: *mut ::core::ffi::c_void,
+        ) -> i32,
+    >,
+    pub progress: dgxp_progress_callback,
+    pub user_data: *mut ::core::ffi::c_void,
+    pub cancel: *const dgxp_cancel,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_build_params"][::core::mem::size_of::<dgxp_build_params>() - 72usize];
+    ["Alignment of dgxp_build_params"][::core::mem::align_of::<dgxp_build_params>() - 8usize];
+    ["Offset of field: dgxp_build_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_build_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_build_params::force"]
+        [::core::mem::offset_of!(dgxp_build_params, force) - 4usize];
+    ["Offset of field: dgxp_build_params::dry_run"]
+        [::core::mem::offset_of!(dgxp_build_params, dry_run) - 8usize];
+    ["Offset of field: dgxp_build_params::project"]
+        [::core::mem::offset_of!(dgxp_build_params, project) - 16usize];
+    ["Offset of field: dgxp_build_params::model"]
+        [::core::mem::offset_of!(dgxp_build_params, model) - 24usize];
+    ["Offset of field: dgxp_build_params::model_params"]
+        [::core::mem::offset_of!(dgxp_build_params, model_params) - 32usize];
+    ["Offset of field: dgxp_build_params::asset"]
+        [::core::mem::offset_of!(dgxp_build_params, asset) - 40usize];
+    ["Offset of field: dgxp_build_params::progress"]
+        [::core::mem::offset_of!(dgxp_build_params, progress) - 48usize];
+    ["Offset of field: dgxp_build_params::user_data"]
+        [::core::mem::offset_of!(dgxp_build_params, user_data) - 56usize];
+    ["Offset of field: dgxp_build_params::cancel"]
+        [::core::mem::offset_of!(dgxp_build_params, cancel) - 64usize];
+};
+unsafe extern "C" {
+    #[doc = " Make the wished-for assets of dgx-pixels.json that are missing or whose wish, model or presets\n changed, and deploy each when it is painted: a build that is stopped goes on where it was.\n\n A file that was edited by hand stays and is told in \"warnings\".  `*out` is {\"project\", \"made\",\n \"due\", \"files\": [{\"path\", \"state\": current|missing|changed|edited, \"action\", …}], \"warnings\"}; a call\n that fails gives what it did all the same, when it got so far: free it, NULL is fine."]
+    pub fn dgxp_build(
+        params: *const dgxp_build_params,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct dgxp_batch {

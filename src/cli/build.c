@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `dgx-pixels init` and `dgx-pixels build`: a game's wished-for assets. */
+#include "cli/deploy.h"
+
+#include <jansson.h>
+#include <string.h>
+
+typedef struct building {
+    cli_progress progress;
+    char label[128];
+} building;
+
+static int32_t show_asset(const char *path, int32_t done, int32_t count, void *user_data)
+{
+    building *b = user_data;
+    cli_progress_clear(&b->progress);
+    snprintf(b->label, sizeof b->label, "%d/%d %s", done + 1, count, path);
+    b->progress.label = b->label;
+    return 0;
+}
+
+static int32_t show_progress(const dgxp_progress *progress, void *user_data)
+{
+    building *b = user_data;
+    return cli_progress_callback(progress, &b->progress);
+}
+
+static void print_files(const json_t *report)
+{
+    size_t i;
+    json_t *file, *warning;
+    json_array_foreach(json_object_get(report, "files"), i, file)
+    {
+        const char *load = json_string_value(json_object_get(file, "load"));
+        printf("%-8s %-12s %s\n", json_string_value(json_object_get(file, "state")),
+               json_string_value(json_object_get(file, "action")),
+               load ? load : json_string_value(json_object_get(file, "path")));
+    }
+    json_array_foreach(json_object_get(report, "warnings"), i, warning)
+    {
+        fprintf(stderr, "dgx-pixels: warning: %s\n", json_string_value(warning));
+    }
+}
+
+static int run(int argc, char **argv)
+{
+    dgxp_build_params params = DGXP_BUILD_PARAMS_INIT;
+    dgxp_model_params model = DGXP_MODEL_PARAMS_INIT;
+    building b = {.label = ""};
+    bool force = false, dry_run = false, json = false;
+    const cli_option options[] = {
+        {"project", 'p', CLI_TEXT, "DIR", &params.project,
+         "the game's folder (default: from here upwards)", 0, 0, NULL},
+        {"model", 'm', CLI_TEXT, "FILE|DIR", &params.model, "instead of the project's", 0, 0, NULL},
+        {"device", 0, CLI_TEXT, "cpu|cuda[:N]", &model.device, "default: cuda when there is one", 0,
+         0, NULL},
+        {"threads", 0, CLI_INT, "N", &model.threads, "CPU threads (default: all cores)", 1, 1024,
+         NULL},
+        {"force", 0, CLI_FLAG, NULL, &force, "make files anew that were edited by hand", 0, 0,
+         NULL},
+        {"dry-run", 0, CLI_FLAG, NULL, &dry_run, "say what would be made", 0, 0, NULL},
+        {"json", 0, CLI_FLAG, NULL, &json, "print JSON on stdout", 0, 0, NULL},
+        {"quiet", 'q', CLI_FLAG, NULL, &b.progress.quiet, "no progress bar", 0, 0, NULL},
+        {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
+    };
+    int words, code;
+    if (!cli_parse(&cli_build, options, argc, argv, &words, &code)) {
+        return code;
+    }
+    if (words) {
+        return cli_usage("build", "takes no names: it makes what dgx-pixels.json wishes for");
+    }
+    params.force = force;
+    params.dry_run = dry_run;
+    params.model_params = &model;
+    params.asset = show_asset;
+    params.progress = show_progress;
+    params.user_data = &b;
+    params.cancel = cli_cancel();
+    dgxp_document *document = NULL;
+    const dgxp_status status = dgxp_build(&params, &document);
+    cli_progress_clear(&b.progress);
+    code = status == DGXP_OK ? CLI_OK : cli_fail(status);
+    if (document) {
+        json_t *report = json_loads(dgxp_document_text(document), 0, NULL);
+        if (json) {
+            cli_print_document(document, true);
+        } else {
+            print_files(report);
+        }
+        json_decref(report);
+    }
+    dgxp_document_free(document);
+    return code;
+}
+
+const cli_command cli_build = {
+    .name = "build",
+    .summary = "Make the assets that dgx-pixels.json wishes for",
+    .synopsis = "[--project DIR] [options]",
+    .examples =
+        "  dgx-pixels init\n"
+        "  dgx-pixels build --dry-run\n"
+        "  dgx-pixels build\n"
+        "Makes what is missing, and what was changed: its line, its presets, the model.  A\n"
+        "build that is stopped goes on where it was.\n",
+    .run = run,
+};
+
+static int run_init(int argc, char **argv)
+{
+    const cli_option options[] = {{NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
+    int words, code;
+    if (!cli_parse(&cli_init, options, argc, argv, &words, &code)) {
+        return code;
+    }
+    if (words > 1) {
+        return cli_usage("init", "takes one folder");
+    }
+    const dgxp_status status = dgxp_project_init(words ? argv[0] : NULL);
+    if (status != DGXP_OK) {
+        return cli_fail(status);
+    }
+    puts("wrote dgx-pixels.json: edit its assets, then `dgx-pixels build`");
+    return CLI_OK;
+}
+
+const cli_command cli_init = {
+    .name = "init",
+    .summary = "Write a dgx-pixels.json to begin with",
+    .synopsis = "[DIR]",
+    .examples = "  dgx-pixels init          # next to Cargo.toml\n",
+    .run = run_init,
+};

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""dgx-pixels.json: `init`, `build`, and what `generate` takes from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+STUB = {"DGX_PIXELS_BACKEND": "stub"}
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+PROJECT = {
+    "format": 1, "model": "tiny",
+    "defaults": {"size": [16, 16], "steps": 2, "style": "8bit"},
+    "folders": {"*": "sprites/", "item": "things/"},
+    "assets": [
+        {"path": "sprites/knight.png", "kind": "character", "subject": "medieval knight"},
+        {"path": "things/potion.png", "kind": "item", "subject": "red potion", "seed": 7},
+        {"path": "tiles/cave.png", "kind": "tile", "subject": "cave", "tile": [8, 8]},
+    ],
+}
+
+
+@pytest.fixture
+def game(tmp_path: Path, tiny: Path) -> Path:
+    folder = tmp_path / "game"
+    (folder / "src").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text('[dependencies]\nbevy = { features = ["file_watcher"] }\n')
+    write(folder, PROJECT)
+    return folder
+
+
+def write(game: Path, project: object) -> None:
+    (game / "dgx-pixels.json").write_text(json.dumps(project))
+
+
+def build_it(cli: Run, game: Path, *words: str) -> tuple[dict[str, str], dict[str, object]]:
+    """The state of each asset before, and the whole report."""
+    done = cli("build", "--json", *words, cwd=game / "src", env=STUB)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    return {file["path"]: file["state"] for file in report["files"]}, report
+
+
+def test_builds_what_is_missing_or_changed(cli: Run, game: Path) -> None:
+    done = cli("build", "--dry-run", "--json", cwd=game, env={"DGX_PIXELS_BACKEND": "/nowhere.so"})
+    assert json.loads(done.stdout)["due"] == 3 and not (game / "assets").exists(), done.stderr
+    states, report = build_it(cli, game)
+    assert set(states.values()) == {"missing"} and report["made"] == 3
+    lock = {entry["path"]: entry
+            for entry in json.loads((game / "dgx-pixels.lock.json").read_text())["assets"]}
+    assert all(len(entry["wish"]) == 64 and len(entry["recipe"]) == 64 for entry in lock.values())
+    assert lock["tiles/cave.png"]["kind"] == "tileset" and lock["tiles/cave.png"]["columns"] == 2
+    with Image.open(game / "assets/sprites/knight.png") as image:
+        assert image.size == (16, 16) and len(image.convert("RGBA").getcolors()) <= 9
+    before = {path: (game / "assets" / path).read_bytes() for path in lock}
+
+    states, report = build_it(cli, game)
+    assert set(states.values()) == {"current"} and report["made"] == 0
+
+    project = json.loads(json.dumps(PROJECT))
+    project["assets"][1]["subject"] = "blue potion"
+    write(game, project)
+    states, report = build_it(cli, game)
+    assert report["made"] == 1 and states["things/potion.png"] == "changed"
+    after = {path: (game / "assets" / path).read_bytes() for path in lock}
+    assert [path for path in lock if before[path] != after[path]] == ["things/potion.png"]
+
+    (game / "assets/tiles/cave.png").unlink()
+    states, _ = build_it(cli, game)
+    assert states["tiles/cave.png"] == "missing"
+    assert (game / "assets/tiles/cave.png").read_bytes() == before["tiles/cave.png"]
+
+    (game / "assets/sprites/knight.png").write_bytes(b"mine")
+    states, report = build_it(cli, game)
+    assert states["sprites/knight.png"] == "edited" and "by hand" in str(report["warnings"])
+    assert (game / "assets/sprites/knight.png").read_bytes() == b"mine"
+    assert build_it(cli, game, "--force")[1]["made"] == 1
+    assert (game / "assets/sprites/knight.png").read_bytes() == before["sprites/knight.png"]
+
+    project["assets"] = project["assets"][1:]
+    write(game, project)
+    assert "no longer wished for" in str(build_it(cli, game)[1]["warnings"])
+    assert (game / "assets/sprites/knight.png").exists()
+
+
+def test_an_edited_preset_makes_its_assets_anew(cli: Run, game: Path) -> None:
+    (game / "presets").mkdir()
+    own = game / "presets/item.json"
+    shutil.copy(ROOT / "presets/item.json", own)
+    assert build_it(cli, game)[1]["made"] == 3
+    own.write_text(own.read_text().replace("single object", "one object"))
+    states, report = build_it(cli, game)
+    assert report["made"] == 1 and states["things/potion.png"] == "changed"
+
+
+def test_a_stopped_build_goes_on(build: Path, cli: Run, game: Path) -> None:
+    process = subprocess.Popen([build / "bin/dgx-pixels", "build"], cwd=game, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE,
+                               env={**os.environ, **STUB, "DGXP_STUB_DELAY_MS": "300"})
+    first = game / "assets/sprites/knight.png"
+    while not first.exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    states, report = build_it(cli, game)
+    assert states["sprites/knight.png"] == "current" and 0 < report["made"] < 3
+
+
+@pytest.mark.parametrize("change,said", [
+    ({"format": 2}, "format"),
+    ({"colour": 1}, "colour"),
+    ({"model": 7}, "model"),
+    ({"folders": {"item": "../out"}}, "folders"),
+    ({"defaults": {"style": "64bit", "kind": "item"}}, "64bit"),
+    ({"defaults": {"speeed": "fast"}}, "speeed"),
+    ({"assets": [{"path": "../x.png", "subject": "x"}]}, "../x.png"),
+    ({"assets": [{"path": "x.gif", "subject": "x"}]}, "x.gif"),
+    ({"assets": [{"path": "x.png"}]}, "subject"),
+    ({"assets": [{"path": "x.png", "kind": "itme", "subject": "x"}]}, "itme"),
+    ({"assets": [{"path": "x.png", "subject": "x", "steps": 0}]}, "steps"),
+    ({"assets": [{"path": "x.png", "subject": "x"}, {"path": "X.png", "subject": "y"}]}, "another"),
+    ({"assets_folder": "../assets"}, "assets_folder"),
+])
+def test_mistakes_are_named(cli: Run, game: Path, change: dict[str, object], said: str) -> None:
+    write(game, {**PROJECT, **change})
+    done = cli("build", cwd=game, env=STUB)
+    assert done.returncode in (2, 3, 4) and said in done.stderr, done.stderr
+    assert "dgx-pixels.json" in done.stderr or "assets_folder" in said, done.stderr
+    assert not (game / "assets").exists()
+
+
+def test_generate_takes_the_projects_defaults_and_options_win(cli: Run, game: Path) -> None:
+    done = cli("generate", "item", "key", "--dry-run", "--json", cwd=game / "src")
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)
+    assert (job["style"], job["steps"], job["size"]) == ("8bit", 2, [16, 16])
+    job = json.loads(cli("generate", "item", "key", "--style", "1bit", "--steps", "3", "--size", "8",
+                         "--dry-run", "--json", cwd=game).stdout)
+    assert (job["style"], job["steps"], job["size"]) == ("1bit", 3, [8, 8])
+    done = cli("generate", "item", "key", "--deploy", cwd=game, env=STUB)
+    assert 'load("things/key.png")' in done.stdout, done.stderr
+
+
+def test_init_writes_what_build_reads(cli: Run, tmp_path: Path, tiny: Path) -> None:
+    (tmp_path / "Cargo.toml").write_text("[package]\n")
+    assert cli("init", cwd=tmp_path).returncode == 0
+    done = cli("build", "--dry-run", "--json", cwd=tmp_path)
+    assert done.returncode == 0 and json.loads(done.stdout)["due"] == 3, done.stderr
+    done = cli("init", cwd=tmp_path)
+    assert done.returncode == 2 and "already" in done.stderr
