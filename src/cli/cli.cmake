@@ -4,7 +4,9 @@ add_executable(dgx-pixels
     src/cli/atlas.c
     src/cli/batch.c
     src/cli/bench.c
+    src/cli/brp.c
     src/cli/build.c
+    src/cli/confirm.c
     src/cli/deploy.c
     src/cli/doctor.c
     src/cli/family.c
@@ -36,5 +38,7 @@ add_executable(dgx-pixels
 )
 target_compile_definitions(dgx-pixels PRIVATE _GNU_SOURCE)
 target_include_directories(dgx-pixels PRIVATE src)
-target_link_libraries(dgx-pixels PRIVATE dgxpixels PkgConfig::JANSSON Threads::Threads m)
+# libcurl is the program's alone: the library never opens a connection.
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+target_link_libraries(dgx-pixels PRIVATE dgxpixels PkgConfig::JANSSON PkgConfig::CURL Threads::Threads m)
 set_target_properties(dgx-pixels PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")

@@ -2,6 +2,7 @@
 /* `dgx-pixels deploy`: files into a Bevy project's assets. */
 #include "cli/deploy.h"
 
+#include "cli/confirm.h"
 #include "cli/inputs.h"
 
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 typedef struct settings {
     dgxp_deploy_params params;
     int32_t tile[2];
-    bool undo, force, no_sidecar, dry_run, json;
+    const char *brp;
+    bool undo, force, no_sidecar, dry_run, json, confirm;
 } settings;
 
 static const char *text_of(const json_t *object, const char *key)
@@ -36,6 +38,10 @@ void cli_deploy_print(const json_t *report, bool json)
     {
         printf("%-9s  %s\n", text_of(file, "action"),
                *text_of(file, "load") ? text_of(file, "load") : text_of(file, "path"));
+        const json_t *confirmed = json_object_get(file, "confirmed");
+        if (confirmed) {
+            printf("%-9s  %s\n", text_of(confirmed, "state"), text_of(confirmed, "reason"));
+        }
     }
 }
 
@@ -48,6 +54,34 @@ static int print_document(dgxp_document *document, bool json)
     return CLI_OK;
 }
 
+/* Asked before and after; the pictures that are deployed are the same in both. */
+static int deploy_and_confirm(const settings *s, const dgxp_deploy_file *files, int count)
+{
+    dgxp_document *planned = NULL, *done = NULL;
+    dgxp_deploy_params params = s->params;
+    params.dry_run = 1;
+    dgxp_status status = dgxp_deploy(files, count, &params, &planned);
+    if (status != DGXP_OK) {
+        return cli_fail(status);
+    }
+    json_t *report = json_loads(dgxp_document_text(planned), 0, NULL);
+    cli_confirm *confirm = cli_confirm_begin(s->brp, report);
+    json_decref(report);
+    status = dgxp_deploy(files, count, &s->params, &done);
+    int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
+    report = done ? json_loads(dgxp_document_text(done), 0, NULL) : json_object();
+    if (!cli_confirm_end(confirm, report) && code == CLI_OK) {
+        code = CLI_SOME_FAILED;
+    }
+    if (done) {
+        cli_deploy_print(report, s->json);
+    }
+    json_decref(report);
+    dgxp_document_free(planned);
+    dgxp_document_free(done);
+    return code;
+}
+
 static int deploy_files(const settings *s, char *const *words, int count)
 {
     cli_inputs inputs = {0};
@@ -58,8 +92,12 @@ static int deploy_files(const settings *s, char *const *words, int count)
         for (int i = 0; i < inputs.count; i++) {
             files[i].path = inputs.items[i].path;
         }
-        const dgxp_status status = dgxp_deploy(files, inputs.count, &s->params, &document);
-        code = status == DGXP_OK ? print_document(document, s->json) : cli_fail(status);
+        if (s->confirm && !s->dry_run) {
+            code = deploy_and_confirm(s, files, inputs.count);
+        } else {
+            const dgxp_status status = dgxp_deploy(files, inputs.count, &s->params, &document);
+            code = status == DGXP_OK ? print_document(document, s->json) : cli_fail(status);
+        }
         free(files);
     }
     cli_inputs_free(&inputs);
@@ -68,7 +106,7 @@ static int deploy_files(const settings *s, char *const *words, int count)
 
 static int run(int argc, char **argv)
 {
-    settings s = {.params = DGXP_DEPLOY_PARAMS_INIT};
+    settings s = {.params = DGXP_DEPLOY_PARAMS_INIT, .brp = CLI_CONFIRM_URL};
     const cli_option options[] = {
         {"project", 'p', CLI_TEXT, "DIR", &s.params.project,
          "the game's folder (default: from here upwards, by its Cargo.toml)", 0, 0, NULL},
@@ -86,6 +124,12 @@ static int run(int argc, char **argv)
         {"no-sidecar", 0, CLI_FLAG, NULL, &s.no_sidecar,
          "do not keep the recipe as NAME.dgxpx.json beside the picture", 0, 0, NULL},
         {"undo", 0, CLI_FLAG, NULL, &s.undo, "take back the last deployment", 0, 0, NULL},
+        {"confirm", 0, CLI_FLAG, NULL, &s.confirm,
+         "ask the running game whether it has the new pixels; exit code 1 and\n"
+         "the reason when it has not within 10 s",
+         0, 0, NULL},
+        {"brp", 0, CLI_TEXT, "URL", &s.brp, "where the game answers (default: " CLI_CONFIRM_URL ")",
+         0, 0, NULL},
         {"dry-run", 0, CLI_FLAG, NULL, &s.dry_run, "say what would happen", 0, 0, NULL},
         {"json", 0, CLI_FLAG, NULL, &s.json, "print JSON on stdout", 0, 0, NULL},
         {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
@@ -120,6 +164,7 @@ const cli_command cli_deploy = {
     .examples = "  dgx-pixels deploy knight.png --to sprites/\n"
                 "  dgx-pixels deploy walk.png walk.json --to sprites/ --project ~/my-game\n"
                 "  dgx-pixels deploy cave.png --to tiles/ --tile 16\n"
+                "  dgx-pixels deploy knight.png --to sprites/ --confirm\n"
                 "  dgx-pixels deploy --undo\n"
                 "A running game reloads them when Bevy's feature file_watcher is on.  What was\n"
                 "deployed stands in dgx-pixels.lock.json; other files are never overwritten.\n",

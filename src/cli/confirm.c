@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Whether a running game has the new pixels (docs/deploy.md). */
+#include "cli/confirm.h"
+
+#include "cli/brp.h"
+#include "cli/inputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double patience = 5; /* seconds; Bevy's watcher waits 0.3 s for silence */
+
+struct cli_confirm {
+    brp_client *client;
+    json_t *before; /* path to generation */
+};
+
+/* What the game says of one image; NULL when it has none of that path. */
+static json_t *ask(brp_client *client, const char *path, bool *watching, brp_outcome *outcome)
+{
+    json_t *result = NULL, *image, *found = NULL;
+    size_t i;
+    *outcome = brp_call(client, "dgx_pixels/status", json_pack("{ss}", "path", path), &result);
+    json_array_foreach(json_object_get(result, "images"), i, image)
+    {
+        const char *name = json_string_value(json_object_get(image, "path"));
+        if (name && strcmp(name, path) == 0) {
+            found = json_incref(image);
+        }
+    }
+    *watching = json_is_true(json_object_get(result, "watching"));
+    json_decref(result);
+    return found;
+}
+
+static const char *path_of(const json_t *file)
+{
+    return json_string_value(json_object_get(file, "path"));
+}
+
+cli_confirm *cli_confirm_begin(const char *url, const json_t *report)
+{
+    cli_confirm *confirm = cli_zero(1, sizeof *confirm);
+    size_t i;
+    json_t *file;
+    confirm->client = brp_open(url);
+    confirm->before = json_object();
+    json_array_foreach(json_object_get(report, "files"), i, file)
+    {
+        bool watching;
+        brp_outcome outcome = BRP_OK;
+        if (!confirm->client || !json_object_get(file, "pixels")) {
+            continue;
+        }
+        json_t *image = ask(confirm->client, path_of(file), &watching, &outcome);
+        if (image) {
+            json_object_set(confirm->before, path_of(file), json_object_get(image, "generation"));
+        }
+        json_decref(image);
+        if (outcome == BRP_NO_APP) {
+            break; /* nobody is there: the others need not wait for it */
+        }
+    }
+    return confirm;
+}
+
+typedef struct answer {
+    bool confirmed;
+    char state[16], reason[640];
+} answer;
+
+static void explain(answer *a, const char *state, const char *reason)
+{
+    snprintf(a->state, sizeof a->state, "%s", state);
+    snprintf(a->reason, sizeof a->reason, "%s", reason);
+}
+
+static bool has_pixels(const json_t *image, const json_t *file)
+{
+    const char *hash = json_string_value(json_object_get(image, "hash"));
+    const char *wanted = json_string_value(json_object_get(file, "pixels"));
+    const char *state = json_string_value(json_object_get(image, "state"));
+    return hash && wanted && state && strcmp(state, "loaded") == 0 && strcmp(hash, wanted) == 0;
+}
+
+/* The last thing that the game said of it, as a reason. */
+static void explain_image(answer *a, const json_t *image, bool watching, json_int_t before)
+{
+    const char *error = json_string_value(json_object_get(image, "error"));
+    const char *state = json_string_value(json_object_get(image, "state"));
+    const json_int_t now = json_integer_value(json_object_get(image, "generation"));
+    if (error) {
+        char text[600];
+        snprintf(text, sizeof text, "the game could not load it: %s", error);
+        explain(a, "unconfirmed", text);
+    } else if (state && strcmp(state, "loading") == 0) {
+        explain(a, "unconfirmed", "the game is still loading it");
+    } else if (json_is_null(json_object_get(image, "hash"))) {
+        explain(a, "unconfirmed",
+                "the game's pixels cannot be read: they are not RGBA8 or only on "
+                "the GPU (RenderAssetUsages without MAIN_WORLD)");
+    } else if (now > before) {
+        explain(a, "unconfirmed",
+                "the game reloaded it, but has other pixels: was it deployed into "
+                "the assets of that game?");
+    } else if (!watching) {
+        explain(a, "unconfirmed",
+                "the game does not watch its files (Bevy's feature file_watcher) "
+                "and did not reload it when it was asked to");
+    } else {
+        explain(a, "unconfirmed",
+                "the game watches its files but did not reload it: does it run "
+                "from another folder?");
+    }
+}
+
+/* Poll until the pixels are there or patience ends; the last answer stays in `a`. */
+static bool wait_for(brp_client *client, const json_t *file, json_int_t before, answer *a)
+{
+    const double began = cli_now();
+    while (!dgxp_cancel_fired(cli_cancel())) {
+        bool watching = false;
+        brp_outcome outcome;
+        json_t *image = ask(client, path_of(file), &watching, &outcome);
+        a->confirmed = image && has_pixels(image, file);
+        if (a->confirmed) {
+            explain(a, "confirmed", "the game has the new pixels");
+        } else if (outcome == BRP_NO_APP) {
+            explain(a, "unconfirmed",
+                    "no game answers: start it with RemotePlugin and "
+                    "RemoteHttpPlugin, or name its address with --brp");
+        } else if (outcome == BRP_NO_METHOD) {
+            explain(a, "unconfirmed",
+                    "the game runs without the plugin DgxPixelsPlugin (crate "
+                    "dgx-pixels-bevy, feature brp); its watcher may have "
+                    "reloaded the file");
+        } else if (outcome == BRP_FAILED) {
+            explain(a, "unconfirmed", brp_reason(client));
+        } else if (!image) {
+            explain(a, "unconfirmed",
+                    "the game has not loaded this path; it will find the new file "
+                    "when it does");
+        } else {
+            explain_image(a, image, watching, before);
+        }
+        json_decref(image);
+        if (a->confirmed || outcome != BRP_OK || !image || cli_now() - began > patience) {
+            return a->confirmed;
+        }
+        usleep(100000);
+    }
+    explain(a, "unconfirmed", "interrupted");
+    return false;
+}
+
+static bool confirm_file(const cli_confirm *confirm, json_t *file)
+{
+    const json_int_t before = json_integer_value(json_object_get(confirm->before, path_of(file)));
+    answer a = {.state = "unconfirmed", .reason = "out of memory"};
+    if (confirm->client && !wait_for(confirm->client, file, before, &a)) {
+        json_t *result = NULL;
+        const brp_outcome outcome = brp_call(confirm->client, "dgx_pixels/reload",
+                                             json_pack("{ss}", "path", path_of(file)), &result);
+        if (outcome == BRP_OK && json_is_true(json_object_get(result, "known"))) {
+            if (wait_for(confirm->client, file, before, &a)) {
+                explain(&a, "confirmed",
+                        "the game has the new pixels, after it was asked to reload");
+            }
+        }
+        json_decref(result);
+    }
+    json_object_set_new(file, "confirmed",
+                        json_pack("{ss, ss}", "state", a.state, "reason", a.reason));
+    return a.confirmed;
+}
+
+bool cli_confirm_end(cli_confirm *confirm, json_t *report)
+{
+    bool all = true;
+    size_t i;
+    json_t *file;
+    json_array_foreach(json_object_get(report, "files"), i, file)
+    {
+        if (json_object_get(file, "pixels")) {
+            all = confirm_file(confirm, file) && all;
+        }
+    }
+    brp_close(confirm->client);
+    json_decref(confirm->before);
+    free(confirm);
+    return all;
+}

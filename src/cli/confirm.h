@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Whether a running game has the new pixels (docs/deploy.md). */
+#ifndef DGXP_CLI_CONFIRM_H
+#define DGXP_CLI_CONFIRM_H
+
+#include "cli/cli.h"
+
+#include <jansson.h>
+
+#define CLI_CONFIRM_URL "http://127.0.0.1:15702/"
+
+typedef struct cli_confirm cli_confirm;
+
+/** Ask what the game has before anything is deployed; `report` is a dry run's document. */
+cli_confirm *cli_confirm_begin(const char *url, const json_t *report);
+/**
+ * Wait for the pixels of `report`'s files, up to 5 s for the watcher and 5 s after a forced reload,
+ * and put "confirmed" {"state", "reason"} into each picture's entry.  Ends `confirm`.  True when
+ * all pictures are confirmed.
+ */
+bool cli_confirm_end(cli_confirm *confirm, json_t *report);
+
+#endif
