@@ -60,9 +60,12 @@ static dgxp_status merge_section(mix *into, const px_json *section)
     NEXT(append_text(&into->negative, negative));
     NEXT(merge_finish(into, section));
 #undef NEXT
-    if (status == DGXP_OK && px_json_count(&loras)) {
-        json_array_extend(json_object_get(into->settings, "loras"),
-                          (json_t *)(uintptr_t)loras.value);
+    for (size_t i = 0; status == DGXP_OK && i < px_json_count(&loras); i++) {
+        json_t *lora = json_deep_copy(px_json_element(&loras, i).value);
+        if (json_object_get(section->value, "without")) { /* it decides whether that counts */
+            px_json_put_boolean(lora, "decides", true);
+        }
+        px_json_append(json_object_get(into->settings, "loras"), lora);
     }
     json_object_foreach((json_t *)(uintptr_t)section->value, key, value)
     {

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "diffusion/adapters.h"
 #include "diffusion/finish.h"
 #include "diffusion/job.h"
 #include "diffusion/model.h"
@@ -11,7 +12,7 @@
 
 #include <string.h>
 
-enum { TEXT_LIMIT = 65536, FIELDS_LIMIT = 64 };
+enum { TEXT_LIMIT = 65536, FIELDS_LIMIT = 64, LORAS_LIMIT = 64, PATH_LIMIT = 4096 };
 
 static dgxp_status apply_choice(const px_json *settings, const char *field, int32_t *out)
 {
@@ -98,6 +99,53 @@ static dgxp_status apply_settings(const px_json *settings, dgxp_job *job)
     return status;
 }
 
+/* An optional adapter that is not there is left out, and told: a speed may have settings without.
+ */
+static dgxp_status add_loras(const px_json *settings, const dgxp_model *model, dgxp_job *job,
+                             bool *missing)
+{
+    px_json list;
+    dgxp_status status = px_json_array(settings, "loras", PX_JSON_OPTIONAL, LORAS_LIMIT, &list);
+    for (size_t i = 0; status == DGXP_OK && i < px_json_count(&list); i++) {
+        px_json entry;
+        const char *name = NULL;
+        double weight = 1;
+        bool optional = false, decides = false;
+        char *path = NULL;
+        status = px_json_element_object(&list, i, &entry);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+        NEXT(px_json_text(&entry, "name", PX_JSON_REQUIRED, PATH_LIMIT, &name));
+        NEXT(px_json_number(&entry, "weight", PX_JSON_OPTIONAL, -100, 100, &weight));
+        NEXT(px_json_boolean(&entry, "optional", PX_JSON_OPTIONAL, &optional));
+        NEXT(px_json_boolean(&entry, "decides", PX_JSON_OPTIONAL, &decides));
+        NEXT(px_lora_find(name, model, &path));
+#undef NEXT
+        if (status == DGXP_ERR_NOT_FOUND && optional) {
+            px_error_clear();
+            *missing = *missing || decides;
+            status = DGXP_OK;
+        } else if (status == DGXP_OK) {
+            status = dgxp_job_add_lora(job, name, weight, weight);
+        }
+        px_mem_free(path);
+    }
+    return status;
+}
+
+static dgxp_status apply_loras(const px_json *settings, const dgxp_model *model, dgxp_job *job)
+{
+    px_json without;
+    bool missing = false;
+    dgxp_status status = add_loras(settings, model, job, &missing);
+    if (status == DGXP_OK && missing) {
+        status = px_json_object(settings, "without", PX_JSON_OPTIONAL, &without);
+        if (status == DGXP_OK && without.value) {
+            status = apply_settings(&without, job);
+        }
+    }
+    return status;
+}
+
 static dgxp_status remember(const px_preset_want *want, dgxp_job *job)
 {
     job->kind = px_mem_text(want->kind);
@@ -127,6 +175,7 @@ dgxp_status px_preset_job(const dgxp_model *model, const px_preset_want *want, d
     NEXT(px_json_text(&root, "prompt", PX_JSON_REQUIRED, TEXT_LIMIT, &prompt));
     NEXT(dgxp_job_create(prompt, &job));
     NEXT(apply_settings(&root, job));
+    NEXT(apply_loras(&root, model, job));
     NEXT(remember(want, job));
 #undef NEXT
     json_decref(settings);

@@ -41,7 +41,7 @@ class Game:
             with Image.open(file) as image:
                 pixels = hashlib.sha256(image.convert("RGBA").tobytes()).hexdigest()
         old = self.seen.get(path, ("", 0))
-        if old[0] != pixels:
+        if old[0] != pixels or self.stale:
             self.seen[path] = (pixels, old[1] + 1)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:

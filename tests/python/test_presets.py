@@ -66,6 +66,18 @@ def test_kind_style_speed_and_fields_lie_over_each_other(cli: Run, tiny: Path) -
     assert expand(cli, "item", "sword", "--as-painted").get("finish") is None
 
 
+def test_adapters_that_are_not_there(cli: Run, tiny: Path, tmp_path: Path) -> None:
+    """An optional one is left out, and `fast` then has settings of its own; a needed one is named."""
+    job = expand(cli, "item", "sword", "--speed", "fast")
+    assert (job["sampler"], job["steps"], job["guidance"]) == ("dpmpp-2m", 10, 5.0)
+    (tmp_path / "ship.json").write_text(json.dumps({
+        "format": 1, "name": "ship", "help": "x",
+        "models": {"*": {"prompt": "{subject}", "loras": [{"name": "ships-xl"}]}}}))
+    done = cli("generate", "ship", "red", "-m", "tiny", "--dry-run",
+               env={"DGX_PIXELS_PRESETS": str(tmp_path)})
+    assert done.returncode == 3 and "ships-xl" in done.stderr
+
+
 def test_estimate_is_told_and_learns(cli: Run, tiny: Path, tmp_path: Path) -> None:
     words = ("generate", "item", "red potion", "-m", "tiny", "--size", "16", "--steps", "2")
     guess = json.loads(cli(*words, "--dry-run", "--json").stdout)
