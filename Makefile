@@ -39,6 +39,7 @@ test-full: build
 bench: build
 	@scripts/setup test
 	@.venv/bin/python tests/bench_engine.py --build $(BUILD)
+	@.venv/bin/python tests/bench_lora.py --build $(BUILD)
 
 bench-pixels: build
 	@scripts/setup test peers

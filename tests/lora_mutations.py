@@ -104,7 +104,7 @@ def offsets_leave_the_file(sound: Sound, draw: random.Random) -> bytes:
 @mutator("bad-format")
 def offsets_overlap(sound: Sound, draw: random.Random) -> bytes:
     header = json.loads(json.dumps(sound.header))
-    one, two = draw.sample(sound.names("lora_"), 2)
+    one, two = draw.sample(sound.names(".lora_"), 2)
     header[one]["data_offsets"] = header[two]["data_offsets"]
     return join(header, sound.data)
 
@@ -112,7 +112,7 @@ def offsets_overlap(sound: Sound, draw: random.Random) -> bytes:
 @mutator("bad-format")
 def shape_of_another_size(sound: Sound, draw: random.Random) -> bytes:
     header = json.loads(json.dumps(sound.header))
-    shape = header[draw.choice(sound.names("lora_"))]["shape"]
+    shape = header[draw.choice(sound.names(".lora_"))]["shape"]
     shape[draw.randrange(len(shape))] += draw.choice([1, -1, 7, 2**32])
     return join(header, sound.data)
 
@@ -120,7 +120,7 @@ def shape_of_another_size(sound: Sound, draw: random.Random) -> bytes:
 @mutator("bad-format")
 def shape_is_no_number(sound: Sound, draw: random.Random) -> bytes:
     header = json.loads(json.dumps(sound.header))
-    header[draw.choice(sound.names("lora_"))]["shape"][0] = draw.choice([-4, 1.5, "4", None, [4]])
+    header[draw.choice(sound.names(".lora_"))]["shape"][0] = draw.choice([-4, 1.5, "4", None, [4]])
     return join(header, sound.data)
 
 
@@ -138,7 +138,7 @@ def name_twice(sound: Sound, draw: random.Random) -> bytes:
 @mutator("bad-format")
 def not_finite(sound: Sound, draw: random.Random) -> bytes:
     tensors = unpack(sound)
-    name = draw.choice(sound.names("lora_"))
+    name = draw.choice(sound.names(".lora_"))
     dtype, shape, raw = tensors[name]
     count = len(raw) // 4
     values = list(struct.unpack(f"<{count}f", raw))
@@ -150,14 +150,14 @@ def not_finite(sound: Sound, draw: random.Random) -> bytes:
 @mutator("bad-format")
 def half_of_a_pair(sound: Sound, draw: random.Random) -> bytes:
     tensors = unpack(sound)
-    del tensors[draw.choice(sound.names("lora_"))]
+    del tensors[draw.choice(sound.names(".lora_"))]
     return pack(tensors)
 
 
 @mutator("bad-format")
 def ranks_differ(sound: Sound, draw: random.Random) -> bytes:
     tensors = unpack(sound)
-    name = draw.choice(sound.names("lora_down"))
+    name = draw.choice(sound.names(".lora_down"))
     dtype, shape, raw = tensors[name]
     tensors[name] = (dtype, [shape[0] * 2, *shape[1:]], raw * 2)
     return pack(tensors)
@@ -176,7 +176,7 @@ def alpha_is_no_number(sound: Sound, draw: random.Random) -> bytes:
 @mutator("unsupported")
 def integers(sound: Sound, draw: random.Random) -> bytes:
     tensors = unpack(sound)
-    name = draw.choice(sound.names("lora_"))
+    name = draw.choice(sound.names(".lora_"))
     tensors[name] = ("I32", *tensors[name][1:])
     return pack(tensors)
 
@@ -199,7 +199,7 @@ def another_file(sound: Sound, draw: random.Random) -> bytes:
 @mutator("mismatch")
 def module_without_a_place(sound: Sound, draw: random.Random) -> bytes:
     tensors = unpack(sound)
-    key = draw.choice(sound.names("lora_down")).removesuffix(".lora_down.weight")
+    key = draw.choice(sound.names(".lora_down")).removesuffix(".lora_down.weight")
     return pack({(f"{key}x{n.removeprefix(key)}" if n.startswith(f"{key}.") else n): value
                  for n, value in tensors.items()})
 
@@ -207,7 +207,7 @@ def module_without_a_place(sound: Sound, draw: random.Random) -> bytes:
 @mutator("mismatch")
 def module_of_another_shape(sound: Sound, draw: random.Random) -> bytes:
     tensors = unpack(sound)
-    name = draw.choice(sound.names("lora_down"))
+    name = draw.choice(sound.names(".lora_down"))
     dtype, shape, raw = tensors[name]
     tensors[name] = (dtype, [shape[0], shape[1] * 2, *shape[2:]], raw * 2)
     return pack(tensors)
@@ -225,7 +225,7 @@ def one_module_by_two_names(sound: Sound, draw: random.Random) -> bytes:
 @mutator("unsupported")
 def a_kind_that_is_not_supported(sound: Sound, draw: random.Random) -> bytes:
     tensors = unpack(sound)
-    key = draw.choice(sound.names("lora_down")).split(".")[0]
+    key = draw.choice(sound.names(".lora_down")).split(".")[0]
     tensors[f"{key}.{draw.choice(['oft_blocks', 'a1.weight', 'on_input', 'something'])}"] = (
         "F32", [1], b"\0\0\0\0")
     return pack(tensors)

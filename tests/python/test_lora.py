@@ -17,7 +17,6 @@ import torch
 from dgxp import DgxpError, Library, Lora, Model
 from diffusers import StableDiffusionXLPipeline
 from lora_files import Tensors, make_lora, write
-from lycoris.modules.full import FullModule
 from lycoris.modules.locon import LoConModule
 from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
@@ -125,30 +124,18 @@ def convolutions(shapes: dict[str, lora_files.Shapes]) -> lora_files.Modules:
     return {"unet": picked}
 
 
-def add_dora(tensors: Tensors, modules: lora_files.Modules) -> Tensors:
-    draw = torch.Generator().manual_seed(5)
-    out = dict(tensors)
-    for path, shape in modules["unet"].items():
-        key = lora_files.kohya_diffusers("unet", path)
-        out[f"{key}.dora_scale"] = 0.5 + torch.rand(shape[0], *[1] * (len(shape) - 1),
-                                                    generator=draw)
-    return out
-
-
 CASES = ["kohya-sgm", "kohya-diffusers", "diffusers-peft", "mixed-ranks", "rank-1", "rank-320",
-         "alpha-0", "locon", "dora"]
+         "alpha-0", "locon"]
 
 
 def case_file(name: str, shapes: dict[str, lora_files.Shapes], modules: lora_files.Modules,
               folder: Path) -> Path:
-    linear = {"unet": {p: s for p, s in modules["unet"].items() if len(s) == 2}}
     made = {
         "mixed-ranks": lambda: make_lora(modules, "diffusers-peft", lambda i: 1 + i % 5, None, 3),
         "rank-1": lambda: make_lora(modules, "kohya-diffusers", 1, 1.0, 4),
         "rank-320": lambda: gentle(make_lora(modules, "kohya-diffusers", 320, 160.0, 5), 0.05),
         "alpha-0": lambda: make_lora(modules, "kohya-diffusers", 4, 0.0, 6),
         "locon": lambda: make_lora(convolutions(shapes), "kohya-diffusers", 3, 2.0, 7),
-        "dora": lambda: add_dora(make_lora(linear, "kohya-diffusers", 4, 2.0, 8), linear),
     }.get(name, lambda: make_lora(modules, name, 4, 2.0 if "kohya" in name else None, 9))
     return write(folder / f"{name}.safetensors", made())
 
@@ -205,6 +192,30 @@ def test_rslora_as_declared(model: Model, library: Library, base: dict[str, Tens
     model.set_loras()
 
 
+def test_dora_equals_peft(model: Model, library: Library, base: dict[str, Tensors],
+                          fresh: StableDiffusionXLPipeline, tmp_path: Path) -> None:
+    """Linear layers and 3x3 convolutions, saved and fused by PEFT through diffusers."""
+    from diffusers.training_utils import _collate_lora_metadata
+    from peft import get_peft_model_state_dict
+
+    torch.manual_seed(4)
+    fresh.unet.add_adapter(LoraConfig(r=4, lora_alpha=2, use_dora=True, init_lora_weights=False,
+                                      target_modules=["to_q", "to_v", "conv1"]))
+    with torch.no_grad():
+        for name, value in fresh.unet.named_parameters():
+            if "lora_magnitude_vector" in name:
+                value.mul_(0.5 + torch.rand_like(value))
+    StableDiffusionXLPipeline.save_lora_weights(
+        tmp_path, unet_lora_layers=get_peft_model_state_dict(fresh.unet),
+        **_collate_lora_metadata({"unet": fresh.unet}))
+    fresh.fuse_lora(components=["unet"])
+    lora = library.lora(tmp_path / "pytorch_lora_weights.safetensors")
+    assert "dora" in lora.describe()["kinds"]
+    [report] = model.set_loras((lora, 1.0))
+    assert compare(model, fresh, base) == report["applied"] > 0
+    model.set_loras()
+
+
 # --------------------------------------------------------------------------------------- LyCORIS
 
 LINEAR = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
@@ -223,7 +234,6 @@ LYCORIS = {
     "lokr-both": (LokrModule, {"factor": 4, "decompose_both": True, "lora_dim": 1}),
     "lokr-tucker": (LokrModule, {"factor": 4, "use_tucker": True}),
     "lokr-full": (LokrModule, {"factor": 4, "full_matrix": True}),
-    "full": (FullModule, {}),
 }
 
 
@@ -242,6 +252,21 @@ def plain_layer(path: str, base: dict[str, Tensors]) -> torch.nn.Module:
     if bias is not None:
         layer.bias.data = bias.clone()
     return layer
+
+
+def lycoris_weight(adapter: torch.nn.Module, strength: float) -> torch.Tensor:
+    """The weight that the module's forward() computes with.
+
+    Not its get_diff_weight(): for LoHa and LoKr that of 4.1.3 multiplies by alpha / rank twice.
+    """
+    before = adapter.org_weight
+    if isinstance(adapter, LoConModule):
+        change = adapter.get_diff_weight(1.0, shape=before.shape)[0]
+    else:
+        change = adapter.get_weight(before.shape) * adapter.scalar
+    if adapter.wd:
+        return adapter.apply_weight_decompose(before + change, strength).detach()
+    return (before + strength * change).detach()
 
 
 @pytest.mark.parametrize("path", [LINEAR, CONV, POINT])
@@ -267,7 +292,7 @@ def test_merge_equals_lycoris(name: str, path: str, model: Model, library: Libra
     for strength in (1.0,) if "dora" in name else (1.0, 0.6):
         [report] = model.set_loras((lora, strength))
         assert (report["applied"], report["skipped"]) == (1, 0)
-        want = adapter.get_merged_weight(strength)[0].detach()
+        want = lycoris_weight(adapter, strength)
         ours = model.weight("unet", f"{path}.weight", tuple(want.shape))
         before = base["unet"][f"{path}.weight"].numpy()
         assert np.abs(ours - before).max() > 1e-3, "nothing was merged: a void comparison"
@@ -292,7 +317,7 @@ def test_dora_blends_by_strength(model: Model, library: Library, base: dict[str,
     model.set_loras()
 
 
-def test_norms_and_biases(model: Model, library: Library, base: dict[str, Tensors],
+def test_norms_biases_and_full_differences(model: Model, library: Library, base: dict[str, Tensors],
                           tmp_path: Path) -> None:
     torch.manual_seed(2)
     adapter = NormModule("lycoris_" + NORM.replace(".", "_"), plain_layer(NORM, base), 1.0)
@@ -303,9 +328,11 @@ def test_norms_and_biases(model: Model, library: Library, base: dict[str, Tensor
                for k, v in adapter.state_dict().items() if not k.startswith("org")}
     delta = torch.randn_like(base["unet"][f"{CONV}.bias"]) * 0.1
     tensors["lora_unet_" + CONV.replace(".", "_") + ".diff_b"] = delta
+    whole = torch.randn_like(base["unet"][f"{CONV}.weight"]) * 0.1
+    tensors["lora_unet_" + CONV.replace(".", "_") + ".diff"] = whole
     model.set_loras((library.lora(write(tmp_path / "norm.safetensors", tensors)), 0.5))
     for key, change in ((f"{NORM}.weight", adapter.w_norm), (f"{NORM}.bias", adapter.b_norm),
-                        (f"{CONV}.bias", delta)):
+                        (f"{CONV}.bias", delta), (f"{CONV}.weight", whole)):
         want = base["unet"][key] + 0.5 * change.detach()
         assert np.abs(model.weight("unet", key, tuple(want.shape)) - want.numpy()).max() <= 1e-6
     model.set_loras()
@@ -398,6 +425,32 @@ def test_random_sequences_restore_every_byte(model: Model, library: Library, ful
     evidence("LoRA: random set and unset sequences", rounds,
              f"every byte restored ({removed + 1} times), no adapter leaked, RSS "
              f"{growth / 2**20:+.1f} MiB")
+
+
+def test_sets_are_kept_within_their_bytes(model: Model, library: Library,
+                                          base: dict[str, Tensors], modules: lora_files.Modules,
+                                          tmp_path: Path) -> None:
+    """Least recently used leave first; what is kept is the same bytes when it comes back."""
+    lora = library.lora(write(tmp_path / "a.safetensors", make_lora(modules, "kohya-sgm", 2, 1, 1)))
+
+    def host(keep: int, weights: list[float]) -> int:
+        model.keep_loras(keep)
+        for weight in weights:
+            model.set_loras((lora, weight))
+        return model.describe()["memory"]["host_mib"]
+
+    many = [0.01 * i for i in range(1, 41)]
+    alone = host(0, many)
+    first = read_all(model, base)
+    full = host(1 << 30, many)
+    assert full - alone > 20, "nothing was kept"
+    assert same_bytes(read_all(model, base), first)
+    host(1 << 30, [many[3], many[-1]])
+    assert same_bytes(read_all(model, base), first)
+    assert host(8 << 20, [0.9]) - alone <= 8
+    assert host(0, [0.8]) == alone
+    model.set_loras()
+    model.keep_loras(-1)
 
 
 # --------------------------------------------------------------------------------------- sentences
