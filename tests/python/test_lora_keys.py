@@ -56,8 +56,9 @@ def places(build: Path, parameters: Path, file: Path) -> dict[str, tuple[str, st
 def test_every_module_is_found(style: str, build: Path, parameters: Path,
                                modules: lora_files.Modules, tmp_path: Path) -> None:
     spell = STYLES[style][0]
-    # A file of PEFT's is one network's; in the others all three networks lie together.
-    parts = [{c: m} for c, m in modules.items()] if style.startswith("peft") else [modules]
+    # PEFT's and LyCORIS' keys do not say which text encoder: such a file is one network's.
+    alone = style.startswith("peft") or style == "lycoris"
+    parts = [{c: m} for c, m in modules.items()] if alone else [modules]
     seen: Counter[str] = Counter()
     for part in parts:
         tensors = lora_files.make_lora(part, style, 1, 1.0 if STYLES[style][3] else None, 1,
@@ -101,10 +102,10 @@ def test_sgm_names_are_diffusers_own(build: Path, parameters: Path, modules: lor
         key = order[round(float(value.flatten()[0]))]
         component, parameter = ours[key]
         folder, path = name.split(".", 1)
-        for ending in (".lora.down.weight", ".lora_linear_layer.down.weight", ".lora_A.weight",
+        for ending in ("_lora.down.weight", ".lora.down.weight", ".lora_linear_layer.down.weight", ".lora_A.weight",
                        ".lora_down.weight"):
             path = path.removesuffix(ending)
-        path = path.replace(".processor.", ".").replace("to_out_lora", "to_out.0")
+        path = path.replace(".processor.", ".")
         assert lora_files.FOLDER[component] == folder
         assert flat_tail(parameter.removesuffix(".weight")) == flat_tail(path), name
         checked += 1
@@ -112,5 +113,5 @@ def test_sgm_names_are_diffusers_own(build: Path, parameters: Path, modules: lor
 
 
 def flat_tail(path: str) -> str:
-    """Old and new spellings of one path: `to_q_lora` and `to_q`, with or without the final 0."""
-    return path.replace("_lora", "").removesuffix(".0").removeprefix("text_model.")
+    """Old and new spellings of one path: with or without the final 0 and the first part."""
+    return path.removesuffix(".0").removeprefix("text_model.")
