@@ -102,8 +102,8 @@ def test_sgm_names_are_diffusers_own(build: Path, parameters: Path, modules: lor
         key = order[round(float(value.flatten()[0]))]
         component, parameter = ours[key]
         folder, path = name.split(".", 1)
-        for ending in ("_lora.down.weight", ".lora.down.weight", ".lora_linear_layer.down.weight", ".lora_A.weight",
-                       ".lora_down.weight"):
+        for ending in ("_lora.down.weight", ".lora.down.weight",
+                       ".lora_linear_layer.down.weight", ".lora_A.weight", ".lora_down.weight"):
             path = path.removesuffix(ending)
         path = path.replace(".processor.", ".")
         assert lora_files.FOLDER[component] == folder

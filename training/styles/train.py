@@ -82,6 +82,7 @@ def train(style: str, sprites: Path, bundle: Path, cache: Path, out: Path, minut
     torch.manual_seed(3)
     painter, words = load_painter(bundle, cache)
     parameters = adapters.add(painter)
+    painter.unet.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(parameters, lr=RATE, betas=(0.9, 0.99), weight_decay=0.01)
     found = load_style(sprites, style)
     corpus = make_corpus(found, words, style)
