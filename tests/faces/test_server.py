@@ -113,6 +113,22 @@ def test_a_job_is_accepted_watched_and_fetched(server: Server) -> None:
     assert job["id"] in [entry["id"] for entry in server.ask("GET", "/api/v1/jobs").json]
 
 
+def test_more_like_this(server: Server) -> None:
+    first = server.ask("POST", "/api/v1/generate", {**SMALL, "kind": "character", "seed": 7}).json
+    path = f"/api/v1/jobs/{first['id']}/again"
+    pixels = []
+    for body in ({"seed": 7}, {"seed": 8}, {}):
+        job = server.ask("POST", path, body)
+        assert job.status == 202, job.body
+        done = until(lambda: [j for j in [server.ask("GET", f"/api/v1/jobs/{job.json['id']}?data=true").json]
+                              if j["state"] == "done"])[0]
+        pixels.append(PIL.Image.open(io.BytesIO(base64.b64decode(done["images"][0]["data"]))).tobytes())
+    wanted = PIL.Image.open(io.BytesIO(base64.b64decode(first["images"][0]["data"]))).tobytes()
+    assert pixels[0] == wanted and wanted not in pixels[1:]
+    wrong = server.ask("POST", path, {"changes": {"steps": "many"}})
+    assert wrong.status == 422 and wrong.json["field"] == "changes.steps"
+
+
 def test_a_repeated_request_with_one_key_is_one_job(server: Server) -> None:
     first, second = (server.ask("POST", "/api/v1/generate", SMALL, Idempotency_Key="k1").json
                      for _ in range(2))

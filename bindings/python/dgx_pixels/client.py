@@ -115,6 +115,12 @@ class Client:
         made: dict[str, Any] = self.json("GET", f"/api/v1/jobs/{urllib.parse.quote(id, safe='')}")
         return made
 
+    def again(self, id: str, *, seed: int | None = None, **changes: Any) -> str:
+        """Queue a job's request once more, with another seed unless given; returns the new id."""
+        made = self.json("POST", f"/api/v1/jobs/{urllib.parse.quote(id, safe='')}/again", {
+            "seed": seed, "changes": changes})
+        return str(made["id"])
+
     def jobs(self, limit: int = 50) -> list[dict[str, Any]]:
         made: list[dict[str, Any]] = self.json("GET", f"/api/v1/jobs?limit={limit}")
         return made

@@ -226,19 +226,10 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
     @mcp.tool(annotations=MAKE)
     async def regenerate(context: Context, job_id: JobId, seed: Seed = None, count: Count = 1,
                          changes: More = None) -> ToolResult:
-        """Paint a finished job again with another seed ("more like this"), or with changed fields. With
+        """Paint a job again with another seed ("more like this"), or with changed fields. With
         the same seed and no changes the same picture comes out."""
-        job = await call(shop.client.job, job_id)
-        if job["state"] != "done":
-            raise ToolError(f"job {job_id} is {job['state']}: only a finished one can be painted again")
-        recipe = (await call(shop.client.fetch, job))[0].recipe
-        fields: dict[str, Any] = {"size": recipe.get("size"), "canvas": recipe["canvas"],
-                                  "steps": recipe["steps"], "guidance": recipe["guidance"],
-                                  "sampler": recipe["sampler"], "schedule": recipe["schedule"],
-                                  "tiling": recipe["tiling"], "negative": recipe["negative_prompt"]}
-        fields |= {"seed": seed, "count": count if count > 1 else None, **(changes or {})}
-        prompt = fields.pop("prompt", recipe["prompt"])
-        id = await call(shop.client.submit, prompt, None, **fields)
+        fields = {**(changes or {}), **({"count": count} if count > 1 else {})}
+        id: str = await call(shop.client.again, job_id, seed=seed, **fields)
         return result(*await told_of(await watch(id, context)))
 
     @mcp.tool(annotations=READ)

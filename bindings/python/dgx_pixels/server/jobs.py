@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .engine import Engine
-from .schema import GenerateBody, decode_png, palette_of
+from .schema import BadField, GenerateBody, decode_png, palette_of
 from .store import Row, Store
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -227,6 +227,30 @@ def cancel_job(request: Request, id: JobId) -> JobView:
         state = find(request, id).state
         raise HTTPException(409, f"the job is {state} already")
     return view(find(request, row.id), engine, engine.store)
+
+
+class AgainBody(BaseModel):
+    """What is to be different; nothing: the same with another seed."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    seed: int | None = Field(None, ge=0, le=2**53 - 17)
+    changes: dict[str, Any] = Field({}, description="fields of POST /generate", max_length=32)
+
+
+@router.post("/jobs/{id}/again", status_code=202, operation_id="again")
+async def again(request: Request, id: JobId, body: AgainBody) -> JobView:
+    """Queue a job's request once more: "more like this", or with its seed the same again."""
+    row = await asyncio.to_thread(find, request, id)
+    wanted = {**row.request, **body.changes, "seed": body.seed}
+    try:
+        checked = GenerateBody(**wanted)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = "changes." + ".".join(str(part) for part in first["loc"])
+        raise BadField(field, first["msg"]) from None
+    engine = engine_of(request)
+    return await asyncio.to_thread(view, await accept(request, checked), engine, engine.store)
 
 
 @router.get("/jobs/{id}/events", operation_id="job_events", response_class=StreamingResponse,
