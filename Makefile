@@ -40,6 +40,7 @@ bench: build
 	@scripts/setup test
 	@.venv/bin/python tests/bench_engine.py --build $(BUILD)
 	@.venv/bin/python tests/bench_lora.py --build $(BUILD)
+	@.venv/bin/python tests/bench_starter.py --build $(BUILD)
 
 bench-pixels: build
 	@scripts/setup test peers

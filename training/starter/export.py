@@ -17,7 +17,9 @@ from .config import FACTOR, SIZE
 # What `python -m dgx_pixels.programs BUNDLE --from FOLDER --set FOLDER/fields.json` cannot work out.
 FIELDS = {"name": "starter", "title": "DGX-Pixels starter", "license": "CC0-1.0",
           "canvas": {"native": [SIZE, SIZE]}, "pixel_scale": 1, "vae": {"f16_safe": True},
-          "defaults": {"steps": 20, "guidance": 4.0, "guidance_rescale": 0.7, "spacing": "trailing"}}
+          # Ancestral noise mends what a weak model got wrong in earlier steps.
+          "defaults": {"steps": 28, "guidance": 3.0, "guidance_rescale": 0.7,
+                       "sampler": "euler-a", "spacing": "trailing"}}
 
 
 def write(out: Path, painter: model.Painter, words: CLIPTokenizer) -> None:
