@@ -1259,6 +1259,37 @@ typedef struct dgxp_build_params {
  */
 DGXP_API dgxp_status dgxp_build(const dgxp_build_params *params, dgxp_document **out);
 
+/* ------------------------------------------------------------------------ painting it again */
+
+typedef struct dgxp_regen_params {
+    uint32_t struct_size;
+    int32_t force;          /* 1: paint although hashes differ */
+    const char *changes;    /* a request laid over the recipe, JSON: {"seed": 8}; or NULL */
+    const dgxp_image *init; /* what the picture was started from, when its recipe names one */
+    const dgxp_image *mask; /* likewise */
+    dgxp_progress_callback progress;
+    void *user_data;
+    const dgxp_cancel *cancel;
+} dgxp_regen_params;
+#define DGXP_REGEN_PARAMS_INIT                                                                     \
+    {sizeof(dgxp_regen_params), 0, NULL, NULL, NULL, NULL, NULL, NULL}
+
+/** The recipe in an image's metadata; DGXP_ERR_NOT_FOUND when it has none. */
+DGXP_API dgxp_status dgxp_image_recipe(const dgxp_image *image, dgxp_document **out);
+/**
+ * Paint a picture again from the recipe in its metadata: the same pixels on the same kind of machine,
+ * torch version and thread count; its place in a batch of that size is repeated too.
+ *
+ * The hashes of weights, programs, LoRAs, init image and mask are compared first: DGXP_ERR_MISMATCH
+ * names the first that differs, unless `force`.  `changes` alter it: a new size drops the recipe's
+ * canvas, a new subject its prompt.  `*report` (or NULL) is {"recipe", "differs": [{"what", "recipe",
+ * "here"}], "notes": [sentences: another torch, device, version]}; it is filled after a mismatch too.
+ * The result is yours.
+ */
+DGXP_API dgxp_status dgxp_regen(dgxp_model *model, const dgxp_image *image,
+                                const dgxp_regen_params *params, dgxp_document **report,
+                                dgxp_image **out);
+
 /* ---------------------------------------------------------------------------------- batches */
 
 /**
@@ -1354,6 +1385,41 @@ DGXP_API dgxp_status dgxp_batch_run(dgxp_batch *batch, dgxp_model *model,
                                     const dgxp_batch_run_params *params, dgxp_document **out);
 /** Leave the folder. */
 DGXP_API void dgxp_batch_free(dgxp_batch *batch);
+
+/* -------------------------------------------------------------------------------- workflows */
+
+/**
+ * Read a workflow file (docs/workflows.md), a ComfyUI graph in API format or a PNG of ComfyUI's, and fill its
+ * {placeholders} from `values` (a JSON object, or NULL: the defaults).  A value that is no placeholder
+ * of the file changes the request's field of that name.
+ *
+ * `*out` is the filled workflow {"kind", "request", "model" …}, for dgxp_workflow_run().  A
+ * placeholder without a value is DGXP_ERR_BAD_FORMAT; of a graph, a node that is not understood is
+ * DGXP_ERR_UNSUPPORTED and named with its id and class.  Needs no model.
+ */
+DGXP_API dgxp_status dgxp_workflow_load(const char *path, const char *values, dgxp_document **out);
+
+typedef struct dgxp_workflow_params {
+    uint32_t struct_size;
+    const char *output; /* a folder that is there; a batch makes its own */
+    const char *name;   /* what files are called, without suffix; NULL = from the subject */
+    dgxp_progress_callback progress;
+    void *user_data;
+    const dgxp_cancel *cancel;
+} dgxp_workflow_params;
+#define DGXP_WORKFLOW_PARAMS_INIT {sizeof(dgxp_workflow_params), NULL, NULL, NULL, NULL, NULL}
+
+/**
+ * Carry out a filled workflow.  A sprite becomes NAME.png (several: NAME-1.png …), an animation
+ * NAME.png (the sheet), .json (Aseprite's), .aseprite and .apng, a tile set NAME.png, .json, .tsj (Tiled's)
+ * and its textures; a batch goes on where it ended.  Files of that name are replaced, each whole.
+ *
+ * `*report` (or NULL) is {"files": [paths], …}: for an animation also "frames", "seed" and "pixels", the
+ * report of dgxp_fix_frames(); for a tile set "inside", "outside" (dgxp_quality()), "tiles",
+ * "seam_mean" and "seam_worst" (dgxp_autotile_check()); for a batch "batch", its summary.
+ */
+DGXP_API dgxp_status dgxp_workflow_run(dgxp_model *model, const char *workflow,
+                                       const dgxp_workflow_params *params, dgxp_document **report);
 
 #ifdef __cplusplus
 }

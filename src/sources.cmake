@@ -70,6 +70,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/estimate.c
     src/diffusion/family.c
     src/diffusion/find.c
+    src/diffusion/fingerprint.c
     src/diffusion/finish.c
     src/diffusion/finish_steps.c
     src/diffusion/inspect.c
@@ -96,12 +97,14 @@ set(DGXP_DIFFUSION_SOURCES
 )
 
 set(DGXP_PROJECT_SOURCES
+    src/project/animate.c
     src/project/batch.c
     src/project/batch_contact.c
     src/project/batch_run.c
     src/project/build.c
     src/project/choices.c
     src/project/claims.c
+    src/project/comfy.c
     src/project/deploy.c
     src/project/doctor.c
     src/project/journal.c
@@ -115,11 +118,16 @@ set(DGXP_PROJECT_SOURCES
     src/project/preset_files.c
     src/project/preset_job.c
     src/project/project.c
+    src/project/regen.c
     src/project/request.c
+    src/project/request_lora.c
     src/project/settings.c
     src/project/stage.c
     src/project/stage_undo.c
+    src/project/tiles.c
     src/project/wildcard.c
+    src/project/workflow.c
+    src/project/workflow_run.c
 )
 
 # The inner loops of grid recovery: nothing here looks at errno or at floating-point exceptions.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `dgx-pixels batch`: a list of wishes becomes a folder of sprites. */
+#include "cli/batch_deploy.h"
 #include "cli/cli.h"
 #include "cli/inputs.h"
 
@@ -14,6 +15,7 @@ typedef struct settings {
     dgxp_model_params model;
     const char *model_path, *output, *wildcards, *shard;
     cli_list set, matrix;
+    cli_batch_deploy deploy;
     int64_t seed;
     bool resume, verify, tolerant, contact, dry_run, json, quiet;
 } settings;
@@ -76,34 +78,6 @@ static char *read_stdin(size_t *size)
         free(text);
         return NULL;
     }
-    return text;
-}
-
-/* "steps=8" becomes {"steps": 8}: a number where it is one, else text. */
-static char *make_defaults(const cli_list *set)
-{
-    json_t *defaults = json_object();
-    for (int i = 0; i < set->count; i++) {
-        const char *sign = strchr(set->items[i], '=');
-        if (!sign || sign == set->items[i]) {
-            cli_usage("batch", "--set %s: is not field=value", set->items[i]);
-            json_decref(defaults);
-            return NULL;
-        }
-        char *name = cli_format("%.*s", (int)(sign - set->items[i]), set->items[i]);
-        json_t *value = json_loads(sign + 1, JSON_DECODE_ANY, NULL);
-        if (json_is_object(value) || !value) {
-            json_decref(value);
-            value = cli_json_text(sign + 1);
-        }
-        for (char *c = name; *c; c++) {
-            *c = *c == '-' ? '_' : *c;
-        }
-        json_object_set_new(defaults, name, value);
-        free(name);
-    }
-    char *text = json_dumps(defaults, JSON_COMPACT);
-    json_decref(defaults);
     return text;
 }
 
@@ -199,7 +173,7 @@ static int preview(const settings *s, const dgxp_batch *batch)
 
 static int start(settings *s, const char *manifest)
 {
-    char *text = NULL, *defaults = make_defaults(&s->set);
+    char *text = NULL, *defaults = cli_request("batch", &s->set);
     size_t size = 0;
     dgxp_batch *batch = NULL;
     int code = CLI_USAGE;
@@ -214,6 +188,11 @@ static int start(settings *s, const char *manifest)
         }
         manifest = "stdin";
     }
+    code = cli_batch_deploy_prepare(&s->deploy, s->dry_run ? NULL : s->output, manifest);
+    if (code != CLI_OK) {
+        goto done;
+    }
+    s->output = s->deploy.staging ? s->deploy.staging : s->output;
     s->batch.manifest = manifest;
     s->batch.text = text;
     s->batch.text_size = size;
@@ -232,8 +211,13 @@ static int start(settings *s, const char *manifest)
     s->batch.seed = s->seed >= 0 ? (uint64_t)s->seed : 0;
     const dgxp_status status = dgxp_batch_open(&s->batch, &batch);
     code = status != DGXP_OK ? cli_fail(status) : s->dry_run ? preview(s, batch) : paint(s, batch);
+    if (s->deploy.wanted && !s->dry_run && (code == CLI_OK || code == CLI_SOME_FAILED)) {
+        const int deployed = cli_batch_deploy_finish(&s->deploy, s->quiet);
+        code = deployed == CLI_OK ? code : deployed;
+    }
 done:
     dgxp_batch_free(batch);
+    cli_batch_deploy_free(&s->deploy);
     free(defaults);
     free(text);
     return code;
@@ -278,6 +262,16 @@ static int run(int argc, char **argv)
         {"contact", 0, CLI_FLAG, NULL, &s.contact, "write contact.png when all is done", 0, 0,
          NULL},
         {"scale", 0, CLI_INT, "N", &s.batch.scale, "enlarge the PNGs by whole pixels", 1, 64, NULL},
+        {"deploy", 0, CLI_FLAG, NULL, &s.deploy.wanted,
+         "put all into the Bevy project's assets when it is done; an --output\n"
+         "inside assets/ means the same",
+         0, 0, NULL},
+        {"to", 0, CLI_TEXT, "sprites/", &s.deploy.to, "with --deploy: the folder inside assets/", 0,
+         0, NULL},
+        {"project", 0, CLI_TEXT, "DIR", &s.deploy.project,
+         "with --deploy: the game's folder (default: from here upwards)", 0, 0, NULL},
+        {"force", 0, CLI_FLAG, NULL, &s.deploy.force, "with --deploy: replace foreign files", 0, 0,
+         NULL},
         {"dtype", 0, CLI_CHOICE, "T", &s.model.dtype, "", 0, 0, "dtype"},
         {"threads", 0, CLI_INT, "N", &s.model.threads, "CPU threads (default: all cores)", 1, 1024,
          NULL},
@@ -290,7 +284,7 @@ static int run(int argc, char **argv)
     int words, code;
     if (cli_parse(&cli_batch, options, argc, argv, &words, &code)) {
         code = words != 1 ? cli_usage("batch", "name one list, or - for stdin")
-               : !s.output && !s.dry_run
+               : !s.output && !s.dry_run && !s.deploy.wanted
                    ? cli_usage("batch", "say where the pictures go: --output DIR")
                    : start(&s, argv[0]);
     }

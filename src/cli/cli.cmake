@@ -3,6 +3,7 @@ add_executable(dgx-pixels
     src/cli/args.c
     src/cli/atlas.c
     src/cli/batch.c
+    src/cli/batch_deploy.c
     src/cli/bench.c
     src/cli/brp.c
     src/cli/build.c
@@ -28,7 +29,10 @@ add_executable(dgx-pixels
     src/cli/presets.c
     src/cli/project.c
     src/cli/print.c
+    src/cli/regen.c
     src/cli/report.c
+    src/cli/request.c
+    src/cli/run.c
     src/cli/sheet.c
     src/cli/sixel.c
     src/cli/terminal.c

@@ -69,6 +69,12 @@ int cli_run_family(const cli_command *family, const cli_command *const *members,
 /** Append the frames of every input; a still picture is called by its file's name. */
 dgxp_status cli_add_frames(dgxp_sheet *sheet, const cli_inputs *inputs, int32_t duration);
 
+/**
+ * `--set` options as a request's JSON, for free(): values that are JSON (8, [32, 48], true) are taken
+ * as that, all else is text.  NULL after a complaint.
+ */
+char *cli_request(const char *command, const cli_list *set);
+
 /** A JSON string; of a path that is not UTF-8 as much as can be told. */
 struct json_t *cli_json_text(const char *text);
 

@@ -144,15 +144,16 @@ static dgxp_status encode_all(const px_shim *shim, px_shim_model *backend,
 
 dgxp_status px_conditioning_create(const px_shim *shim, px_shim_model *backend,
                                    const px_encoder *encoders, int32_t encoder_count,
-                                   const char *const *prompts, int32_t count, px_conditioning *out)
+                                   const char *const *prompts, int32_t count, int32_t chunks,
+                                   px_conditioning *out)
 {
     px_conditioning made = {.count = count};
     dgxp_status status = DGXP_OK;
-    int32_t chunks = 1;
     tokenized *ids = px_mem_zero((size_t)count, sizeof *ids);
     if (!ids) {
         return px_error_memory("the prompts");
     }
+    chunks = chunks < 1 ? 1 : chunks;
     for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
         status = tokenize(prompts[i], encoders, encoder_count, &ids[i]);
         chunks = status == DGXP_OK && ids[i].ids[0].chunks > chunks ? ids[i].ids[0].chunks : chunks;

@@ -32,7 +32,8 @@ typedef struct px_conditioning {
  */
 dgxp_status px_conditioning_create(const px_shim *shim, px_shim_model *backend,
                                    const px_encoder *encoders, int32_t encoder_count,
-                                   const char *const *prompts, int32_t count, px_conditioning *out);
+                                   const char *const *prompts, int32_t count, int32_t chunks,
+                                   px_conditioning *out);
 void px_conditioning_free(px_conditioning *conditioning);
 
 #endif

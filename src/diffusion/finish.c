@@ -56,6 +56,10 @@ static json_t *to_parameters(const json_t *recipe, const dgxp_image *sprite)
                 json_sprintf("%dx%d", dgxp_image_width(sprite), dgxp_image_height(sprite)));
     const json_t *model = json_object_get(recipe, "model");
     px_json_put(fields, "Model", json_incref(json_object_get(model, "file")));
+    const json_t *hash = json_object_get(model, "sha256");
+    if (json_is_string(hash)) { /* the ten digits that A1111 shows */
+        px_json_put(fields, "Model hash", json_sprintf("%.10s", json_string_value(hash)));
+    }
     px_json_put(fields, "RNG", json_string("NV")); /* A1111's name for CUDA's Philox noise */
     px_json_put(fields, "Version", json_sprintf("dgx-pixels %s", dgxp_version_text()));
     json_t *parameters = json_object();

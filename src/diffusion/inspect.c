@@ -220,6 +220,40 @@ static dgxp_status describe_tensors(const char *path, json_t *object)
     return fine ? DGXP_OK : px_error_memory("a description");
 }
 
+/* A document under `key`, or what was wrong with it. */
+static bool put_document(json_t *object, const char *key, dgxp_status status,
+                         dgxp_document *document)
+{
+    json_t *value = status == DGXP_OK ? json_loads(dgxp_document_text(document), 0, NULL)
+                                      : json_pack("{ss}", "problem", dgxp_last_error());
+    dgxp_document_free(document);
+    return px_json_put(object, key, value);
+}
+
+/* What three programs write about how a picture was made: ours, A1111 and its kin, ComfyUI. */
+static bool put_makers(json_t *object, const char *path, const dgxp_image *image)
+{
+    const char *parameters = dgxp_image_text(image, "parameters");
+    dgxp_document *document = NULL;
+    bool fine = true;
+    if (dgxp_image_text(image, "dgx_pixels")) {
+        const dgxp_status status = dgxp_image_recipe(image, &document);
+        fine = put_document(object, "recipe", status, document);
+        document = NULL;
+    }
+    if (parameters) {
+        const dgxp_status status = dgxp_parameters_parse(parameters, &document);
+        fine = put_document(object, "parameters", status, document) && fine;
+        document = NULL;
+    }
+    if (dgxp_image_text(image, "prompt")) {
+        const dgxp_status status = dgxp_workflow_load(path, NULL, &document);
+        fine = put_document(object, "comfyui", status, document) && fine;
+    }
+    px_error_clear();
+    return fine;
+}
+
 static dgxp_status describe_picture(const char *path, json_t *object)
 {
     dgxp_image *image = NULL;
@@ -239,6 +273,7 @@ static dgxp_status describe_picture(const char *path, json_t *object)
         json_decref(name);
     }
     fine = px_json_put(object, "text", texts) && fine;
+    fine = fine && put_makers(object, path, image);
     dgxp_image_free(image);
     return fine ? DGXP_OK : px_error_memory("a description");
 }

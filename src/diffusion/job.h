@@ -42,6 +42,7 @@ struct dgxp_job {
     double cfg_stop;
     double eta;
     int32_t sampler, schedule, spacing, tiling;
+    int32_t chunks; /* the prompt is padded to so many at least, as a batch did for its longest */
     int32_t parity;
     bool has_seed;
     uint64_t seed;

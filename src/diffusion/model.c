@@ -204,6 +204,7 @@ static dgxp_status open_backend(dgxp_model *model, const dgxp_model_params *para
     if (status != DGXP_OK) {
         return status;
     }
+    model->threads = params->threads;
     choose_dtypes(model, params->dtype);
     const px_shim_options options = {.device = model->device,
                                      .threads = params->threads,
@@ -306,6 +307,7 @@ void dgxp_model_free(dgxp_model *model)
     if (!model) {
         return;
     }
+    px_fingerprint_free(model->fingerprint);
     px_adapters_free(model->adapters);
     if (model->backend) {
         model->shim->close(model->backend);

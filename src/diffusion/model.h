@@ -6,6 +6,7 @@
 #include "diffusion/bundle.h"
 #include "diffusion/checkpoint.h"
 #include "diffusion/conditioning.h"
+#include "diffusion/fingerprint.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ struct dgxp_model {
     const px_shim *shim; /* NULL: opened for descriptions only */
     px_shim_model *backend;
     char device[32];
+    int32_t threads;   /* as asked for; 0 = all cores */
     int32_t dtype;     /* px_dtype that text encoders and UNet compute in */
     int32_t vae_dtype; /* px_dtype of the VAE */
     bool loaded[PX_COMPONENTS][PX_TILINGS];
@@ -33,6 +35,7 @@ struct dgxp_model {
     int32_t parameter_counts[PX_COMPONENTS];
     px_adapters *adapters; /* NULL until the first */
     double open_seconds;
+    px_fingerprint *fingerprint; /* of the weights; begun by the first call that paints */
 
     pthread_mutex_t lock; /* held by the call that paints; others queue */
     atomic_int waiting;

@@ -79,8 +79,10 @@ static dgxp_status encode_words(run *r)
     const char *prompts[2 * PX_PLAN_JOBS];
     px_encoder encoders[PX_ENCODERS];
     const int32_t count = r->plan.count;
+    int32_t chunks = 1;
     dgxp_status status = report(r, DGXP_PHASE_ENCODE, 0, 1, -1, NULL);
     for (int32_t i = 0; i < count; i++) {
+        chunks = r->jobs[i]->chunks > chunks ? r->jobs[i]->chunks : chunks;
         prompts[i] = r->jobs[i]->prompt;
         prompts[count + i] = px_plan_negative(r->model, r->jobs[i]);
     }
@@ -89,9 +91,11 @@ static dgxp_status encode_words(run *r)
         encoders[e].prompt.parity = r->jobs[0]->parity != 0;
     }
     if (status == DGXP_OK) {
-        status = px_conditioning_create(r->model->shim, r->model->backend, encoders,
-                                        r->model->encoder_count, prompts,
-                                        r->plan.table.guided ? 2 * count : count, &r->words);
+        status = px_conditioning_create(
+            r->model->shim, r->model->backend, encoders, r->model->encoder_count, prompts,
+            r->plan.table.guided ? 2 * count : count, chunks, &r->words);
+        r->plan.chunks =
+            status == DGXP_OK ? r->words.tokens / encoders[0].prompt.context : r->plan.chunks;
     }
     return status == DGXP_OK ? report(r, DGXP_PHASE_ENCODE, 1, 1, -1, NULL) : status;
 }
@@ -431,6 +435,9 @@ static dgxp_status finish(run *r)
 static dgxp_status paint(run *r)
 {
     dgxp_status status = DGXP_OK;
+    if (!r->model->fingerprint) { /* takes its time while the picture is painted */
+        r->model->fingerprint = px_fingerprint_begin(r->model->checkpoint);
+    }
     if (r->model->lost) {
         return px_error_set(DGXP_ERR_DEVICE_LOST,
                             "the device failed earlier; restart the process to use it again");

@@ -18,6 +18,7 @@ typedef struct px_plan {
     double guidance, rescale, cfg_stop, eta, strength;
     int32_t sampler, schedule, spacing, tiling; /* none of them AUTO */
     bool has_init, has_mask;
+    int32_t chunks; /* of every prompt; known once the words are encoded */
     uint64_t seeds[PX_PLAN_JOBS];
     px_schedule table;
     json_t *loras; /* the adapters that it is painted with, for the recipe; NULL: none */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The recipe: everything that is needed to paint a picture again, as JSON. */
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/adapters.h"
@@ -8,6 +9,7 @@
 #include "diffusion/estimate.h"
 #include "diffusion/plan.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { RECIPE_FORMAT = 1 };
@@ -33,6 +35,25 @@ static json_t *pair(int32_t width, int32_t height)
     return list;
 }
 
+/* Of the weights and of all programs together, to know them again. */
+static void put_hashes(const dgxp_model *model, json_t *about)
+{
+    const char *weights = px_fingerprint_wait(model->fingerprint);
+    char hex[PX_HASH_HEX];
+    uint8_t digest[32];
+    px_hash hash;
+    px_hash_begin(&hash);
+    for (int32_t i = 0; i < model->bundle->program_count; i++) {
+        px_hash_add(&hash, model->bundle->programs[i].sha256, PX_HASH_HEX - 1);
+    }
+    px_hash_end(&hash, digest);
+    px_hash_hex(digest, hex);
+    if (*weights) {
+        px_json_put_text(about, "sha256", weights);
+    }
+    px_json_put_text(about, "programs", hex);
+}
+
 static json_t *describe_model(const dgxp_model *model)
 {
     json_t *about = json_object();
@@ -44,8 +65,31 @@ static json_t *describe_model(const dgxp_model *model)
         px_json_put_text(about, "dtype", px_safetensors_dtype_name(model->dtype));
         px_json_put_text(about, "backend", model->shim->name);
         px_json_put_text(about, "torch", model->shim->running);
+        put_hashes(model, about);
+        if (model->threads) {
+            px_json_put_integer(about, "threads", model->threads);
+        }
     }
     return about;
+}
+
+/* What an init image or a mask shows, whatever file it came from. */
+static bool put_picture(json_t *recipe, const char *name, const dgxp_image *image)
+{
+    if (!image) {
+        return true;
+    }
+    char size[32], hex[PX_HASH_HEX];
+    uint8_t digest[32];
+    px_hash hash;
+    const int32_t width = dgxp_image_width(image), height = dgxp_image_height(image);
+    snprintf(size, sizeof size, "%dx%d ", width, height);
+    px_hash_begin(&hash);
+    px_hash_add(&hash, size, strlen(size));
+    px_hash_add(&hash, dgxp_image_pixels(image), 4 * (size_t)width * (size_t)height);
+    px_hash_end(&hash, digest);
+    px_hash_hex(digest, hex);
+    return px_json_put_text(recipe, name, hex);
 }
 
 /* What both the recipe and a dry run tell; false when memory runs out. */
@@ -72,7 +116,8 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
            px_json_put_text(recipe, "tiling", choice_name("tiling", plan->tiling)) &&
            (plan->eta < 0 || px_json_put_number(recipe, "eta", plan->eta)) &&
            (!plan->has_init || px_json_put_number(recipe, "strength", plan->strength)) &&
-           (!plan->has_mask || px_json_put_boolean(recipe, "masked", true)) &&
+           put_picture(recipe, "init_pixels", job->init) &&
+           put_picture(recipe, "mask_pixels", job->mask) &&
            (!job->finish || px_json_put(recipe, "finish", json_incref(job->finish))) &&
            (!job->parity || px_json_put_boolean(recipe, "parity", true)) &&
            (!plan->loras || px_json_put(recipe, "loras", json_incref(plan->loras)));
@@ -89,6 +134,7 @@ char *px_plan_recipe(const px_plan *plan, const dgxp_model *model, const dgxp_jo
                     put_settings(recipe, model, plan, job) &&
                     px_json_put_integer(batch, "size", plan->count) &&
                     px_json_put_integer(batch, "position", index) &&
+                    px_json_put_integer(batch, "chunks", plan->chunks) &&
                     px_json_put(recipe, "batch", json_incref(batch)) &&
                     px_json_put(recipe, "model", describe_model(model));
     char *text = ok ? px_json_print(recipe) : NULL;

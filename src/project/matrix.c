@@ -56,7 +56,8 @@ static dgxp_status parse_axis(const char *text, px_matrix_axis *axis)
     *values = '\0';
     json_t *scratch = json_object();
     dgxp_status status = split(text, values + 1, axis);
-    for (int32_t i = 0; i < axis->count && status == DGXP_OK; i++) {
+    const bool weight = px_request_is_lora_weight(axis->field); /* checked with the request */
+    for (int32_t i = 0; i < axis->count && status == DGXP_OK && !weight; i++) {
         status = px_request_put("--matrix", scratch, axis->field, axis->values[i]);
     }
     json_decref(scratch);

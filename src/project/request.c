@@ -15,25 +15,27 @@
 #include <string.h>
 
 static const px_request_field fields[] = {
-    {"kind", PX_REQUEST_TEXT, false},       {"subject", PX_REQUEST_TEXT, true},
-    {"prompt", PX_REQUEST_TEXT, true},      {"negative_prompt", PX_REQUEST_TEXT, true},
-    {"seed", PX_REQUEST_INTEGER, true},     {"size", PX_REQUEST_SIDES, false},
-    {"canvas", PX_REQUEST_SIDES, false},    {"steps", PX_REQUEST_INTEGER, false},
-    {"guidance", PX_REQUEST_NUMBER, false}, {"guidance_rescale", PX_REQUEST_NUMBER, false},
-    {"cfg_stop", PX_REQUEST_NUMBER, false}, {"sampler", PX_REQUEST_TEXT, false},
-    {"schedule", PX_REQUEST_TEXT, false},   {"spacing", PX_REQUEST_TEXT, false},
-    {"tiling", PX_REQUEST_TEXT, false},     {"eta", PX_REQUEST_NUMBER, false},
-    {"init", PX_REQUEST_TEXT, true},        {"strength", PX_REQUEST_NUMBER, false},
-    {"mask", PX_REQUEST_TEXT, true},        {"parity", PX_REQUEST_BOOLEAN, false},
-    {"style", PX_REQUEST_TEXT, false},      {"speed", PX_REQUEST_TEXT, false},
-    {"view", PX_REQUEST_TEXT, true},        {"facing", PX_REQUEST_TEXT, true},
-    {"outline", PX_REQUEST_TEXT, true},     {"shading", PX_REQUEST_TEXT, true},
-    {"detail", PX_REQUEST_TEXT, true},      {"isometric", PX_REQUEST_TEXT, true},
-    {"palette", PX_REQUEST_TEXT, true},     {"colors", PX_REQUEST_INTEGER, true},
-    {"background", PX_REQUEST_TEXT, true},  {"fields", PX_REQUEST_OTHER, true},
-    {"finish", PX_REQUEST_OTHER, true},     {"format", PX_REQUEST_OTHER, false},
-    {"version", PX_REQUEST_OTHER, false},   {"masked", PX_REQUEST_OTHER, false},
-    {"model", PX_REQUEST_OTHER, false},     {"batch", PX_REQUEST_OTHER, false},
+    {"kind", PX_REQUEST_TEXT, false},         {"subject", PX_REQUEST_TEXT, true},
+    {"prompt", PX_REQUEST_TEXT, true},        {"negative_prompt", PX_REQUEST_TEXT, true},
+    {"seed", PX_REQUEST_INTEGER, true},       {"size", PX_REQUEST_SIDES, false},
+    {"canvas", PX_REQUEST_SIDES, false},      {"steps", PX_REQUEST_INTEGER, false},
+    {"guidance", PX_REQUEST_NUMBER, false},   {"guidance_rescale", PX_REQUEST_NUMBER, false},
+    {"cfg_stop", PX_REQUEST_NUMBER, false},   {"sampler", PX_REQUEST_TEXT, false},
+    {"schedule", PX_REQUEST_TEXT, false},     {"spacing", PX_REQUEST_TEXT, false},
+    {"tiling", PX_REQUEST_TEXT, false},       {"eta", PX_REQUEST_NUMBER, false},
+    {"init", PX_REQUEST_TEXT, true},          {"strength", PX_REQUEST_NUMBER, false},
+    {"mask", PX_REQUEST_TEXT, true},          {"parity", PX_REQUEST_BOOLEAN, false},
+    {"style", PX_REQUEST_TEXT, false},        {"speed", PX_REQUEST_TEXT, false},
+    {"view", PX_REQUEST_TEXT, true},          {"facing", PX_REQUEST_TEXT, true},
+    {"outline", PX_REQUEST_TEXT, true},       {"shading", PX_REQUEST_TEXT, true},
+    {"detail", PX_REQUEST_TEXT, true},        {"isometric", PX_REQUEST_TEXT, true},
+    {"palette", PX_REQUEST_TEXT, true},       {"colors", PX_REQUEST_INTEGER, true},
+    {"background", PX_REQUEST_TEXT, true},    {"fields", PX_REQUEST_OTHER, true},
+    {"finish", PX_REQUEST_OTHER, true},       {"format", PX_REQUEST_OTHER, false},
+    {"version", PX_REQUEST_OTHER, false},     {"lora", PX_REQUEST_TEXT, false},
+    {"loras", PX_REQUEST_OTHER, false},       {"init_pixels", PX_REQUEST_OTHER, false},
+    {"mask_pixels", PX_REQUEST_OTHER, false}, {"model", PX_REQUEST_OTHER, false},
+    {"batch", PX_REQUEST_OTHER, false},
 };
 
 enum { FIELDS = sizeof fields / sizeof *fields, PATH_LIMIT = 4096 };
@@ -99,6 +101,15 @@ dgxp_status px_request_put(const char *where, json_t *request, const char *name,
 {
     const px_request_field *field = px_request_find(name);
     json_t *value = NULL;
+    if (px_request_is_lora_weight(name)) {
+        char *end;
+        const double weight = strtod(text, &end);
+        return end == text || *end ? px_error_set(DGXP_ERR_BAD_FORMAT,
+                                                  "%s: field '%s' is \"%.60s\": must be a "
+                                                  "number",
+                                                  where, name, text)
+                                   : px_request_put_lora_weight(where, request, name, weight);
+    }
     if (!field || field->type == PX_REQUEST_OTHER) {
         return refuse_name(where, name);
     }
@@ -334,6 +345,25 @@ static dgxp_status expand_preset(const px_json *root, const dgxp_model *model, c
     return status;
 }
 
+/* A recipe tells what its prompt was expanded from; nothing of it is applied again. */
+static dgxp_status put_labels(const px_json *root, dgxp_job *job)
+{
+    const char *style = NULL, *speed = NULL;
+    px_json own;
+    dgxp_status status = px_json_text(root, "style", PX_JSON_OPTIONAL, 64, &style);
+    status = status == DGXP_OK ? px_json_text(root, "speed", PX_JSON_OPTIONAL, 64, &speed) : status;
+    status = status == DGXP_OK ? px_json_object(root, "fields", PX_JSON_OPTIONAL, &own) : status;
+    if (status == DGXP_OK) {
+        job->style = style ? px_mem_text(style) : NULL;
+        job->speed = speed ? px_mem_text(speed) : NULL;
+        job->fields = own.value ? json_deep_copy(own.value) : NULL;
+        if ((style && !job->style) || (speed && !job->speed) || (own.value && !job->fields)) {
+            status = px_error_memory("a request");
+        }
+    }
+    return status;
+}
+
 /* A prompt is taken as it is, kind and subject then only tell where it came from. */
 static dgxp_status start_job(const px_json *root, const dgxp_model *model, const char *presets,
                              dgxp_job **out)
@@ -359,6 +389,7 @@ static dgxp_status start_job(const px_json *root, const dgxp_model *model, const
     if (status == DGXP_OK && prompt) {
         (*out)->kind = kind ? px_mem_text(kind) : NULL;
         (*out)->subject = subject ? px_mem_text(subject) : NULL;
+        status = put_labels(root, *out);
     }
     return status;
 }
@@ -386,6 +417,7 @@ static dgxp_status make_job(const char *where, const json_t *request, const dgxp
     status = status == DGXP_OK ? start_job(&root, model, presets, &job) : status;
     status = status == DGXP_OK ? read_settings(&root, job) : status;
     status = status == DGXP_OK ? read_finish(&root, job) : status;
+    status = status == DGXP_OK ? px_request_loras(&root, job) : status;
     status = status == DGXP_OK ? read_pictures(&root, folder, job) : status;
     if (status != DGXP_OK) {
         dgxp_job_free(job);

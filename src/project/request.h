@@ -3,6 +3,7 @@
 #ifndef PX_REQUEST_H
 #define PX_REQUEST_H
 
+#include "core/json.h"
 #include "dgxpixels.h"
 
 #include <jansson.h>
@@ -35,6 +36,13 @@ dgxp_status px_request_put(const char *where, json_t *request, const char *name,
  */
 dgxp_status px_request_job(const char *where, const json_t *request, const dgxp_model *model,
                            const char *folder, const char *presets, dgxp_job **out);
+
+/** The adapters of a request, `loras` and `lora`, into its job. */
+dgxp_status px_request_loras(const px_json *root, dgxp_job *job);
+/** "lora.weight" and "lora.NAME.weight", which a matrix varies. */
+bool px_request_is_lora_weight(const char *name);
+dgxp_status px_request_put_lora_weight(const char *where, json_t *request, const char *name,
+                                       double weight);
 
 /** Every field's name, type and range, without a model and without opening pictures. */
 dgxp_status px_request_check(const char *where, const json_t *request, const char *presets);

@@ -222,3 +222,23 @@ def test_the_same_shard_twice_is_busy(build: Path, tiny: Path, tmp_path: Path) -
         done = run(build, manifest, "-o", out, *SMALL, "--shard", f"{i}/2", "--resume")
         assert done.returncode == 0, done.stderr
     check_once(out, 40)
+
+
+def test_into_a_game(build: Path, tiny: Path, tmp_path: Path) -> None:
+    """An output inside assets/ is painted elsewhere and deployed whole; --deploy says it plainly."""
+    game = tmp_path / "game"
+    (game / "assets").mkdir(parents=True)
+    (game / "Cargo.toml").write_text('[package]\nname = "game"\n[dependencies]\nbevy = "0.19"\n')
+    manifest = wishes(tmp_path / "a.txt", 3)
+    done = run(build, manifest, "-o", game / "assets/enemies", *SMALL)
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (game / "assets/enemies").glob("*.png"))
+    assert len(names) == 3 and (game / f"assets/enemies/{names[0]}.meta").exists()
+    assert not list((game / "assets").rglob(".dgx-pixels"))
+    lock = json.loads((game / "dgx-pixels.lock.json").read_text())
+    assert all(f"enemies/{name}" in json.dumps(lock) for name in names)
+    again = run(build, manifest, "-o", game / "assets/enemies", *SMALL, "--resume")
+    assert again.returncode == 0, again.stderr
+    other = run(build, manifest, "--deploy", "--project", game, "--to", "heroes", *SMALL)
+    assert other.returncode == 0, other.stderr
+    assert len(list((game / "assets/heroes").glob("*.png"))) == 3

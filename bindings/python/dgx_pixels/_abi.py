@@ -366,6 +366,13 @@ class dgxp_build_params(Structure):
         ("cancel", c_void_p),
     ]
 
+class dgxp_regen_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("force", c_int32), ("changes", c_char_p), ("init", c_void_p),
+        ("mask", c_void_p), ("progress", dgxp_progress_callback), ("user_data", c_void_p),
+        ("cancel", c_void_p),
+    ]
+
 class dgxp_batch_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("batch", c_int32), ("threads", c_int32), ("shard", c_int32),
@@ -389,6 +396,12 @@ class dgxp_batch_run_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("progress", dgxp_batch_callback), ("user_data", c_void_p),
         ("cancel", c_void_p),
+    ]
+
+class dgxp_workflow_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("output", c_char_p), ("name", c_char_p),
+        ("progress", dgxp_progress_callback), ("user_data", c_void_p), ("cancel", c_void_p),
     ]
 
 dgxp_log_callback = CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
@@ -427,9 +440,11 @@ STRUCTS = (
     dgxp_deploy_file,
     dgxp_deploy_params,
     dgxp_build_params,
+    dgxp_regen_params,
     dgxp_batch_params,
     dgxp_batch_progress,
     dgxp_batch_run_params,
+    dgxp_workflow_params,
 )
 
 # name: (result, arguments); "status" is a dgxp_status, which is checked
@@ -604,10 +619,16 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_project_init": ("status", [c_char_p]),
     "dgxp_project_describe": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_build": ("status", [POINTER(dgxp_build_params), POINTER(c_void_p)]),
+    "dgxp_image_recipe": ("status", [c_void_p, POINTER(c_void_p)]),
+    "dgxp_regen": ("status", [c_void_p, c_void_p, POINTER(dgxp_regen_params),
+        POINTER(c_void_p), POINTER(c_void_p)]),
     "dgxp_batch_open": ("status", [POINTER(dgxp_batch_params), POINTER(c_void_p)]),
     "dgxp_batch_left": (c_int32, [c_void_p]),
     "dgxp_batch_describe": ("status", [c_void_p, c_int32, c_int32, POINTER(c_void_p)]),
     "dgxp_batch_run": ("status", [c_void_p, c_void_p, POINTER(dgxp_batch_run_params),
         POINTER(c_void_p)]),
     "dgxp_batch_free": (None, [c_void_p]),
+    "dgxp_workflow_load": ("status", [c_char_p, c_char_p, POINTER(c_void_p)]),
+    "dgxp_workflow_run": ("status", [c_void_p, c_char_p, POINTER(dgxp_workflow_params),
+        POINTER(c_void_p)]),
 }

@@ -2082,6 +2082,54 @@ unsafe extern "C" {
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct dgxp_regen_params {
+    pub struct_size: u32,
+    pub force: i32,
+    pub changes: *const ::core::ffi::c_char,
+    pub init: *const dgxp_image,
+    pub mask: *const dgxp_image,
+    pub progress: dgxp_progress_callback,
+    pub user_data: *mut ::core::ffi::c_void,
+    pub cancel: *const dgxp_cancel,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_regen_params"][::core::mem::size_of::<dgxp_regen_params>() - 56usize];
+    ["Alignment of dgxp_regen_params"][::core::mem::align_of::<dgxp_regen_params>() - 8usize];
+    ["Offset of field: dgxp_regen_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_regen_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_regen_params::force"]
+        [::core::mem::offset_of!(dgxp_regen_params, force) - 4usize];
+    ["Offset of field: dgxp_regen_params::changes"]
+        [::core::mem::offset_of!(dgxp_regen_params, changes) - 8usize];
+    ["Offset of field: dgxp_regen_params::init"]
+        [::core::mem::offset_of!(dgxp_regen_params, init) - 16usize];
+    ["Offset of field: dgxp_regen_params::mask"]
+        [::core::mem::offset_of!(dgxp_regen_params, mask) - 24usize];
+    ["Offset of field: dgxp_regen_params::progress"]
+        [::core::mem::offset_of!(dgxp_regen_params, progress) - 32usize];
+    ["Offset of field: dgxp_regen_params::user_data"]
+        [::core::mem::offset_of!(dgxp_regen_params, user_data) - 40usize];
+    ["Offset of field: dgxp_regen_params::cancel"]
+        [::core::mem::offset_of!(dgxp_regen_params, cancel) - 48usize];
+};
+unsafe extern "C" {
+    #[doc = " The recipe in an image's metadata; DGXP_ERR_NOT_FOUND when it has none."]
+    pub fn dgxp_image_recipe(image: *const dgxp_image, out: *mut *mut dgxp_document)
+    -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Paint a picture again from the recipe in its metadata: the same pixels on the same kind of machine,\n torch version and thread count; its place in a batch of that size is repeated too.\n\n The hashes of weights, programs, LoRAs, init image and mask are compared first: DGXP_ERR_MISMATCH\n names the first that differs, unless `force`.  `changes` alter it: a new size drops the recipe's\n canvas, a new subject its prompt.  `*report` (or NULL) is {\"recipe\", \"differs\": [{\"what\", \"recipe\",\n \"here\"}], \"notes\": [sentences: another torch, device, version]}; it is filled after a mismatch too.\n The result is yours."]
+    pub fn dgxp_regen(
+        model: *mut dgxp_model,
+        image: *const dgxp_image,
+        params: *const dgxp_regen_params,
+        report: *mut *mut dgxp_document,
+        out: *mut *mut dgxp_image,
+    ) -> dgxp_status;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct dgxp_batch {
     _unused: [u8; 0],
 }
@@ -2260,4 +2308,48 @@ unsafe extern "C" {
 unsafe extern "C" {
     #[doc = " Leave the folder."]
     pub fn dgxp_batch_free(batch: *mut dgxp_batch);
+}
+unsafe extern "C" {
+    #[doc = " Read a workflow file (docs/workflows.md), a ComfyUI graph in API format or a PNG of ComfyUI's, and fill its\n {placeholders} from `values` (a JSON object, or NULL: the defaults).  A value that is no placeholder\n of the file changes the request's field of that name.\n\n `*out` is the filled workflow {\"kind\", \"request\", \"model\" …}, for dgxp_workflow_run().  A\n placeholder without a value is DGXP_ERR_BAD_FORMAT; of a graph, a node that is not understood is\n DGXP_ERR_UNSUPPORTED and named with its id and class.  Needs no model."]
+    pub fn dgxp_workflow_load(
+        path: *const ::core::ffi::c_char,
+        values: *const ::core::ffi::c_char,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_workflow_params {
+    pub struct_size: u32,
+    pub output: *const ::core::ffi::c_char,
+    pub name: *const ::core::ffi::c_char,
+    pub progress: dgxp_progress_callback,
+    pub user_data: *mut ::core::ffi::c_void,
+    pub cancel: *const dgxp_cancel,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_workflow_params"][::core::mem::size_of::<dgxp_workflow_params>() - 48usize];
+    ["Alignment of dgxp_workflow_params"][::core::mem::align_of::<dgxp_workflow_params>() - 8usize];
+    ["Offset of field: dgxp_workflow_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_workflow_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_workflow_params::output"]
+        [::core::mem::offset_of!(dgxp_workflow_params, output) - 8usize];
+    ["Offset of field: dgxp_workflow_params::name"]
+        [::core::mem::offset_of!(dgxp_workflow_params, name) - 16usize];
+    ["Offset of field: dgxp_workflow_params::progress"]
+        [::core::mem::offset_of!(dgxp_workflow_params, progress) - 24usize];
+    ["Offset of field: dgxp_workflow_params::user_data"]
+        [::core::mem::offset_of!(dgxp_workflow_params, user_data) - 32usize];
+    ["Offset of field: dgxp_workflow_params::cancel"]
+        [::core::mem::offset_of!(dgxp_workflow_params, cancel) - 40usize];
+};
+unsafe extern "C" {
+    #[doc = " Carry out a filled workflow.  A sprite becomes NAME.png (several: NAME-1.png …), an animation\n NAME.png (the sheet), .json (Aseprite's), .aseprite and .apng, a tile set NAME.png, .json, .tsj (Tiled's)\n and its textures; a batch goes on where it ended.  Files of that name are replaced, each whole.\n\n `*report` (or NULL) is {\"files\": [paths], …}: for an animation also \"frames\", \"seed\" and \"pixels\", the\n report of dgxp_fix_frames(); for a tile set \"inside\", \"outside\" (dgxp_quality()), \"tiles\",\n \"seam_mean\" and \"seam_worst\" (dgxp_autotile_check()); for a batch \"batch\", its summary."]
+    pub fn dgxp_workflow_run(
+        model: *mut dgxp_model,
+        workflow: *const ::core::ffi::c_char,
+        params: *const dgxp_workflow_params,
+        report: *mut *mut dgxp_document,
+    ) -> dgxp_status;
 }

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Batches for a game: painted outside its assets, deployed when all is there. */
+#include "cli/batch_deploy.h"
+
+#include "cli/inputs.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool has_cargo(const char *folder)
+{
+    char *path = cli_format("%s/Cargo.toml", folder);
+    const bool there = access(path, F_OK) == 0;
+    free(path);
+    return there;
+}
+
+/* The path with its links followed, as far as it is there; what follows is appended as it is. */
+static char *real_path(const char *path)
+{
+    char *copy = cli_format("%s", path);
+    for (size_t length = strlen(copy); length > 1 && copy[length - 1] == '/'; length--) {
+        copy[length - 1] = '\0';
+    }
+    char *real = realpath(copy, NULL);
+    if (!real) {
+        char *slash = strrchr(copy, '/');
+        const char *name = slash ? slash + 1 : copy;
+        char *folder = slash ? cli_format("%.*s", (int)(slash - copy) + 1, copy) : cli_format(".");
+        char *parent = realpath(folder, NULL);
+        real = parent ? cli_format("%s/%s", parent, name) : NULL;
+        free(parent);
+        free(folder);
+    }
+    free(copy);
+    return real;
+}
+
+/* PROJECT/assets/FOLDER, where PROJECT has a Cargo.toml. */
+static bool find_assets(const char *output, char **root, char **folder)
+{
+    char *real = output ? real_path(output) : NULL;
+    for (char *at = real ? strstr(real, "/assets") : NULL; at; at = strstr(at + 1, "/assets")) {
+        const char *rest = at + strlen("/assets");
+        char *prefix = cli_format("%.*s", (int)(at - real), real);
+        if ((*rest == '/' || *rest == '\0') && has_cargo(prefix)) {
+            *root = prefix;
+            *folder = cli_format("%s", *rest ? rest + 1 : "");
+            free(real);
+            return true;
+        }
+        free(prefix);
+    }
+    free(real);
+    return false;
+}
+
+static char *find_upwards(void)
+{
+    char *folder = realpath(".", NULL);
+    while (folder && !has_cargo(folder)) {
+        char *slash = strrchr(folder, '/');
+        if (!slash || slash == folder) {
+            free(folder);
+            return NULL;
+        }
+        *slash = '\0';
+    }
+    return folder;
+}
+
+/* One folder a target: the same batch finds its journals again. */
+static char *staging_name(const cli_batch_deploy *self, const char *manifest)
+{
+    const char *base = *self->folder ? self->folder : cli_base(manifest);
+    char *name = cli_format("%s", base);
+    for (char *c = name; *c; c++) {
+        *c = *c == '/' ? '-' : *c;
+    }
+    char *path = cli_format("%s/.dgx-pixels/batch/%s", self->root, name);
+    free(name);
+    return path;
+}
+
+int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output, const char *manifest)
+{
+    if (find_assets(output, &self->root, &self->folder)) {
+        self->wanted = true;
+    } else if (self->wanted) {
+        self->root = self->project ? realpath(self->project, NULL) : find_upwards();
+        self->folder = cli_format("%s", self->to ? self->to : "sprites");
+        if (!self->root) {
+            fprintf(stderr, "dgx-pixels: --deploy: no Bevy project %s: give --project DIR\n",
+                    self->project ? self->project : "from here upwards");
+            return CLI_NOT_FOUND;
+        }
+    }
+    if (!self->wanted) {
+        return CLI_OK;
+    }
+    self->staging = staging_name(self, manifest);
+    return cli_make_folders(self->staging);
+}
+
+static int is_png(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && cli_has_suffix(entry->d_name, ".png") &&
+           strcmp(entry->d_name, "contact.png") != 0;
+}
+
+int cli_batch_deploy_finish(const cli_batch_deploy *self, bool quiet)
+{
+    struct dirent **entries = NULL;
+    const int count = scandir(self->staging, &entries, is_png, alphasort);
+    if (count <= 0) {
+        free(entries);
+        return CLI_OK;
+    }
+    dgxp_deploy_file *files = cli_zero((size_t)count, sizeof *files);
+    char **paths = cli_zero((size_t)count, sizeof *paths);
+    for (int i = 0; i < count; i++) {
+        paths[i] = cli_format("%s/%s", self->staging, entries[i]->d_name);
+        files[i].path = paths[i];
+        free(entries[i]);
+    }
+    free(entries);
+    dgxp_deploy_params params = DGXP_DEPLOY_PARAMS_INIT;
+    char *to = cli_format("%s/", self->folder);
+    params.project = self->root;
+    params.to = *self->folder ? to : NULL;
+    params.force = self->force;
+    const dgxp_status status = dgxp_deploy(files, count, &params, NULL);
+    if (status == DGXP_OK && !quiet) {
+        fprintf(stderr, "deployed %d pictures into %s/assets/%s\n", count, self->root,
+                self->folder);
+    }
+    for (int i = 0; i < count; i++) {
+        free(paths[i]);
+    }
+    free(paths);
+    free(files);
+    free(to);
+    return status == DGXP_OK ? CLI_OK : cli_fail(status);
+}
+
+void cli_batch_deploy_free(cli_batch_deploy *self)
+{
+    free(self->root);
+    free(self->folder);
+    free(self->staging);
+}

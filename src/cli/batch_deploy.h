@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Batches for a game: painted outside its assets, deployed when all is there. */
+#ifndef DGXP_CLI_BATCH_DEPLOY_H
+#define DGXP_CLI_BATCH_DEPLOY_H
+
+#include "cli/cli.h"
+
+/** Where a batch is painted and where it goes from there; zeroed it goes nowhere. */
+typedef struct cli_batch_deploy {
+    bool wanted;
+    bool force;
+    const char *project, *to; /* as given, or NULL */
+    char *root, *folder;      /* found: the project, and the folder inside assets/ */
+    char *staging;            /* where the batch is painted meanwhile */
+} cli_batch_deploy;
+
+/**
+ * With `wanted`, or when `output` lies inside a Bevy project's assets/ (a running game must not see
+ * journals and halves): find the project and make the staging folder, named after `output` or the
+ * list. Returns an exit code.
+ */
+int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output, const char *manifest);
+/** Deploy every picture of the staging folder; returns an exit code. */
+int cli_batch_deploy_finish(const cli_batch_deploy *self, bool quiet);
+void cli_batch_deploy_free(cli_batch_deploy *self);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Workflows: files that say how sprites, animations, tile sets and batches are made. */
+#ifndef PX_WORKFLOW_H
+#define PX_WORKFLOW_H
+
+#include "dgxpixels.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+typedef enum px_workflow_kind {
+    PX_WORKFLOW_SPRITE,
+    PX_WORKFLOW_ANIMATION,
+    PX_WORKFLOW_TILESET,
+    PX_WORKFLOW_BATCH
+} px_workflow_kind;
+
+/** A workflow on its way; everything is borrowed but `files`. */
+typedef struct px_workflow {
+    const char *where;
+    const json_t *document; /* filled: no placeholder is left */
+    const json_t *request;
+    const char *folder; /* where its paths begin */
+    dgxp_model *model;
+    const dgxp_workflow_params *params;
+    char *stem;    /* OUTPUT/NAME: files are stem.png and so on */
+    json_t *files; /* paths written so far */
+    json_t *report;
+} px_workflow;
+
+/** A job of the workflow's request with `changes` (or NULL) laid over it. */
+dgxp_status px_workflow_job(const px_workflow *w, const json_t *changes, dgxp_job **out);
+/** Paint `count` jobs with the caller's progress and cancel token. */
+dgxp_status px_workflow_paint(const px_workflow *w, const dgxp_job *const *jobs, int32_t count,
+                              dgxp_result **out);
+/** Write OUTPUT/NAME + `suffix` whole, and remember it. */
+dgxp_status px_workflow_save(px_workflow *w, const char *suffix, const void *bytes, size_t size);
+dgxp_status px_workflow_save_image(px_workflow *w, const char *suffix, const dgxp_image *image);
+/** stem.png and the descriptions that engines read. */
+dgxp_status px_workflow_save_atlas(px_workflow *w, const dgxp_sheet *sheet, const char *json_suffix,
+                                   const char *tiled_suffix, dgxp_image *recipe_from);
+
+/** The kinds that take more than a page. */
+dgxp_status px_workflow_animate(px_workflow *w);
+dgxp_status px_workflow_tiles(px_workflow *w);
+
+#endif
