@@ -4,10 +4,11 @@ BUILD ?= build/release
 JOBS ?= $(shell nproc)
 export TORCH_DIR
 
-.PHONY: help setup build demo test test-full bench bench-pixels format clean
+.PHONY: help setup build demo test test-game test-full bench bench-pixels format clean
 help:
 	@echo "make demo          install what is missing, build, paint"
 	@echo "make test          install what is missing, build, run the tests of every language"
+	@echo "make test-game     prompt to screenshot: paints into a running Bevy game (a long build)"
 	@echo "make test-full     every claim at its full count; appends to docs/evidence.md"
 	@echo "make setup         only install (Debian packages, .venv)"
 	@echo "make build         only build, into $(BUILD)"
@@ -31,6 +32,10 @@ demo: build
 test: build
 	@scripts/setup test faces
 	@scripts/test --build $(BUILD)
+
+test-game: build
+	@scripts/setup test
+	@scripts/test --build $(BUILD) --only game
 
 test-full: build
 	@scripts/setup test peers faces
