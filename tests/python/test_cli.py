@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+ROOT = Path(__file__).resolve().parents[2]
 STUB = {"DGX_PIXELS_BACKEND": "stub"}
 GENERATE = ("generate", "a knight", "-m", "tiny", "--canvas", "64x64", "--steps", "2", "-s", "7",
             "--threads", "1")
@@ -324,10 +325,18 @@ def test_pipes_are_refused_not_waited_for(cli, tiny: Path, tmp_path: Path) -> No
 
 
 def test_folder_of_notes_is_no_model(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "starter").mkdir()
-    (tmp_path / "starter/README.md").write_text("a card without weights")
-    done = cli("generate", "a", env={**STUB, "DGX_PIXELS_MODELS": str(tmp_path),
-                                     "XDG_DATA_HOME": str(tmp_path)})
+    """It is passed over where the default model is looked for, and refused when it is named."""
+    for name in ("starter", "notes"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "README.md").write_text("a card without weights")
+    alone = {**STUB, "DGX_PIXELS_MODELS": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    done = cli("generate", "a", "-s", "1", "-o", tmp_path / "a.png", "--json", env=alone)
+    if (ROOT / "models/starter/bundle.json").exists():
+        recipe = json.loads(done.stdout)[0]["recipe"]
+        assert done.returncode == 0 and recipe["model"]["architecture"] == "starter"
+    else:
+        assert done.returncode == 3 and "--model" in done.stderr
+    done = cli("generate", "a", "-m", "notes", env=alone)
     assert done.returncode == 3 and "--model" in done.stderr
 
 

@@ -78,8 +78,12 @@ def main() -> None:
     if args.command == "plot":
         plot.write(args.cache, args.out)
         return
-    words = tokenizer.load(args.cache / "tokenizer")
     prompts = PROMPTS.read_text("utf-8").splitlines()
+    if args.command == "evaluate" and (args.prompts_only or args.images):
+        evaluate.run(dataset.load(args.sprites), prompts, args.cache / "evaluate", None,
+                     args.images, args.prompts_only)
+        return
+    words = tokenizer.load(args.cache / "tokenizer")
     if args.command == "train":
         settings = replace(settings, train=chosen(settings.train, args, "batch", "rate",
                                                   "samples", "plan_minutes", "ema"))
@@ -96,7 +100,7 @@ def main() -> None:
     elif args.command == "evaluate":
         evaluate.run(dataset.load(args.sprites), prompts, args.cache / "evaluate",
                      lambda texts, seeds: paint(painter, words, texts, seeds, **options),
-                     args.images, args.prompts_only)
+                     None, False)
     elif args.command == "export":
         export.write(args.out, painter, words)
 

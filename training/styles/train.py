@@ -13,7 +13,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
-from training.starter import captions, checkpoint, diffusion, model, schedule, tokenizer
+from training.starter import captions, checkpoint, diffusion, model, sampling, schedule, tokenizer
 from training.starter.dataset import FLIPPED_KINDS
 from training.starter.sprites import Sprite, load_sprites
 
@@ -87,6 +87,7 @@ def train(style: str, sprites: Path, bundle: Path, cache: Path, out: Path, minut
     found = load_style(sprites, style)
     corpus = make_corpus(found, words, style)
     alphas = model.scheduler().alphas_cumprod
+    half = sampling.has_fast_bf16(torch.device("cpu"))
     path, step, spent = cache / "styles" / f"{style}.pt", 0, 0.0
     if path.exists():
         kept = checkpoint.load(path, torch.device("cpu"))
@@ -103,7 +104,7 @@ def train(style: str, sprites: Path, bundle: Path, cache: Path, out: Path, minut
             break
         rate = schedule.rate(step, trained / minutes, RATE, WARMUP, DECAY)
         schedule.apply(optimizer, rate)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             loss = losses(painter, alphas, corpus, BATCH).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
