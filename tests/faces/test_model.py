@@ -107,7 +107,7 @@ def test_options_are_checked_with_words(model: Model) -> None:
 def test_init_and_mask_are_taken(model: Model) -> None:
     start = numpy.full((64, 64, 3), 120, numpy.uint8)
     result = model.generate("a", canvas=(64, 64), init=start, strength=0.5, steps=4, mask=start, seed=1)
-    assert result.recipe["strength"] == 0.5 and result.recipe["masked"]
+    assert result.recipe["strength"] == 0.5 and result.recipe["mask_pixels"]
 
 
 def test_cancel_stops_within_a_step(slow: Model) -> None:
@@ -149,7 +149,9 @@ def test_ctrl_c_stops_within_a_step(tiny: Path, python: Any) -> None:
     import os
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), "DGXP_STUB_DELAY_MS": "30"})
+        env={**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), "DGXP_STUB_DELAY_MS": "30"},
+        # A job that a shell started in the background has SIGINT ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert process.stdout
     for line in process.stdout:
         if line.strip() == "3":
@@ -184,11 +186,18 @@ def test_closing_waits_for_other_threads(tiny: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("DGXP_STUB_DELAY_MS", "30")
     model = Model.load("tiny")
     begun = threading.Event()
+    phases: list[str] = []
+
+    def watch(now: dgx_pixels.Progress) -> None:
+        phases.append(now.phase)
+        begun.set()
+
     with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(model.generate, "a", steps=5, progress=lambda _: begun.set())
+        work = pool.submit(model.generate, "a", steps=5, progress=watch)
         begun.wait()
         model.close()
-        assert work.done() and work.result().image.width
+        told = len(phases)  # nothing is painted on a closed model
+        assert work.result().image.width and len(phases) == told and phases[-1] == "finish"
 
 
 def test_models_do_not_leak(tiny: Path, full: bool, evidence: Any) -> None:

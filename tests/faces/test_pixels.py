@@ -64,7 +64,7 @@ def test_wrong_pictures_are_refused_with_words() -> None:
     with pytest.raises(TypeError, match="int is no picture"):
         Image.of(7)  # type: ignore[arg-type]
     with pytest.raises(dgx_pixels.BadFormat) as caught:
-        Image.decode(b"GIF89a, not a PNG")
+        Image.decode(b"neither a PNG nor another picture")
     assert isinstance(caught.value, ValueError) and caught.value.status == "bad-format"
     with pytest.raises(FileNotFoundError, match="nowhere.png"):
         Image.load("/nowhere.png")

@@ -16,7 +16,7 @@ from .._lowlevel import document, lib
 from ..image import Image
 from . import sizes
 from .jobs import accept, engine_of, fail_if_not_done, wait
-from .models import model_names
+from .models import model_names, sprite_limit
 from .schema import BadField, GenerateBody, Picture, Prompt, Text, decode_png
 
 router = APIRouter(prefix="/sdapi/v1", tags=["A1111"])
@@ -102,16 +102,13 @@ def check_extras(body: PaintBody) -> None:
             raise BadField(name, "is not supported here; leave it out")
 
 
-def to_request(body: PaintBody) -> tuple[dict[str, Any], int]:
+def to_request(body: PaintBody, default: str | None) -> tuple[dict[str, Any], int]:
     """Our own request, and the enlargement of what comes out."""
     check_extras(body)
-    parts = sizes.split(body.width, body.height)
-    if parts is None:
-        raise BadField("width", sizes.explain(body.width, body.height), 400)
     count = body.batch_size * body.n_iter
     if count > 16:
         raise BadField("n_iter", "batch_size times n_iter is at most 16")
-    asked: dict[str, Any] = {"prompt": body.prompt, "size": [parts[0], parts[1]], "count": count,
+    asked: dict[str, Any] = {"prompt": body.prompt, "count": count,
                              "steps": body.steps, "guidance": body.cfg_scale}
     if body.negative_prompt:
         asked["negative"] = body.negative_prompt
@@ -135,13 +132,18 @@ def to_request(body: PaintBody) -> tuple[dict[str, Any], int]:
         if value and value not in model_names():
             raise BadField(f"override_settings.{name}", "is no model: GET sd-models lists them")
         asked["model"] = value or None
+    most = sprite_limit(asked.get("model") or default)
+    parts = sizes.split(body.width, body.height, most)
+    if parts is None:
+        raise BadField("width", sizes.explain(body.width, body.height, most), 400)
+    asked["size"] = [parts[0], parts[1]]
     if isinstance(body, ImageToImage):
         asked |= {"init": body.init_images[0], "mask": body.mask, "strength": body.denoising_strength}
     return asked, parts[2]
 
 
 async def paint(request: Request, body: PaintBody) -> Painted:
-    asked, scale = await asyncio.to_thread(to_request, body)
+    asked, scale = await asyncio.to_thread(to_request, body, engine_of(request).settings.model)
     row = await wait(request, await accept(request, GenerateBody(**asked)))
     fail_if_not_done(row)
     store = engine_of(request).store

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from . import sizes
 from .jobs import accept, engine_of, fail_if_not_done, wait
-from .models import model_names
+from .models import model_names, sprite_limit
 from .schema import BadField, GenerateBody, Prompt, Text
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -75,17 +75,19 @@ async def generations(request: Request, body: ImageRequest) -> ImagesResponse:
     """Sizes up to 256 are sprite pixels; larger ones enlarge a sprite by whole pixels."""
     asked: dict[str, Any] = {"prompt": body.prompt}
     scale = 1
-    if body.size and body.size != "auto":
-        width, height = (int(side) for side in re.findall(r"\d+", body.size))
-        parts = sizes.split(width, height)
-        if parts is None:
-            raise BadField("size", sizes.explain(width, height))
-        asked["size"], scale = [parts[0], parts[1]], parts[2]
     named = await asyncio.to_thread(model_names)
     if body.model in named:
         asked["model"] = body.model
     elif body.model and not body.model.startswith(("dall-e", "gpt-image", "dgx-pixels")):
         raise BadField("model", f"no model '{body.model}': GET /v1/models lists them", 404)
+    if body.size and body.size != "auto":
+        width, height = (int(side) for side in re.findall(r"\d+", body.size))
+        model = asked.get("model", engine_of(request).settings.model)
+        most = await asyncio.to_thread(sprite_limit, model)
+        parts = sizes.split(width, height, most)
+        if parts is None:
+            raise BadField("size", sizes.explain(width, height, most))
+        asked["size"], scale = [parts[0], parts[1]], parts[2]
     for name, value in (("count", body.n), ("seed", body.seed), ("steps", body.num_inference_steps),
                         ("negative", body.negative_prompt), ("guidance", body.guidance_scale)):
         if value is not None:

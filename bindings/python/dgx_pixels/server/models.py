@@ -4,18 +4,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from .. import model as library
 from ..errors import NotFound
 from ..model import Model
+from . import sizes
 
 
 def model_names() -> dict[str, dict[str, Any]]:
     """The models that clients may ask for: those in the models folders, by name."""
     # One whose name another has too is told by its path, which clients neither see nor use.
     return {entry["name"]: entry for entry in library.list_models() if "/" not in entry["name"]}
+
+
+@lru_cache(64)
+def sprite_limit(name: str | None) -> int:
+    """The largest side of a sprite that other services' clients get from this model."""
+    with Model.load(name, describe_only=True) as model:
+        held = int(model.info["canvas"]["maximum"]) // int(model.info["pixel_scale"])
+    return min(held, sizes.SPRITE)
 
 
 class Models:
