@@ -63,10 +63,12 @@ def test_equals_diffusers(build: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "start.npy", start)
     code = f"""
 import sys, numpy as np, torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers import DDIMScheduler, StableDiffusionXLPipeline
 torch.set_num_threads(1)
 pipeline = StableDiffusionXLPipeline.from_pretrained(sys.argv[1], torch_dtype=torch.float32)
 pipeline.set_progress_bar_config(disable=True)
+# Our DDIM ends where SDXL's does, at the first training step.
+pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, set_alpha_to_one=False)
 start = torch.from_numpy(np.load(sys.argv[2]))[None]
 image = pipeline({prompt!r}, negative_prompt="", width=32, height=32, num_inference_steps={steps},
                  guidance_scale={guidance}, guidance_rescale=0.7, latents=start,
@@ -79,7 +81,7 @@ np.save(sys.argv[3], ((y.detach() + 1) * 127.5).round().numpy().astype(np.uint8)
     theirs = np.load(tmp_path / "theirs.npy")
     assert ours.shape == (32, 32, 4) and ours.std() > 10
     difference = np.abs(ours.astype(int) - theirs.astype(int))
-    assert 10 * np.log10(255**2 / max(np.mean(difference.astype(float) ** 2), 1e-9)) >= 55
+    assert 10 * np.log10(255**2 / max(np.mean(difference.astype(float) ** 2), 1e-9)) >= 60
 
 
 def test_no_dud(cli: Cli, tmp_path: Path, full: bool,
