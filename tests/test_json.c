@@ -110,6 +110,38 @@ START_TEST(json_long_paths_are_cut)
 }
 END_TEST
 
+START_TEST(json_names_of_choices_and_of_fields)
+{
+    static const char *const known[] = {"sampler", "dither"};
+    int32_t count = 0, value = -7;
+    const dgxp_choice *samplers = dgxp_choices("sampler", &count);
+    json_t *document = NULL;
+    px_json root;
+    const char text[] = "{\"sampler\": \"tcd\", \"dither\": \"bayer3\"}";
+    ck_assert_ok(px_json_parse("a.json", text, sizeof text - 1, &document));
+    ck_assert_ok(px_json_root("a.json", document, &root));
+    ck_assert_ok(px_json_named(&root, "sampler", PX_JSON_REQUIRED, samplers, count, &value));
+    ck_assert_int_eq(value, DGXP_SAMPLER_TCD);
+    ck_assert_ok(px_json_named(&root, "absent", PX_JSON_OPTIONAL, samplers, count, &value));
+    ck_assert_int_eq(value, DGXP_SAMPLER_TCD);
+    ck_assert_refused(px_json_named(&root, "dither", PX_JSON_REQUIRED, samplers, count, &value),
+                      DGXP_ERR_BAD_FORMAT, "\"bayer3\"; it must be one of \"auto\", \"euler\"");
+    /* More names than any list of ours has: none may be cut off. */
+    dgxp_choice many[40];
+    char names[40][8];
+    for (int32_t i = 0; i < 40; i++) {
+        snprintf(names[i], sizeof names[i], "n%d", i);
+        many[i] = (dgxp_choice){100 + i, i == 39 ? "tcd" : names[i], ""};
+    }
+    ck_assert_ok(px_json_named(&root, "sampler", PX_JSON_REQUIRED, many, 40, &value));
+    ck_assert_int_eq(value, 139);
+    ck_assert_ok(px_json_only(&root, "field", known, 2));
+    ck_assert_refused(px_json_only(&root, "step", known, 1), DGXP_ERR_BAD_FORMAT,
+                      "has the unknown step 'dither'; there are sampler");
+    json_decref(document);
+}
+END_TEST
+
 START_TEST(json_limits)
 {
     char text[80] = "";
@@ -210,6 +242,7 @@ int main(void)
     TCase *malformed = tcase_create("malformed");
     tcase_add_test(core, json_fields_are_read);
     tcase_add_test(core, json_documents_are_built);
+    tcase_add_test(core, json_names_of_choices_and_of_fields);
     tcase_add_test(limits, json_limits);
     tcase_add_test(limits, json_long_paths_are_cut);
     tcase_add_test(malformed, json_complaints_name_the_path);

@@ -3,6 +3,7 @@
 #include "core/beneath.h"
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/mem.h"
 
 #include <dirent.h>
@@ -273,16 +274,7 @@ dgxp_status px_beneath_create(int folder, const char *shown, const char *name, c
         return system_error(shown, name, "create");
     }
     dgxp_status status = DGXP_OK;
-    for (size_t done = 0; done < size && status == DGXP_OK;) {
-        const ssize_t put = write(fd, (const char *)bytes + done, size - done);
-        if (put > 0) {
-            done += (size_t)put;
-        } else if (put == 0 || errno != EINTR) {
-            errno = put == 0 ? EIO : errno;
-            status = system_error(shown, name, "write");
-        }
-    }
-    if (status == DGXP_OK && fsync(fd) != 0) {
+    if (!px_file_write_all(fd, bytes, size) || fsync(fd) != 0) {
         status = system_error(shown, name, "write");
     }
     if (close(fd) != 0 && status == DGXP_OK) {

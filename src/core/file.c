@@ -127,10 +127,10 @@ dgxp_status px_file_read(const char *path, size_t limit, uint8_t **bytes, size_t
     return status;
 }
 
-static bool write_all(int fd, const uint8_t *bytes, size_t size)
+bool px_file_write_all(int fd, const void *bytes, size_t size)
 {
     for (size_t done = 0; done < size;) {
-        const ssize_t put = write(fd, bytes + done, size - done);
+        const ssize_t put = write(fd, (const uint8_t *)bytes + done, size - done);
         if (put < 0 && errno == EINTR) {
             continue;
         }
@@ -149,7 +149,7 @@ static dgxp_status write_into(const char *path, const void *bytes, size_t size)
     if (fd < 0) {
         return system_error(path, "open");
     }
-    dgxp_status status = write_all(fd, bytes, size) ? DGXP_OK : system_error(path, "write");
+    dgxp_status status = px_file_write_all(fd, bytes, size) ? DGXP_OK : system_error(path, "write");
     if (close(fd) != 0 && status == DGXP_OK) {
         status = system_error(path, "write");
     }
@@ -163,7 +163,7 @@ dgxp_status px_file_replace(const char *path, const char *temporary, const void 
     if (fd < 0) {
         status = system_error(path, "create");
     } else {
-        if (!write_all(fd, bytes, size) || fsync(fd) != 0) {
+        if (!px_file_write_all(fd, bytes, size) || fsync(fd) != 0) {
             status = system_error(path, "write");
         }
         if (close(fd) != 0 && status == DGXP_OK) {
@@ -206,7 +206,8 @@ dgxp_status px_file_write(const char *path, const void *bytes, size_t size)
 {
     struct stat about;
     if (strcmp(path, "-") == 0) {
-        return write_all(STDOUT_FILENO, bytes, size) ? DGXP_OK : system_error("stdout", "write");
+        return px_file_write_all(STDOUT_FILENO, bytes, size) ? DGXP_OK
+                                                             : system_error("stdout", "write");
     }
     if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
         return write_into(path, bytes, size);

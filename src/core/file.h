@@ -29,6 +29,9 @@ dgxp_status px_file_write(const char *path, const void *bytes, size_t size);
  */
 dgxp_status px_file_replace(const char *path, const char *temporary, const void *bytes,
                             size_t size);
+/** All of it into an open file, however often write() stops early; false with errno. */
+bool px_file_write_all(int fd, const void *bytes, size_t size);
+
 /** Wait until the names in a folder are on disk: what survives a power cut beside fsync. */
 dgxp_status px_file_sync_folder(const char *path);
 

@@ -235,6 +235,55 @@ dgxp_status px_json_choice(const px_json *parent, const char *key, px_json_need 
                           json_string_value(at.value), list);
 }
 
+dgxp_status px_json_named(const px_json *parent, const char *key, px_json_need need,
+                          const dgxp_choice *choices, int32_t count, int32_t *out)
+{
+    const char **names = px_mem_array((size_t)count + 1, sizeof *names);
+    int32_t index = -1;
+    if (!names) {
+        return px_error_memory(key);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        names[i] = choices[i].name;
+    }
+    const dgxp_status status = px_json_choice(parent, key, need, names, count, &index);
+    if (status == DGXP_OK && index >= 0) {
+        *out = choices[index].value;
+    }
+    px_mem_free(names);
+    return status;
+}
+
+static bool is_known(const char *name, const char *const *known, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(known[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+dgxp_status px_json_only(const px_json *object, const char *what, const char *const *known,
+                         size_t count)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object->value, name, value)
+    {
+        if (!is_known(name, known, count)) {
+            char list[512] = "";
+            for (size_t i = 0; i < count; i++) {
+                const size_t used = strlen(list);
+                snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[i]);
+            }
+            return px_json_refuse(object, DGXP_ERR_BAD_FORMAT,
+                                  "has the unknown %s '%.60s'; there are %s", what, name, list);
+        }
+    }
+    return DGXP_OK;
+}
+
 dgxp_status px_json_object(const px_json *parent, const char *key, px_json_need need, px_json *out)
 {
     px_json at;

@@ -55,6 +55,9 @@ dgxp_status px_json_text(const px_json *parent, const char *key, px_json_need ne
 /** One of `count` names; the sentence lists them. */
 dgxp_status px_json_choice(const px_json *parent, const char *key, px_json_need need,
                            const char *const *names, int32_t count, int32_t *out);
+/** The same among the names of dgxp_choices(); `*out` is the value of the one that is named. */
+dgxp_status px_json_named(const px_json *parent, const char *key, px_json_need need,
+                          const dgxp_choice *choices, int32_t count, int32_t *out);
 /** When absent and optional, `out->value` is NULL. */
 dgxp_status px_json_object(const px_json *parent, const char *key, px_json_need need, px_json *out);
 /** At most `limit` elements. */
@@ -63,6 +66,10 @@ dgxp_status px_json_array(const px_json *parent, const char *key, px_json_need n
 /** `count` numbers exactly. */
 dgxp_status px_json_numbers(const px_json *parent, const char *key, px_json_need need, size_t count,
                             double *out);
+
+/** Refuse a field that is none of `known`; `what` calls it: "field", "step". */
+dgxp_status px_json_only(const px_json *object, const char *what, const char *const *known,
+                         size_t count);
 
 /** Elements of an array; 0 when it is absent. */
 size_t px_json_count(const px_json *array);

@@ -45,20 +45,10 @@ static dgxp_status read_int32(const px_json *parent, const char *key, int32_t lo
 static dgxp_status read_named(const px_json *parent, const char *key, px_json_need need,
                               const char *enum_name, int32_t *out)
 {
-    const char *names[16];
-    int32_t count = 0, index = -1;
+    int32_t count = 0;
     const dgxp_choice *choices = dgxp_choices(enum_name, &count);
-    if (!choices || count > 17) {
-        return px_error_set(DGXP_ERR_INTERNAL, "no choices called '%s'", enum_name);
-    }
-    for (int32_t i = 1; i < count; i++) {
-        names[i - 1] = choices[i].name;
-    }
-    const dgxp_status status = px_json_choice(parent, key, need, names, count - 1, &index);
-    if (status == DGXP_OK && index >= 0) {
-        *out = choices[index + 1].value;
-    }
-    return status;
+    return choices ? px_json_named(parent, key, need, choices + 1, count - 1, out)
+                   : px_error_set(DGXP_ERR_INTERNAL, "no choices called '%s'", enum_name);
 }
 
 /* A path that cannot leave the bundle's folder. */

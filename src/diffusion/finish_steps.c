@@ -47,17 +47,9 @@ static dgxp_status read_color(const px_json *root, const char *field, bool *give
 static dgxp_status read_choice(const px_json *root, const char *field, const char *type,
                                int32_t *out)
 {
-    const char *names[16] = {NULL};
-    int32_t count = 0, index = -1;
+    int32_t count = 0;
     const dgxp_choice *choices = dgxp_choices(type, &count);
-    for (int32_t i = 0; i < count && i < 16; i++) {
-        names[i] = choices[i].name;
-    }
-    const dgxp_status status = px_json_choice(root, field, PX_JSON_OPTIONAL, names, count, &index);
-    if (status == DGXP_OK && index >= 0) {
-        *out = choices[index].value;
-    }
-    return status;
+    return px_json_named(root, field, PX_JSON_OPTIONAL, choices, count, out);
 }
 
 /* ------------------------------------------------------------------------------------- palette */
@@ -121,28 +113,6 @@ static json_t *describe_palette(const json_t *given, const dgxp_palette *palette
 
 /* --------------------------------------------------------------------------------------- steps */
 
-static dgxp_status check_names(const px_json *root)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)root->value, name, value)
-    {
-        size_t i = 0;
-        while (i < sizeof known / sizeof *known && strcmp(known[i], name) != 0) {
-            i++;
-        }
-        if (i == sizeof known / sizeof *known) {
-            return px_json_refuse(
-                root, DGXP_ERR_BAD_FORMAT,
-                "has the unknown step '%s'; there are background, tolerance, "
-                "rule, palette, colors, dither, dither_strength, orphans, jaggies, "
-                "outline, outline_color, trim, padding, pivot",
-                name);
-        }
-    }
-    return DGXP_OK;
-}
-
 static dgxp_status read_background(const px_json *root, px_finish_steps *out)
 {
     const char *text = "auto";
@@ -191,7 +161,7 @@ static dgxp_status read_steps(const px_json *root, px_finish_steps *out)
     bool orphans = false, jaggies = false, trim = false;
     int64_t colors = 0, padding = 0;
     double strength = 0;
-    dgxp_status status = check_names(root);
+    dgxp_status status = px_json_only(root, "step", known, sizeof known / sizeof *known);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(read_background(root, out));
     NEXT(read_outline(root, out));

@@ -69,21 +69,6 @@ void px_journal_close(px_journal *journal)
     px_mem_free(journal);
 }
 
-static bool write_line(int fd, const char *line, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        const ssize_t put = write(fd, line + done, size - done);
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            return false;
-        }
-        done += (size_t)put;
-    }
-    return true;
-}
-
 dgxp_status px_journal_append(px_journal *journal, const json_t *record)
 {
     char *text = px_json_print(record);
@@ -98,7 +83,7 @@ dgxp_status px_journal_append(px_journal *journal, const json_t *record)
     }
     const size_t size = strlen(line);
     dgxp_status status = DGXP_OK;
-    if (!write_line(journal->fd, line, size)) {
+    if (!px_file_write_all(journal->fd, line, size)) {
         status = fail(journal->path, "append");
         if (ftruncate(journal->fd, journal->size) != 0) {
             status = px_error_set(DGXP_ERR_IO, "%s, and its torn line stays",

@@ -144,17 +144,9 @@ dgxp_status px_request_put(const char *where, json_t *request, const char *name,
 
 static dgxp_status read_choice(const px_json *root, const char *field, int32_t *out)
 {
-    const char *names[16] = {NULL};
-    int32_t count = 0, index = -1;
+    int32_t count = 0;
     const dgxp_choice *choices = dgxp_choices(field, &count);
-    for (int32_t i = 0; i < count && i < 16; i++) {
-        names[i] = choices[i].name;
-    }
-    const dgxp_status status = px_json_choice(root, field, PX_JSON_OPTIONAL, names, count, &index);
-    if (status == DGXP_OK && index >= 0) {
-        *out = choices[index].value;
-    }
-    return status;
+    return px_json_named(root, field, PX_JSON_OPTIONAL, choices, count, out);
 }
 
 static dgxp_status read_sides(const px_json *root, const char *field, int32_t sides[2])

@@ -15,27 +15,8 @@
 
 enum { FILE_LIMIT = 16 << 20, WISHES_LIMIT = 65536, TEXT_LIMIT = 4096, SIDE_LIMIT = 16384 };
 
-static dgxp_status check_names(const px_json *root)
-{
-    static const char *const known[] = {"format",  "model",  "defaults",     "folders",
-                                        "presets", "assets", "assets_folder"};
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)root->value, name, value)
-    {
-        size_t i = 0;
-        while (i < sizeof known / sizeof *known && strcmp(known[i], name) != 0) {
-            i++;
-        }
-        if (i == sizeof known / sizeof *known) {
-            return px_json_refuse(root, DGXP_ERR_BAD_FORMAT,
-                                  "has the unknown field '%s'; there are format, model, defaults, "
-                                  "folders, presets, assets_folder, assets",
-                                  name);
-        }
-    }
-    return DGXP_OK;
-}
+static const char *const fields[] = {"format",  "model",  "defaults",     "folders",
+                                     "presets", "assets", "assets_folder"};
 
 static dgxp_status check_folders(const px_json *root)
 {
@@ -273,7 +254,7 @@ dgxp_status px_settings_load(const px_project *project, px_settings *out)
     NEXT(px_json_root(settings.file, settings.document, &root));
     if (there) {
         NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format));
-        NEXT(check_names(&root));
+        NEXT(px_json_only(&root, "field", fields, sizeof fields / sizeof *fields));
         NEXT(read_presets(project, &root, &settings.presets));
     }
     NEXT(check_folders(&root));
