@@ -250,3 +250,13 @@ bool cli_parse(const cli_command *command, const cli_option *options, int argc, 
     memmove(argv, argv + optind, (size_t)*positional * sizeof *argv);
     return true;
 }
+
+bool cli_parse_json(const cli_command *command, int argc, char **argv, bool *json, int *positional,
+                    int *code)
+{
+    const cli_option options[] = {
+        {"json", 0, CLI_FLAG, NULL, json, "print JSON", 0, 0, NULL},
+        {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
+    };
+    return cli_parse(command, options, argc, argv, positional, code);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `dgx-pixels init` and `dgx-pixels build`: a game's wished-for assets. */
+#include "cli/confirm.h"
 #include "cli/deploy.h"
 
 #include <jansson.h>
@@ -8,6 +9,8 @@
 typedef struct building {
     cli_progress progress;
     char label[128];
+    const char *brp;
+    bool confirm, json;
 } building;
 
 static int32_t show_asset(const char *path, int32_t done, int32_t count, void *user_data)
@@ -35,6 +38,7 @@ static void print_files(const json_t *report)
         printf("%-8s %-12s %s\n", json_string_value(json_object_get(file, "state")),
                json_string_value(json_object_get(file, "action")),
                load ? load : json_string_value(json_object_get(file, "path")));
+        cli_deploy_print_confirmed(file);
     }
     json_array_foreach(json_object_get(report, "warnings"), i, warning)
     {
@@ -42,12 +46,53 @@ static void print_files(const json_t *report)
     }
 }
 
+/* What the game has of the wished-for pictures, asked before any of them is made. */
+static dgxp_status begin_confirm(const building *b, const dgxp_build_params *params,
+                                 cli_confirm **confirm)
+{
+    dgxp_document *planned = NULL;
+    dgxp_build_params plan = *params;
+    plan.dry_run = 1;
+    const dgxp_status status = dgxp_build(&plan, &planned);
+    if (status == DGXP_OK) {
+        json_t *report = json_loads(dgxp_document_text(planned), 0, NULL);
+        *confirm = cli_confirm_begin(b->brp, report);
+        json_decref(report);
+    }
+    dgxp_document_free(planned);
+    return status;
+}
+
+static int make(building *b, const dgxp_build_params *params)
+{
+    dgxp_document *document = NULL;
+    cli_confirm *confirm = NULL;
+    dgxp_status status =
+        b->confirm && !params->dry_run ? begin_confirm(b, params, &confirm) : DGXP_OK;
+    status = status == DGXP_OK ? dgxp_build(params, &document) : status;
+    cli_progress_clear(&b->progress);
+    int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
+    json_t *report = document ? json_loads(dgxp_document_text(document), 0, NULL) : NULL;
+    if (confirm && !cli_confirm_end(confirm, report) && code == CLI_OK) {
+        code = CLI_SOME_FAILED;
+    }
+    if (report && b->json) {
+        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+        putchar('\n');
+    } else if (report) {
+        print_files(report);
+    }
+    json_decref(report);
+    dgxp_document_free(document);
+    return code;
+}
+
 static int run(int argc, char **argv)
 {
     dgxp_build_params params = DGXP_BUILD_PARAMS_INIT;
     dgxp_model_params model = DGXP_MODEL_PARAMS_INIT;
-    building b = {.label = ""};
-    bool force = false, dry_run = false, json = false;
+    building b = {.brp = CLI_CONFIRM_URL};
+    bool force = false, dry_run = false;
     const cli_option options[] = {
         {"project", 'p', CLI_TEXT, "DIR", &params.project,
          "the game's folder (default: from here upwards)", 0, 0, NULL},
@@ -59,7 +104,9 @@ static int run(int argc, char **argv)
         {"force", 0, CLI_FLAG, NULL, &force, "make files anew that were edited by hand", 0, 0,
          NULL},
         {"dry-run", 0, CLI_FLAG, NULL, &dry_run, "say what would be made", 0, 0, NULL},
-        {"json", 0, CLI_FLAG, NULL, &json, "print JSON on stdout", 0, 0, NULL},
+        {"confirm", 0, CLI_FLAG, NULL, &b.confirm, CLI_CONFIRM_HELP, 0, 0, NULL},
+        {"brp", 0, CLI_TEXT, "URL", &b.brp, CLI_CONFIRM_BRP_HELP, 0, 0, NULL},
+        {"json", 0, CLI_FLAG, NULL, &b.json, "print JSON on stdout", 0, 0, NULL},
         {"quiet", 'q', CLI_FLAG, NULL, &b.progress.quiet, "no progress bar", 0, 0, NULL},
         {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
     };
@@ -77,21 +124,7 @@ static int run(int argc, char **argv)
     params.progress = show_progress;
     params.user_data = &b;
     params.cancel = cli_cancel();
-    dgxp_document *document = NULL;
-    const dgxp_status status = dgxp_build(&params, &document);
-    cli_progress_clear(&b.progress);
-    code = status == DGXP_OK ? CLI_OK : cli_fail(status);
-    if (document) {
-        json_t *report = json_loads(dgxp_document_text(document), 0, NULL);
-        if (json) {
-            cli_print_document(document, true);
-        } else {
-            print_files(report);
-        }
-        json_decref(report);
-    }
-    dgxp_document_free(document);
-    return code;
+    return make(&b, &params);
 }
 
 const cli_command cli_build = {

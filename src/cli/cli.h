@@ -76,6 +76,10 @@ typedef struct cli_command {
 bool cli_parse(const cli_command *command, const cli_option *options, int argc, char **argv,
                int *positional, int *code);
 
+/** The same for a command whose only option is --json. */
+bool cli_parse_json(const cli_command *command, int argc, char **argv, bool *json, int *positional,
+                    int *code);
+
 /** The token that Ctrl-C fires; the first call installs the handler.  A second Ctrl-C kills. */
 dgxp_cancel *cli_cancel(void);
 
@@ -111,6 +115,9 @@ double cli_now(void);
 
 /** Print a document: as it is with `json`, else as indented "key: value" lines for people. */
 void cli_print_document(const dgxp_document *document, bool json);
+/** Print the document of a call that went well, or say why it did not; frees it, returns an exit
+ * code. */
+int cli_show_document(dgxp_status status, dgxp_document *document, bool json);
 
 extern const cli_command cli_generate, cli_info, cli_models, cli_trust, cli_bench, cli_doctor;
 extern const cli_command cli_batch, cli_regen, cli_run, cli_build, cli_deploy, cli_init, cli_lora;

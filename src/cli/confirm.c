@@ -50,7 +50,7 @@ cli_confirm *cli_confirm_begin(const char *url, const json_t *report)
     {
         bool watching;
         brp_outcome outcome = BRP_OK;
-        if (!confirm->client || !json_object_get(file, "pixels")) {
+        if (!confirm->client || !cli_has_suffix(path_of(file), ".png")) {
             continue;
         }
         json_t *image = ask(confirm->client, path_of(file), &watching, &outcome);

@@ -21,6 +21,14 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+void cli_deploy_print_confirmed(const json_t *file)
+{
+    const json_t *confirmed = json_object_get(file, "confirmed");
+    if (confirmed) {
+        printf("%-9s  %s\n", text_of(confirmed, "state"), text_of(confirmed, "reason"));
+    }
+}
+
 void cli_deploy_print(const json_t *report, bool json)
 {
     size_t i;
@@ -38,10 +46,7 @@ void cli_deploy_print(const json_t *report, bool json)
     {
         printf("%-9s  %s\n", text_of(file, "action"),
                *text_of(file, "load") ? text_of(file, "load") : text_of(file, "path"));
-        const json_t *confirmed = json_object_get(file, "confirmed");
-        if (confirmed) {
-            printf("%-9s  %s\n", text_of(confirmed, "state"), text_of(confirmed, "reason"));
-        }
+        cli_deploy_print_confirmed(file);
     }
 }
 
@@ -55,49 +60,52 @@ static int print_document(dgxp_document *document, bool json)
 }
 
 /* Asked before and after; the pictures that are deployed are the same in both. */
-static int deploy_and_confirm(const settings *s, const dgxp_deploy_file *files, int count)
+dgxp_status cli_deploy_files(const dgxp_deploy_file *files, int32_t count,
+                             const dgxp_deploy_params *params, const char *brp, json_t **report,
+                             bool *confirmed)
 {
     dgxp_document *planned = NULL, *done = NULL;
-    dgxp_deploy_params params = s->params;
-    params.dry_run = 1;
-    dgxp_status status = dgxp_deploy(files, count, &params, &planned);
-    if (status != DGXP_OK) {
-        return cli_fail(status);
+    cli_confirm *confirm = NULL;
+    dgxp_status status = DGXP_OK;
+    if (brp) {
+        dgxp_deploy_params plan = *params;
+        plan.dry_run = 1;
+        status = dgxp_deploy(files, count, &plan, &planned);
     }
-    json_t *report = json_loads(dgxp_document_text(planned), 0, NULL);
-    cli_confirm *confirm = cli_confirm_begin(s->brp, report);
-    json_decref(report);
-    status = dgxp_deploy(files, count, &s->params, &done);
-    int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
-    report = done ? json_loads(dgxp_document_text(done), 0, NULL) : json_object();
-    if (!cli_confirm_end(confirm, report) && code == CLI_OK) {
-        code = CLI_SOME_FAILED;
+    if (planned) {
+        json_t *plan = json_loads(dgxp_document_text(planned), 0, NULL);
+        confirm = cli_confirm_begin(brp, plan);
+        json_decref(plan);
     }
-    if (done) {
-        cli_deploy_print(report, s->json);
+    status = status == DGXP_OK ? dgxp_deploy(files, count, params, &done) : status;
+    *report = done ? json_loads(dgxp_document_text(done), 0, NULL) : NULL;
+    if (confirm) {
+        *confirmed = cli_confirm_end(confirm, *report);
     }
-    json_decref(report);
     dgxp_document_free(planned);
     dgxp_document_free(done);
-    return code;
+    return status;
 }
 
 static int deploy_files(const settings *s, char *const *words, int count)
 {
     cli_inputs inputs = {0};
-    dgxp_document *document = NULL;
     int code = cli_inputs_collect("deploy", words, count, CLI_GROUP_NONE, &inputs);
     if (code == CLI_OK) {
         dgxp_deploy_file *files = cli_zero((size_t)inputs.count + 1, sizeof *files);
         for (int i = 0; i < inputs.count; i++) {
             files[i].path = inputs.items[i].path;
         }
-        if (s->confirm && !s->dry_run) {
-            code = deploy_and_confirm(s, files, inputs.count);
-        } else {
-            const dgxp_status status = dgxp_deploy(files, inputs.count, &s->params, &document);
-            code = status == DGXP_OK ? print_document(document, s->json) : cli_fail(status);
+        json_t *report = NULL;
+        bool confirmed = true;
+        const char *brp = s->confirm && !s->dry_run ? s->brp : NULL;
+        const dgxp_status status =
+            cli_deploy_files(files, inputs.count, &s->params, brp, &report, &confirmed);
+        code = status != DGXP_OK ? cli_fail(status) : confirmed ? CLI_OK : CLI_SOME_FAILED;
+        if (report) {
+            cli_deploy_print(report, s->json);
         }
+        json_decref(report);
         free(files);
     }
     cli_inputs_free(&inputs);
@@ -124,12 +132,8 @@ static int run(int argc, char **argv)
         {"no-sidecar", 0, CLI_FLAG, NULL, &s.no_sidecar,
          "do not keep the recipe as NAME.dgxpx.json beside the picture", 0, 0, NULL},
         {"undo", 0, CLI_FLAG, NULL, &s.undo, "take back the last deployment", 0, 0, NULL},
-        {"confirm", 0, CLI_FLAG, NULL, &s.confirm,
-         "ask the running game whether it has the new pixels; exit code 1 and\n"
-         "the reason when it has not within 10 s",
-         0, 0, NULL},
-        {"brp", 0, CLI_TEXT, "URL", &s.brp, "where the game answers (default: " CLI_CONFIRM_URL ")",
-         0, 0, NULL},
+        {"confirm", 0, CLI_FLAG, NULL, &s.confirm, CLI_CONFIRM_HELP, 0, 0, NULL},
+        {"brp", 0, CLI_TEXT, "URL", &s.brp, CLI_CONFIRM_BRP_HELP, 0, 0, NULL},
         {"dry-run", 0, CLI_FLAG, NULL, &s.dry_run, "say what would happen", 0, 0, NULL},
         {"json", 0, CLI_FLAG, NULL, &s.json, "print JSON on stdout", 0, 0, NULL},
         {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},

@@ -2,13 +2,11 @@
 /* `dgx-pixels generate`: words become a sprite. */
 #include "cli/generate.h"
 
-#include "cli/deploy.h"
+#include "cli/confirm.h"
 #include "cli/inputs.h"
 #include "cli/project.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,297 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_BATCH = 64, MAX_PATH = 4096 };
+enum { MAX_BATCH = CLI_GENERATE_BATCH, MAX_PATH = 4096 };
 
 typedef cli_generate_settings settings;
-
-static dgxp_status load_images(const settings *s, dgxp_image **init, dgxp_image **mask)
-{
-    dgxp_status status = s->init ? dgxp_image_load(s->init, init) : DGXP_OK;
-    if (status == DGXP_OK && s->mask) {
-        status = dgxp_image_load(s->mask, mask);
-    }
-    return status;
-}
-
-/* "Medieval knight, red" -> "medieval-knight-red", at most 40 characters. */
-static void make_slug(const char *text, char slug[64])
-{
-    size_t length = 0;
-    for (; *text && length < 40; text++) {
-        if (isalnum((unsigned char)*text)) {
-            slug[length++] = (char)tolower((unsigned char)*text);
-        } else if (length && slug[length - 1] != '-') {
-            slug[length++] = '-';
-        }
-    }
-    while (length && slug[length - 1] == '-') {
-        length--;
-    }
-    strcpy(slug + length, length ? "" : "sprite");
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat about;
-    const size_t length = strlen(path);
-    return (length && path[length - 1] == '/') ||
-           (stat(path, &about) == 0 && S_ISDIR(about.st_mode));
-}
-
-/* FILE for one picture, FILE-2.png … for several, FOLDER/slug-seed.png for a folder or nothing. */
-static void output_path(const settings *s, const char *wanted, int index, uint64_t seed,
-                        char path[MAX_PATH])
-{
-    char slug[64];
-    make_slug(s->subject, slug);
-    if (!wanted || is_folder(wanted)) {
-        const char *folder = wanted ? wanted : "";
-        const size_t length = strlen(folder);
-        snprintf(path, MAX_PATH, "%s%s%s-%" PRIu64 ".png", folder,
-                 length && folder[length - 1] != '/' ? "/" : "", slug, seed);
-        return;
-    }
-    const char *dot = strrchr(wanted, '.');
-    if (s->count == 1 || strcmp(wanted, "-") == 0) {
-        snprintf(path, MAX_PATH, "%s", wanted);
-    } else {
-        const int stem = dot && !strchr(dot, '/') ? (int)(dot - wanted) : (int)strlen(wanted);
-        snprintf(path, MAX_PATH, "%.*s-%d%s", stem, wanted, index + 1, wanted + stem);
-    }
-}
-
-static void report(const settings *s, json_t *list, const char *path, const char *recipe,
-                   const dgxp_image *image)
-{
-    if (s->json) {
-        json_array_append_new(list,
-                              json_pack("{ss, si, si, so}", "path", path, "width",
-                                        dgxp_image_width(image), "height", dgxp_image_height(image),
-                                        "recipe", json_loads(recipe, 0, NULL)));
-    } else if (strcmp(path, "-") != 0) {
-        if (s->show) {
-            cli_show_image(image);
-        }
-        printf("%s\n", path);
-    }
-}
-
-/* FILE.json beside FILE.png, when the kind is a panel. */
-static dgxp_status save_panel(const settings *s, const dgxp_image *image, const char *path)
-{
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    dgxp_status status = DGXP_OK;
-    if (cli_has_suffix(path, ".png")) {
-        status = cli_generate_panel(s, image, path, &bytes, &size);
-    }
-    if (bytes) {
-        char *panel = cli_format("%.*s.json", (int)strlen(path) - 4, path);
-        FILE *file = fopen(panel, "wb");
-        const bool whole = file && fwrite(bytes, 1, size, file) == size;
-        if (!file || fclose(file) != 0 || !whole) {
-            fprintf(stderr, "dgx-pixels: %s: cannot write: %s\n", panel, strerror(errno));
-        }
-        free(panel);
-    }
-    dgxp_bytes_free(bytes);
-    return status;
-}
-
-/* Beside or instead of the file that -o names. */
-static dgxp_status deploy_result(const settings *s, int index, const dgxp_image *image,
-                                 const char *recipe, json_t *list)
-{
-    dgxp_document *document = NULL;
-    const dgxp_status status = cli_generate_deploy(s, index, image, &document);
-    if (status == DGXP_OK) {
-        json_t *root = json_loads(dgxp_document_text(document), 0, NULL);
-        if (s->json) {
-            json_object_set_new(root, "recipe", json_loads(recipe, 0, NULL));
-            json_array_append(list, root);
-        } else {
-            cli_deploy_print(root, false);
-        }
-        json_decref(root);
-    }
-    dgxp_document_free(document);
-    return status;
-}
-
-static dgxp_status save_result(const settings *s, const dgxp_result *result, int32_t i, int index,
-                               uint64_t seed, json_t *list)
-{
-    char path[MAX_PATH];
-    dgxp_png_params png = DGXP_PNG_PARAMS_INIT;
-    const dgxp_image *image = dgxp_result_image(result, i);
-    const char *recipe = dgxp_result_recipe(result, i);
-    dgxp_status status = DGXP_OK;
-    png.scale = s->scale;
-    if (!s->deploys || s->output) {
-        output_path(s, s->output, index, seed, path);
-        status = dgxp_image_save(image, path, &png);
-        if (status == DGXP_OK) {
-            status = save_panel(s, image, path);
-        }
-        if (status == DGXP_OK) {
-            report(s, list, path, recipe, image);
-        }
-    }
-    if (status == DGXP_OK && s->raw) {
-        output_path(s, s->raw, index, seed, path);
-        status = dgxp_image_save(dgxp_result_canvas(result, i), path, NULL);
-    }
-    if (status == DGXP_OK && s->deploys) {
-        status = deploy_result(s, index, image, recipe, list);
-    }
-    return status;
-}
-
-static dgxp_status save_results(const settings *s, const dgxp_result *result, int first,
-                                uint64_t seed, json_t *list)
-{
-    dgxp_status status = DGXP_OK;
-    for (int32_t i = 0; i < dgxp_result_count(result) && status == DGXP_OK; i++) {
-        status = save_result(s, result, i, first + i, seed + (uint64_t)i, list);
-    }
-    return status;
-}
-
-/* `count` pictures with seeds from `seed` on; `*result` is yours. */
-static dgxp_status paint_batch(const settings *s, dgxp_model *model, const char *label, int count,
-                               uint64_t seed, const dgxp_image *init, const dgxp_image *mask,
-                               dgxp_result **result)
-{
-    dgxp_job *jobs[MAX_BATCH] = {NULL};
-    dgxp_status status = DGXP_OK;
-    for (int i = 0; i < count && status == DGXP_OK; i++) {
-        status = cli_generate_job(s, model, seed + (uint64_t)i, init, mask, &jobs[i]);
-    }
-    if (status == DGXP_OK) {
-        cli_progress progress = {.quiet = s->quiet, .label = *label ? label : NULL};
-        dgxp_generate_params params = DGXP_GENERATE_PARAMS_INIT;
-        params.progress = cli_progress_callback;
-        params.user_data = &progress;
-        params.cancel = cli_cancel();
-        status = dgxp_generate(model, (const dgxp_job *const *)jobs, count, &params, result);
-        cli_progress_clear(&progress);
-    }
-    for (int i = 0; i < count; i++) {
-        dgxp_job_free(jobs[i]);
-    }
-    return status;
-}
-
-static dgxp_status paint_all(const settings *s, dgxp_model *model, uint64_t seed,
-                             const dgxp_image *init, const dgxp_image *mask, json_t *list)
-{
-    dgxp_status status = DGXP_OK;
-    for (int done = 0; done < s->count && status == DGXP_OK; done += s->batch) {
-        const int count = s->count - done < s->batch ? s->count - done : s->batch;
-        const uint64_t first = seed + (uint64_t)done;
-        char label[64] = "";
-        dgxp_result *result = NULL;
-        if (s->count > 1) {
-            snprintf(label, sizeof label, "%d/%d", done + count, s->count);
-        }
-        status = paint_batch(s, model, label, count, first, init, mask, &result);
-        if (status == DGXP_OK) {
-            status = save_results(s, result, done, first, list);
-        }
-        dgxp_result_free(result);
-    }
-    return status;
-}
-
-/* One picture of `best_of` seeds: the candidate that the quality report likes best. */
-static dgxp_status paint_best(const settings *s, dgxp_model *model, int index, uint64_t seed,
-                              const dgxp_image *init, const dgxp_image *mask, json_t *list)
-{
-    cli_generate_best best = {.score = -1};
-    dgxp_status status = DGXP_OK;
-    for (int done = 0; done < s->best_of && status == DGXP_OK; done += s->batch) {
-        const int count = s->best_of - done < s->batch ? s->best_of - done : s->batch;
-        const uint64_t first = seed + (uint64_t)done;
-        char label[64];
-        dgxp_result *result = NULL;
-        snprintf(label, sizeof label, "%d/%d, candidate %d/%d", index + 1, s->count, done + count,
-                 s->best_of);
-        status = paint_batch(s, model, label, count, first, init, mask, &result);
-        if (status == DGXP_OK) {
-            status = cli_generate_prefer(result, first, &best);
-        }
-    }
-    if (status == DGXP_OK) {
-        if (!s->quiet && !s->json) {
-            fprintf(stderr, "seed %" PRIu64 " is the best of %d: quality %.1f\n", best.seed,
-                    s->best_of, best.score);
-        }
-        status = save_result(s, best.result, best.index, index, best.seed, list);
-    }
-    dgxp_result_free(best.result);
-    return status;
-}
-
-static dgxp_status describe(const settings *s, const dgxp_model *model, uint64_t seed,
-                            const dgxp_image *init, const dgxp_image *mask)
-{
-    dgxp_job *job = NULL;
-    dgxp_document *document = NULL;
-    dgxp_status status = cli_generate_job(s, model, seed, init, mask, &job);
-    if (status == DGXP_OK) {
-        status = dgxp_job_describe(job, model, &document);
-    }
-    if (status == DGXP_OK) {
-        cli_print_document(document, s->json);
-    }
-    dgxp_document_free(document);
-    dgxp_job_free(job);
-    return status;
-}
-
-static int paint(const settings *s)
-{
-    dgxp_model *model = NULL;
-    dgxp_image *init = NULL, *mask = NULL;
-    json_t *list = json_array();
-    uint64_t seed = 0;
-    dgxp_status status = load_images(s, &init, &mask);
-    for (int i = 0; s->deploys && !s->dry_run && i < s->count && status == DGXP_OK; i++) {
-        status = cli_generate_deploy(s, i, NULL, NULL);
-    }
-    if (status == DGXP_OK) {
-        status = s->seed >= 0 ? DGXP_OK : dgxp_random_seed(&seed);
-        seed = s->seed >= 0 ? (uint64_t)s->seed : seed;
-    }
-    if (status == DGXP_OK) {
-        status = dgxp_model_open(s->model_path, &s->model, &model);
-    }
-    if (status == DGXP_OK && s->partial && !s->dry_run) {
-        status = cli_set_partial_loras(model, &s->loras);
-    }
-    if (status == DGXP_OK && s->dry_run) {
-        status = describe(s, model, seed, init, mask);
-    } else {
-        if (status == DGXP_OK && s->best_of == 1) {
-            status = paint_all(s, model, seed, init, mask, list);
-        }
-        for (int i = 0; s->best_of > 1 && i < s->count && status == DGXP_OK; i++) {
-            const uint64_t first = seed + (uint64_t)i * (uint64_t)s->best_of;
-            status = paint_best(s, model, i, first, init, mask, list);
-        }
-        if (s->json && json_array_size(list)) {
-            json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-            putchar('\n');
-        }
-    }
-    const int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
-    json_decref(list);
-    dgxp_image_free(init);
-    dgxp_image_free(mask);
-    dgxp_model_free(model);
-    return code;
-}
 
 static int make_folder(const char *output)
 {
@@ -321,7 +31,7 @@ static int make_folder(const char *output)
 /* Said before anything is painted: minutes of work must not end at a folder that is not there. */
 static int check_output(const char *option, const char *path)
 {
-    if (!path || strcmp(path, "-") == 0 || is_folder(path)) {
+    if (!path || strcmp(path, "-") == 0 || cli_names_folder(path)) {
         return CLI_OK;
     }
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
@@ -351,7 +61,7 @@ static int check(const settings *s)
         return cli_usage("generate", "--size (sprite pixels) and --canvas (what the model paints) "
                                      "exclude each other");
     }
-    if (s->raw && (is_folder(s->raw) || (s->output && strcmp(s->raw, s->output) == 0))) {
+    if (s->raw && (cli_names_folder(s->raw) || (s->output && strcmp(s->raw, s->output) == 0))) {
         return cli_usage("generate", "--raw takes a file of its own, not a folder or the -o file");
     }
     bool styled = s->style || s->speed || s->fields.count;
@@ -364,8 +74,8 @@ static int check(const settings *s)
                          "character \"%s\"",
                          s->subject);
     }
-    if ((s->deploy.to || s->deploy.project || s->force) && !s->deploys) {
-        return cli_usage("generate", "--to, --project and --force belong to --deploy");
+    if ((s->deploy.to || s->deploy.project || s->force || s->confirm) && !s->deploys) {
+        return cli_usage("generate", "--to, --project, --force and --confirm belong to --deploy");
     }
     for (int i = 0; i < s->loras.count; i++) {
         cli_lora_wish wish;
@@ -389,6 +99,7 @@ static int run(int argc, char **argv)
 {
     settings s = {.model = DGXP_MODEL_PARAMS_INIT,
                   .deploy = DGXP_DEPLOY_PARAMS_INIT,
+                  .brp = CLI_CONFIRM_URL,
                   .seed = -1,
                   .count = 1,
                   .batch = 1,
@@ -485,6 +196,8 @@ static int run(int argc, char **argv)
         {"project", 0, CLI_TEXT, "DIR", &s.deploy.project,
          "with --deploy: the game's folder (default: from here upwards)", 0, 0, NULL},
         {"force", 0, CLI_FLAG, NULL, &s.force, "with --deploy: replace foreign files", 0, 0, NULL},
+        {"confirm", 0, CLI_FLAG, NULL, &s.confirm, "with --deploy: " CLI_CONFIRM_HELP, 0, 0, NULL},
+        {"brp", 0, CLI_TEXT, "URL", &s.brp, CLI_CONFIRM_BRP_HELP, 0, 0, NULL},
         {"show", 0, CLI_FLAG, NULL, &s.show, "show it in the terminal too", 0, 0, NULL},
         {"dry-run", 0, CLI_FLAG, NULL, &s.dry_run, "print the whole job, paint nothing", 0, 0,
          NULL},
@@ -520,7 +233,7 @@ static int run(int argc, char **argv)
     if (code == CLI_OK) {
         code = check_output("--raw", s.raw);
     }
-    code = code == CLI_OK ? paint(&s) : code;
+    code = code == CLI_OK ? cli_generate_paint(&s) : code;
     json_decref(project);
     free(s.fields.items);
     free(s.loras.items);

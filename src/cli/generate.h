@@ -5,8 +5,12 @@
 
 #include "cli/cli.h"
 
+#include <jansson.h>
+
 /** The typed fields that have an option of their own; presets may have more (--field). */
 enum { CLI_PRESET_FIELDS = 6 };
+/** How many are painted at once at most; how long a name from words may be. */
+enum { CLI_GENERATE_BATCH = 64, CLI_SLUG = 40 };
 
 typedef struct cli_generate_settings {
     const char *output, *negative, *init, *mask, *raw;
@@ -23,10 +27,20 @@ typedef struct cli_generate_settings {
     double guidance, rescale, cfg_stop, eta, strength;
     bool dry_run, json, quiet, show, deploys, force, as_painted;
     bool partial; /* skip what of a LoRA does not fit */
+    bool confirm; /* ask the game at `brp` whether it has the new pixels */
+    const char *brp;
 } cli_generate_settings;
 
 /** In the order of `named_fields`. */
 extern const char *const cli_preset_fields[CLI_PRESET_FIELDS];
+
+/** "Medieval knight, red" -> "medieval-knight-red"; "sprite" when nothing is left. */
+void cli_slug(const char *text, char slug[CLI_SLUG + 8]);
+/** Whether an output is meant to be a folder: it is one, or ends with a slash. */
+bool cli_names_folder(const char *path);
+
+/** Paint what was asked for, or with dry_run describe it; returns an exit code. */
+int cli_generate_paint(const cli_generate_settings *settings);
 
 /** The job, yours, with this seed; `init` and `mask` may be NULL. */
 dgxp_status cli_generate_job(const cli_generate_settings *settings, const dgxp_model *model,
@@ -54,9 +68,10 @@ dgxp_status cli_generate_panel(const cli_generate_settings *settings, const dgxp
 
 /**
  * Deploy picture `index`, and its panel; `image` NULL only checks whether it could be, before
- * anything is painted.  `*report` (yours, NULL for a check) is dgxp_deploy()'s document.
+ * anything is painted.  `*report` (yours, NULL for a check) is dgxp_deploy()'s document;
+ * `*confirmed` becomes false when the game was asked and does not have the new pixels.
  */
 dgxp_status cli_generate_deploy(const cli_generate_settings *settings, int index,
-                                const dgxp_image *image, dgxp_document **report);
+                                const dgxp_image *image, json_t **report, bool *confirmed);
 
 #endif

@@ -2,34 +2,23 @@
 /* `generate --deploy`: what was painted goes straight into the game. */
 #include "cli/generate.h"
 
+#include "cli/deploy.h"
 #include "cli/inputs.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_ROOM = 1280, SLUG = 40 };
+enum { PATH_ROOM = 1280 };
 
 /* The same subject is the same file, so that painting again replaces it in the running game. */
 static void make_name(const cli_generate_settings *s, int index, char *name, size_t room)
 {
-    char slug[SLUG + 8];
-    size_t length = 0;
-    for (const char *at = s->subject; *at && length < SLUG; at++) {
-        if (isalnum((unsigned char)*at)) {
-            slug[length++] = (char)tolower((unsigned char)*at);
-        } else if (length && slug[length - 1] != '-') {
-            slug[length++] = '-';
-        }
-    }
-    while (length && slug[length - 1] == '-') {
-        length--;
-    }
-    slug[length] = '\0';
+    char slug[CLI_SLUG + 8];
+    cli_slug(s->subject, slug);
     if (s->count == 1) {
-        snprintf(name, room, "%s.png", length ? slug : "sprite");
+        snprintf(name, room, "%s.png", slug);
     } else {
-        snprintf(name, room, "%s-%d.png", length ? slug : "sprite", index + 1);
+        snprintf(name, room, "%s-%d.png", slug, index + 1);
     }
 }
 
@@ -45,7 +34,7 @@ static dgxp_status encode(const dgxp_image *image, uint8_t **bytes, size_t *size
 }
 
 dgxp_status cli_generate_deploy(const cli_generate_settings *s, int index, const dgxp_image *image,
-                                dgxp_document **report)
+                                json_t **report, bool *confirmed)
 {
     char name[PATH_ROOM], panel[PATH_ROOM], folder[PATH_ROOM];
     dgxp_deploy_params params = s->deploy;
@@ -74,7 +63,9 @@ dgxp_status cli_generate_deploy(const cli_generate_settings *s, int index, const
         count = 2;
     }
     if (status == DGXP_OK) {
-        status = dgxp_deploy(files, count, &params, report);
+        status = report ? cli_deploy_files(files, count, &params, s->confirm ? s->brp : NULL,
+                                           report, confirmed)
+                        : dgxp_deploy(files, count, &params, NULL);
     }
     dgxp_bytes_free(picture);
     dgxp_bytes_free(slices);

@@ -5,12 +5,8 @@
 static int run(int argc, char **argv)
 {
     bool json = false;
-    const cli_option options[] = {
-        {"json", 0, CLI_FLAG, NULL, &json, "print JSON, one document a file", 0, 0, NULL},
-        {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
-    };
     int words, code, worst = CLI_OK;
-    if (!cli_parse(&cli_info, options, argc, argv, &words, &code)) {
+    if (!cli_parse_json(&cli_info, argc, argv, &json, &words, &code)) {
         return code;
     }
     if (words == 0) {
@@ -19,12 +15,8 @@ static int run(int argc, char **argv)
     for (int i = 0; i < words; i++) {
         dgxp_document *document = NULL;
         const dgxp_status status = dgxp_inspect(argv[i], &document);
-        if (status != DGXP_OK) {
-            worst = cli_fail(status);
-            continue;
-        }
-        cli_print_document(document, json);
-        dgxp_document_free(document);
+        code = cli_show_document(status, document, json);
+        worst = code == CLI_OK ? worst : code;
     }
     return words > 1 && worst != CLI_OK ? CLI_SOME_FAILED : worst;
 }

@@ -5,22 +5,13 @@
 static int run(int argc, char **argv)
 {
     bool json = false;
-    const cli_option options[] = {
-        {"json", 0, CLI_FLAG, NULL, &json, "print JSON", 0, 0, NULL},
-        {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
-    };
     int words, code;
-    if (!cli_parse(&cli_models, options, argc, argv, &words, &code)) {
+    if (!cli_parse_json(&cli_models, argc, argv, &json, &words, &code)) {
         return code;
     }
     dgxp_document *document = NULL;
     const dgxp_status status = dgxp_list_models(&document);
-    if (status != DGXP_OK) {
-        return cli_fail(status);
-    }
-    cli_print_document(document, json);
-    dgxp_document_free(document);
-    return CLI_OK;
+    return cli_show_document(status, document, json);
 }
 
 const cli_command cli_models = {

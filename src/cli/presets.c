@@ -21,12 +21,12 @@ static int list_presets(bool json)
         {"field", "fields: --view side …; `dgx-pixels presets KIND` tells which a kind has"}};
     dgxp_document *document = NULL;
     const dgxp_status status = dgxp_list_presets(&document);
-    if (status != DGXP_OK) {
-        return cli_fail(status);
+    if (status != DGXP_OK || json) {
+        return cli_show_document(status, document, true);
     }
     json_t *list = json_loads(dgxp_document_text(document), 0, NULL), *preset;
     size_t i;
-    for (size_t g = 0; g < sizeof groups / sizeof *groups && !json; g++) {
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
         printf("%s%s\n", g ? "\n" : "", groups[g][1]);
         json_array_foreach(list, i, preset)
         {
@@ -34,9 +34,6 @@ static int list_presets(bool json)
                 printf("  %-12s %s\n", text_of(preset, "name"), text_of(preset, "help"));
             }
         }
-    }
-    if (json) {
-        cli_print_document(document, true);
     }
     json_decref(list);
     dgxp_document_free(document);
@@ -93,13 +90,8 @@ static int describe(const char *name, bool json)
 {
     dgxp_document *document = NULL;
     const dgxp_status status = dgxp_preset_describe(name, NULL, &document);
-    if (status != DGXP_OK) {
-        return cli_fail(status);
-    }
-    if (json) {
-        cli_print_document(document, true);
-        dgxp_document_free(document);
-        return CLI_OK;
+    if (status != DGXP_OK || json) {
+        return cli_show_document(status, document, true);
     }
     json_t *preset = json_loads(dgxp_document_text(document), 0, NULL);
     const json_t *sizes = json_object_get(preset, "sizes");
@@ -132,12 +124,8 @@ static int describe(const char *name, bool json)
 static int run(int argc, char **argv)
 {
     bool json = false;
-    const cli_option options[] = {
-        {"json", 0, CLI_FLAG, NULL, &json, "print JSON", 0, 0, NULL},
-        {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
-    };
     int words, code;
-    if (!cli_parse(&cli_presets, options, argc, argv, &words, &code)) {
+    if (!cli_parse_json(&cli_presets, argc, argv, &json, &words, &code)) {
         return code;
     }
     if (words > 1) {

@@ -99,3 +99,13 @@ void cli_print_document(const dgxp_document *document, bool json)
     }
     json_decref(root);
 }
+
+int cli_show_document(dgxp_status status, dgxp_document *document, bool json)
+{
+    if (status != DGXP_OK) {
+        return cli_fail(status);
+    }
+    cli_print_document(document, json);
+    dgxp_document_free(document);
+    return CLI_OK;
+}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""`deploy --confirm` against a game that is played by an HTTP server: each answer and its reason.
+"""`--confirm` of deploy, generate and build against a game that is played by an HTTP server: each answer and its reason.
 
 The real game stands in tests/game.
 """
@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+STUB = {"DGX_PIXELS_BACKEND": "stub"}
 
 
 class Game:
@@ -148,6 +149,43 @@ def test_unconfirmed_says_why(cli: Run, game: tuple[Game, str], project: Path, t
 def test_no_game_is_no_loss(cli: Run, project: Path, tmp_path: Path) -> None:
     code, confirmed = deploy(cli, project, tmp_path, "http://127.0.0.1:1/")
     assert code == 1 and "no game answers" in confirmed["reason"]
+
+
+def test_generate_asks_the_game(cli: Run, game: tuple[Game, str], project: Path, tiny: Path) -> None:
+    played, url = game
+    words = ("generate", "item", "knight", "-m", "tiny", "--size", "16", "--steps", "1", "--deploy",
+             "--confirm", "--brp", url, "--json")
+    shown = set()
+    for seed in "12":
+        done = cli(*words, "-s", seed, cwd=project, env=STUB)
+        [file] = json.loads(done.stdout)[0]["files"]
+        assert (done.returncode, file["confirmed"]["state"]) == (0, "confirmed"), done.stderr
+        shown.add(file["pixels"])
+    assert len(shown) == 2
+    played.plugin = False
+    done = cli(*words[:-1], "-s", "3", cwd=project, env=STUB)
+    assert done.returncode == 1 and "without the plugin" in done.stdout
+    done = cli("generate", "item", "knight", "--confirm", cwd=project)
+    assert done.returncode == 2 and "belong to --deploy" in done.stderr
+
+
+def test_build_asks_the_game(cli: Run, game: tuple[Game, str], project: Path, tiny: Path) -> None:
+    """What was made is asked for, each on its own; what was kept is not."""
+    played, url = game
+    (project / "dgx-pixels.json").write_text(json.dumps({
+        "format": 1, "model": "tiny", "defaults": {"size": [16, 16], "steps": 1},
+        "assets": [{"path": f"sprites/{name}.png", "kind": "item", "subject": name}
+                   for name in ("knight", "stranger")]}))
+    words = ("build", "--confirm", "--brp", url)
+    done = cli(*words, "--json", cwd=project, env=STUB)
+    said = {file["path"]: file["confirmed"] for file in json.loads(done.stdout)["files"]}
+    assert done.returncode == 1, done.stderr
+    assert said["sprites/knight.png"]["state"] == "confirmed"
+    assert "not loaded this path" in said["sprites/stranger.png"]["reason"]
+    played.loaded.add("sprites/stranger.png")
+    (project / "assets/sprites/stranger.png").unlink()
+    done = cli(*words, cwd=project, env=STUB)
+    assert done.returncode == 0 and done.stdout.count("confirmed") == 1, done.stdout
 
 
 def test_only_the_program_links_libcurl(build: Path) -> None:
