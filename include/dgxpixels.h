@@ -1277,6 +1277,11 @@ typedef struct dgxp_regen_params {
 /** The recipe in an image's metadata; DGXP_ERR_NOT_FOUND when it has none. */
 DGXP_API dgxp_status dgxp_image_recipe(const dgxp_image *image, dgxp_document **out);
 /**
+ * Give `image` back the texts that dgxp_deploy() took out of the PNG at `path` and put into
+ * NAME.dgxpx.json beside it.  DGXP_ERR_NOT_FOUND when there is no such file.
+ */
+DGXP_API dgxp_status dgxp_image_load_sidecar(dgxp_image *image, const char *path);
+/**
  * Paint a picture again from the recipe in its metadata: the same pixels on the same kind of machine,
  * torch version and thread count; its place in a batch of that size is repeated too.
  *

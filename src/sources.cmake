@@ -122,6 +122,7 @@ set(DGXP_PROJECT_SOURCES
     src/project/request.c
     src/project/request_lora.c
     src/project/settings.c
+    src/project/sidecar.c
     src/project/stage.c
     src/project/stage_undo.c
     src/project/tiles.c

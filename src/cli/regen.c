@@ -101,6 +101,17 @@ static void print_notes(const dgxp_document *report)
     json_decref(about);
 }
 
+/* A deployed picture has its recipe in the sidecar beside it. */
+static dgxp_status find_recipe(dgxp_image *image, const char *path, bool *stripped)
+{
+    if (dgxp_image_text(image, "dgx_pixels") || !cli_has_suffix(path, ".png")) {
+        return DGXP_OK;
+    }
+    const dgxp_status status = dgxp_image_load_sidecar(image, path);
+    *stripped = status == DGXP_OK;
+    return status == DGXP_ERR_NOT_FOUND ? DGXP_OK : status;
+}
+
 static dgxp_status repaint(session *self, const char *path, bool *equal, char **written)
 {
     const settings *s = self->s;
@@ -109,7 +120,9 @@ static dgxp_status repaint(session *self, const char *path, bool *equal, char **
     uint8_t *bytes = NULL;
     size_t size = 0;
     cli_progress progress = {.quiet = s->quiet};
+    bool stripped = false;
     dgxp_status status = dgxp_image_load(path, &image);
+    status = status == DGXP_OK ? find_recipe(image, path, &stripped) : status;
     status = status == DGXP_OK ? dgxp_image_recipe(image, &document) : status;
     if (status == DGXP_OK) {
         json_t *recipe = json_loads(dgxp_document_text(document), 0, NULL);
@@ -134,8 +147,10 @@ static dgxp_status repaint(session *self, const char *path, bool *equal, char **
         const bool resized = self->changes && (strstr(self->changes, "\"size\"") ||
                                                strstr(self->changes, "\"canvas\""));
         png.scale = resized ? 1 : find_scale(image, sprite);
+        png.strip_text = stripped;
         status = dgxp_image_encode(sprite, &png, &bytes, &size);
         *equal = status == DGXP_OK && equals_file(path, bytes, size);
+        png.strip_text = 0;
         if (status == DGXP_OK && s->output) {
             *written = cli_is_folder(s->output) ? cli_output(s->output, cli_base(path), NULL)
                                                 : cli_format("%s", s->output);
@@ -251,7 +266,9 @@ const cli_command cli_regen = {
         "  dgx-pixels regen knight.png\n"
         "  dgx-pixels regen knight.png --set seed=8 -o other.png\n"
         "  dgx-pixels regen sprites/*.png -m my-sdxl.safetensors\n"
+        "  dgx-pixels regen assets/sprites/knight.png\n"
         "Without -o the file is only compared: exit code 1 when it differs.  The hashes of\n"
-        "model, LoRAs, init image and mask are checked first; what differs is named.\n",
+        "model, LoRAs, palette, init image and mask are checked first; what differs is named.\n"
+        "Of a deployed picture the recipe is read from its sidecar, NAME.dgxpx.json.\n",
     .run = run,
 };

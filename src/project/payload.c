@@ -9,6 +9,7 @@
 #include "image/image.h"
 #include "image/metadata.h"
 #include "image/png.h"
+#include "project/sidecar.h"
 
 #include <string.h>
 
@@ -52,34 +53,6 @@ static size_t strip_text(const uint8_t *bytes, size_t size, uint8_t *out)
         at += data + FRAME;
     }
     return length;
-}
-
-static char *make_sidecar(const px_payload *payload, const dgxp_image *image)
-{
-    json_t *root = json_object(), *texts = json_object(), *recipe = NULL;
-    char hash[PX_HASH_HEX];
-    px_hash_bytes(payload->bytes, payload->size, hash);
-    if (px_metadata_recipe(image, &recipe) != DGXP_OK) {
-        px_error_clear();
-        recipe = NULL;
-    }
-    for (int32_t i = 0; i < dgxp_image_text_count(image); i++) {
-        const char *key = dgxp_image_text_key(image, i);
-        if (!recipe || strcmp(key, PX_METADATA_RECIPE) != 0) {
-            px_json_put_text(texts, key, dgxp_image_text(image, key));
-        }
-    }
-    bool fits = px_json_put_integer(root, "format", 1) &&
-                px_json_put_text(root, "image", px_file_name(payload->path)) &&
-                px_json_put_text(root, "sha256", hash) &&
-                (!recipe || px_json_put(root, "recipe", json_incref(recipe)));
-    fits = px_json_put(root, "texts", texts) && fits;
-    char *dump = fits ? json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
-    char *text = dump ? px_mem_format("%s\n", dump) : NULL;
-    free(dump); /* jansson's, so the system's free() */
-    json_decref(recipe);
-    json_decref(root);
-    return text;
 }
 
 /* ---------------------------------------------------------------------------------- Bevy's .meta
@@ -212,10 +185,8 @@ static dgxp_status make_picture(const char *name, const void *bytes, size_t size
         hash_pixels(image, options, payload);
     }
     if (status == DGXP_OK && options->sidecar && dgxp_image_text_count(image)) {
-        const char *dot = strrchr(payload->path, '.');
-        payload->sidecar_path =
-            px_mem_format("%.*s.dgxpx.json", (int)(dot - payload->path), payload->path);
-        payload->sidecar = make_sidecar(payload, image);
+        payload->sidecar_path = px_sidecar_path(payload->path);
+        payload->sidecar = px_sidecar_make(payload->path, payload->bytes, payload->size, image);
         status = payload->sidecar_path && payload->sidecar ? DGXP_OK : px_error_memory(name);
     }
     if (status == DGXP_OK && (options->meta || options->tile_width)) {

@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/adapters.h"
+#include "diffusion/finish.h"
 #include "diffusion/job.h"
 #include "diffusion/plan.h"
 #include "image/metadata.h"
@@ -85,6 +86,37 @@ static void compare_loras(comparison *c, const json_t *recipe, const dgxp_model 
         px_mem_free(path);
         px_mem_free(what);
     }
+}
+
+static void hash_colors(const json_t *colors, char hex[PX_HASH_HEX])
+{
+    char *text = px_json_print(colors);
+    px_hash_bytes(text ? text : "", text ? strlen(text) : 0, hex);
+    px_mem_free(text);
+}
+
+/* The recipe holds the colors, so a palette that was changed since is told but harms nothing. */
+static void compare_palette(comparison *c, const json_t *recipe)
+{
+    const json_t *theirs = json_object_get(json_object_get(recipe, "finish"), "palette");
+    const char *name = text_at(theirs, "name");
+    const json_t *colors = json_object_get(theirs, "colors");
+    json_t *steps = name && colors ? json_pack("{ss}", "palette", name) : NULL, *here = NULL;
+    if (steps && px_finish_read("the palette", steps, &here) == DGXP_OK) {
+        const json_t *ours = json_object_get(json_object_get(here, "palette"), "colors");
+        if (!json_equal(colors, ours)) {
+            char wanted[PX_HASH_HEX], found[PX_HASH_HEX];
+            hash_colors(colors, wanted);
+            hash_colors(ours, found);
+            px_json_append(c->notes,
+                           json_sprintf("palette '%.200s' has other colors here (%.16s) than in "
+                                        "the recipe (%.16s), whose are taken",
+                                        name, found, wanted));
+        }
+    }
+    px_error_clear();
+    json_decref(here);
+    json_decref(steps);
 }
 
 /* ------------------------------------------------------------------------------------ the job */
@@ -200,6 +232,7 @@ static dgxp_status judge(const comparison *c, const json_t *recipe, bool force)
     }
     const char *what = text_at(first, "what"), *here = text_at(first, "here");
     const char *file = text_at(json_object_get(recipe, "model"), "file");
+    const bool models = file && strncmp(what, "LoRA", 4) != 0;
     if (!here) {
         return px_error_set(DGXP_ERR_MISMATCH,
                             "the picture's %s is missing: its recipe says %.16s…; give it, or "
@@ -207,9 +240,10 @@ static dgxp_status judge(const comparison *c, const json_t *recipe, bool force)
                             what, text_at(first, "recipe"));
     }
     return px_error_set(DGXP_ERR_MISMATCH,
-                        "the picture was painted with another %s: its recipe says %.16s (of '%s'), "
+                        "the picture was painted with another %s: its recipe says %.16s%s%s%s, "
                         "here it is %.16s; give the right one, or paint all the same with force",
-                        what, text_at(first, "recipe"), file ? file : "?", here);
+                        what, text_at(first, "recipe"), models ? " (of '" : "", models ? file : "",
+                        models ? "')" : "", here);
 }
 
 static dgxp_status check_call(const dgxp_model *model, const dgxp_image *image,
@@ -267,6 +301,7 @@ dgxp_status dgxp_regen(dgxp_model *model, const dgxp_image *image, const dgxp_re
         c = (comparison){json_array(), json_array()};
         compare_model(&c, json_object_get(recipe, "model"), json_object_get(here, "model"));
         compare_loras(&c, recipe, model);
+        compare_palette(&c, recipe);
         compare_picture(&c, "init image", recipe, here, "init_pixels");
         compare_picture(&c, "mask", recipe, here, "mask_pixels");
         status = judge(&c, recipe, params->force != 0);

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -344,24 +345,29 @@ def test_read_only_folders(build: Path, game: Path, knight: Path, tmp_path: Path
     assert deploy(knight).returncode == 0
 
 
+def exchange(a: Path, b: Path) -> None:
+    """Swap two names at once, so that neither is missing in between (renameat2)."""
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(here, bytes(a), here, bytes(b), swap) != 0:
+        raise OSError(ctypes.get_errno(), "renameat2", str(a))
+
+
 def test_swapped_folder_never_leads_outside(cli: Run, game: Path, tmp_path: Path, full: bool,
                                             evidence: Callable[[str, int, str], None]) -> None:
     """A folder becomes a link to the outside and back, all the time, while files are deployed."""
     outside = tmp_path / "outside"
     outside.mkdir()
-    (game / "assets/sprites").mkdir()
+    real, link = game / "assets/sprites", game / "assets/link"
+    real.mkdir()
+    link.symlink_to(outside)
     stop = threading.Event()
 
     def swap() -> None:
-        real, link = game / "assets/sprites", game / "assets/link"
-        away = game / "away"
-        link.symlink_to(outside)
         while not stop.is_set():
-            real.rename(away)
-            link.rename(real)
+            exchange(real, link)
             time.sleep(0.001)
-            real.rename(link)
-            away.rename(real)
+            exchange(real, link)
             time.sleep(0.01)  # a busy machine deploys within it now and then
 
     swapper = threading.Thread(target=swap)

@@ -9,8 +9,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 TORCH = {"DGX_PIXELS_BACKEND": "torch"}
 STUB = {"DGX_PIXELS_BACKEND": "stub"}
@@ -104,6 +107,84 @@ def test_altered_weights_are_named(cli, bundle_copy: Path, tmp_path: Path) -> No
     weights.write_bytes(data)
     done = cli("regen", picture, *words, env=STUB)
     assert done.returncode == 4 and "another model" in done.stderr
+
+
+@pytest.fixture
+def style(tiny: Path, tmp_path: Path) -> Path:
+    """A LoRA of one module in a folder that models are looked for in."""
+    with safe_open(tiny / "tiny-diffusers/unet/diffusion_pytorch_model.safetensors", "np") as unet:
+        name = next(key for key in unet.keys() if key.endswith("attn1.to_q.weight"))
+        rows, columns = unet.get_slice(name).get_shape()
+    module = f"unet.{name.removesuffix('.weight')}"
+    path = tmp_path / "mine/loras/style.safetensors"
+    path.parent.mkdir(parents=True)
+    draw = np.random.default_rng(3)
+    save_file({f"{module}.lora_A.weight": draw.normal(size=(2, columns)).astype("float32"),
+               f"{module}.lora_B.weight": draw.normal(size=(rows, 2)).astype("float32")}, path)
+    return path
+
+
+def test_an_altered_lora_is_named(cli, tiny: Path, style: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    picture = tmp_path / "a.png"
+    env = {**STUB, "DGX_PIXELS_MODELS": f"{style.parents[1]}:{tiny}"}
+    words = ("slime", "-m", "tiny", "--canvas", "64", "--steps", "1", "-s", "3", "-o", picture)
+    done = cli("generate", *words, "--lora", "style:0.8", env=env)
+    assert done.returncode == 0, done.stderr
+    done = cli("regen", picture, env=env)
+    assert done.returncode == 0, done.stderr
+    data = bytearray(style.read_bytes())
+    data[-1] ^= 1
+    style.write_bytes(data)
+    done = cli("regen", picture, env=env)
+    assert done.returncode == 4 and "another LoRA 'style'" in done.stderr, done.stderr
+    assert "differs: LoRA 'style': recipe" in done.stderr
+    forced = cli("regen", picture, "--force", env=env)
+    assert forced.returncode in (0, 1) and "differs: LoRA 'style'" in forced.stderr
+    style.unlink()
+    done = cli("regen", picture, env=env)
+    assert done.returncode in (3, 4) and "style" in done.stderr
+
+
+def test_an_altered_palette_is_named_and_harmless(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """The recipe holds the colors: the same bytes come out, and the change is told."""
+    colors, picture = tmp_path / "mine.hex", tmp_path / "a.png"
+    colors.write_text("101010\nf0e0d0\n806040\n")
+    done = cli("generate", "item", "slime", "-m", "tiny", "--size", "16", "--steps", "1", "-s", "3",
+               "--palette", colors, "-o", picture, env=STUB)
+    assert done.returncode == 0, done.stderr
+    assert "palette" not in cli("regen", picture, env=STUB).stderr
+    colors.write_text("101010\nf0e0d0\n806041\n")
+    done = cli("regen", picture, env=STUB)
+    assert done.returncode == 0 and "palette" in done.stderr and "mine.hex" in done.stderr
+    colors.unlink()
+    assert cli("regen", picture, env=STUB).returncode == 0
+
+
+def test_a_deployed_file_has_its_recipe_beside_it(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    game = tmp_path / "game"
+    game.mkdir()
+    (game / "Cargo.toml").write_text('[dependencies]\nbevy = { features = ["file_watcher"] }\n')
+    done = cli("generate", "item", "slime", "-m", "tiny", "--size", "16", "--steps", "1", "-s", "3",
+               "-o", tmp_path / "slime.png", "--deploy", env=STUB, cwd=game)
+    assert done.returncode == 0, done.stderr
+    deployed = game / "assets/sprites/slime.png"
+    with Image.open(deployed) as image:
+        assert not image.text
+    done = cli("regen", deployed, "-o", tmp_path / "again.png", env=STUB)
+    assert done.returncode == 0 and "the same, byte for byte" in done.stdout, done.stderr
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "slime.png").read_bytes()
+    sidecar = deployed.with_suffix(".dgxpx.json")
+    altered = json.loads(sidecar.read_text())
+    altered["recipe"]["seed"] = 4
+    sidecar.write_text(json.dumps(altered))
+    done = cli("regen", deployed, env=STUB)
+    assert done.returncode == 1 and "DIFFERS" in done.stdout
+    altered["format"] = 2
+    sidecar.write_text(json.dumps(altered))
+    done = cli("regen", deployed, env=STUB)
+    assert done.returncode == 4 and "slime.dgxpx.json" in done.stderr and "format" in done.stderr
+    sidecar.unlink()
+    assert cli("regen", deployed, env=STUB).returncode == 3
 
 
 @pytest.fixture

@@ -620,6 +620,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_project_describe": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_build": ("status", [POINTER(dgxp_build_params), POINTER(c_void_p)]),
     "dgxp_image_recipe": ("status", [c_void_p, POINTER(c_void_p)]),
+    "dgxp_image_load_sidecar": ("status", [c_void_p, c_char_p]),
     "dgxp_regen": ("status", [c_void_p, c_void_p, POINTER(dgxp_regen_params),
         POINTER(c_void_p), POINTER(c_void_p)]),
     "dgxp_batch_open": ("status", [POINTER(dgxp_batch_params), POINTER(c_void_p)]),

@@ -2119,6 +2119,13 @@ unsafe extern "C" {
     -> dgxp_status;
 }
 unsafe extern "C" {
+    #[doc = " Give `image` back the texts that dgxp_deploy() took out of the PNG at `path` and put into\n NAME.dgxpx.json beside it.  DGXP_ERR_NOT_FOUND when there is no such file."]
+    pub fn dgxp_image_load_sidecar(
+        image: *mut dgxp_image,
+        path: *const ::core::ffi::c_char,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
     #[doc = " Paint a picture again from the recipe in its metadata: the same pixels on the same kind of machine,\n torch version and thread count; its place in a batch of that size is repeated too.\n\n The hashes of weights, programs, LoRAs, init image and mask are compared first: DGXP_ERR_MISMATCH\n names the first that differs, unless `force`.  `changes` alter it: a new size drops the recipe's\n canvas, a new subject its prompt.  `*report` (or NULL) is {\"recipe\", \"differs\": [{\"what\", \"recipe\",\n \"here\"}], \"notes\": [sentences: another torch, device, version]}; it is filled after a mismatch too.\n The result is yours."]
     pub fn dgxp_regen(
         model: *mut dgxp_model,
