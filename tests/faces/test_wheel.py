@@ -93,6 +93,25 @@ def test_painting_needs_only_a_backend(empty: Path, tiny: Path) -> None:
     assert json.loads(run(empty, "-c", program))["status"] == "backend"
 
 
+def test_where_the_library_does_not_run_the_wheel_is_pure(tmp_path: Path) -> None:
+    """As on Windows and macOS: it deploys without the library."""
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "-w",
+                    tmp_path, ROOT], check=True, env={**os.environ, "DGX_PIXELS_PURE": "1"})
+    [wheel] = tmp_path.glob("*.whl")
+    assert wheel.name == "dgx_pixels-0.1.0-py3-none-any.whl"
+    names = zipfile.ZipFile(wheel).namelist()
+    assert not [name for name in names if "_lib/" in name or name.endswith(".so")]
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv/bin/python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-index", wheel], check=True)
+    (tmp_path / "game").mkdir()
+    (tmp_path / "game/Cargo.toml").write_text("[package]\n")
+    run(python, "-m", "dgx_pixels", "deploy", str(ROOT / "docs/img/fix-after.png"), "--to", "a.png",
+        "--project", str(tmp_path / "game"))
+    assert (tmp_path / "game/assets/a.png.meta").exists()
+    assert "Client" in run(python, "-c", "import dgx_pixels; print(dgx_pixels.Client())")
+
+
 def test_importing_is_quick(python: Any, evidence: Any) -> None:
     """CPU seconds, which another program on the machine does not change: import and first call."""
     program = ("import time; a = time.process_time(); import dgx_pixels; b = time.process_time();"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""`python -m dgx_pixels doctor`: is everything there?  Also starts the program of the wheel."""
+"""`python -m dgx_pixels doctor|generate|deploy|undo`.  Also starts the program of the wheel."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from ._lowlevel import PACKAGE, candidates, find_torch, lib
 from .errors import DgxPixelsError
 from .model import doctor
+from .remote import add_commands
 
 
 def show(value: Any, indent: str = "") -> None:
@@ -30,17 +31,20 @@ def program() -> None:
     """The entry point `dgx-pixels`: becomes the C program that the wheel carries."""
     path = PACKAGE / "_lib/dgx-pixels"
     if not path.exists():
-        sys.exit(f"dgx-pixels: {path} is not there: this package was not installed from a wheel")
+        sys.exit(f"dgx-pixels: {path} is not there: this package was installed without the C library; "
+                 "'python -m dgx_pixels' paints on a server and deploys here")
     find_torch()
     os.execv(path, ["dgx-pixels", *sys.argv[1:]])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m dgx_pixels", description=__doc__)
-    parser.add_argument("command", choices=["doctor"])
+def add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("doctor", help="is everything there? library, backend, models, presets")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--verify", action="store_true", help="hash the model files again (slow)")
-    options = parser.parse_args()
+    parser.set_defaults(run=run_doctor)
+
+
+def run_doctor(options: argparse.Namespace) -> int:
     try:
         about = doctor(options.verify)
         about = {"package": str(PACKAGE), "library_file": lib.path, **about}
@@ -53,6 +57,22 @@ def main() -> int:
     else:
         show(about)
     return 1 if "error" in about else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m dgx_pixels", description="What the package does without the C program.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_doctor(commands)
+    add_commands(commands)
+    options = parser.parse_args()
+    try:
+        return int(options.run(options))
+    except (DgxPixelsError, ValueError, OSError) as error:
+        print(f"dgx_pixels: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from typing import Any
 
 from .errors import (BackendError, BadFormat, Busy, Cancelled, DgxPixelsError, InvalidArgument,
                      LimitExceeded, NotFound, Untrusted)
+from .project import GAME, deploy
+from .project.deploy import find_project
 
 # What an answer of the server becomes here.
 STATUS: dict[int, type[DgxPixelsError]] = {
@@ -167,6 +169,21 @@ class Client:
         except KeyboardInterrupt:
             self.cancel(id)
             raise
+
+    def generate_and_deploy(self, prompt: str, kind: str | None = None, *, to: str,
+                            project: str | os.PathLike[str] | None = None, force: bool = False,
+                            confirm: bool = True, brp: str = GAME,
+                            progress: Callable[[dict[str, Any]], Any] | None = None,
+                            **fields: Any) -> dict[str, Any]:
+        """Paint there, put the pictures into the Bevy project here, ask the game that runs here.
+
+        `to`, `project`, `force`, `confirm` and `brp` are those of project.deploy(), whose report comes back;
+        of several pictures `to` is the folder.
+        """
+        find_project(project)  # before anything is painted
+        painted = self.generate(prompt, kind, progress=progress, **fields)
+        files = {f"{one.job}-{index}.png": one for index, one in enumerate(painted)}
+        return deploy(files, project=project, to=to, force=force, confirm=confirm, brp=brp)
 
     def fix(self, png: bytes, **fields: Any) -> tuple[bytes, dict[str, Any]]:
         """(PNG, report); `fields` are those of POST /api/v1/fix."""

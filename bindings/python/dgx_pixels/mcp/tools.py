@@ -18,7 +18,8 @@ from pydantic import Field
 
 from ..client import Painted
 from ..errors import DgxPixelsError
-from .workshop import OUT, Workshop, enlarge
+from ..project.png import enlarge
+from .workshop import OUT, Workshop
 
 PATIENCE = 25.0  # seconds; clients give up on a call after about 60
 READ = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
@@ -56,7 +57,7 @@ def result(told: dict[str, Any], pictures: list[bytes] | None = None) -> ToolRes
         short["images"] = [{key: value for key, value in image.items()
                             if key not in ("recipe", "quality")} for image in told["images"]]
     content: list[Any] = [TextContent(type="text", text=json.dumps(short))]
-    content += [Shown(data=enlarge(png), format="png").to_image_content()
+    content += [Shown(data=enlarge(png, 256), format="png").to_image_content()
                 for png in (pictures or [])[:4]]
     return ToolResult(content=content, structured_content=told)
 
@@ -199,7 +200,7 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
 
         def read() -> dict[str, Any]:
             lock = shop.project / "dgx-pixels.lock.json"
-            assets = json.loads(lock.read_text())["assets"] if lock.exists() else []
+            assets = json.loads(lock.read_text("utf-8"))["assets"] if lock.exists() else []
             folder = shop.inside(OUT)
             waiting = sorted(folder.glob("*.png"), key=lambda path: -path.stat().st_mtime)[:50] \
                 if folder.is_dir() else []
@@ -239,10 +240,8 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
         def look() -> dict[str, Any]:
             project = {"folder": str(shop.project), "is_bevy_project":
                        (shop.project / "Cargo.toml").exists(), "assets": (shop.project / "assets").is_dir()}
-            game = shop._status()
             return {"server": shop.client.url, **shop.client.capabilities(), "project": project,
-                    "game": f"{len(game)} images loaded" if game is not None else
-                    f"no game with DgxPixelsPlugin (feature brp) at {shop.brp}"}
+                    "game": shop.game()}
 
         made: dict[str, Any] = await call(look)
         return made

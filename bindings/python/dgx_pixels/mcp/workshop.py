@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import socket
 import threading
@@ -12,8 +11,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from .. import project
 from ..client import Client, Painted
-from ..errors import DgxPixelsError
 
 OUT = ".dgx-pixels/out"  # inside the project; deploy's own folder ignores itself in git
 
@@ -21,8 +20,8 @@ OUT = ".dgx-pixels/out"  # inside the project; deploy's own folder ignores itsel
 class Workshop:
     """One project, one server."""
 
-    def __init__(self, project: Path, client: Client, brp: str = "http://127.0.0.1:15702/") -> None:
-        self.project = project.resolve()
+    def __init__(self, folder: Path, client: Client, brp: str = project.GAME) -> None:
+        self.project = folder.resolve()
         self.client = client
         self.brp = brp
 
@@ -63,66 +62,15 @@ class Workshop:
 
     def deploy(self, files: dict[str, bytes], to: str, tile: int, force: bool) -> dict[str, Any]:
         """Into assets/, then ask the running game whether it arrived."""
-        from ..game import deploy
+        return project.deploy(files, project=self.project, to=to, tile=tile, force=force, confirm=True,
+                              brp=self.brp)
 
-        before = {entry["path"]: entry["generation"] for entry in self._status() or []}
-        done = deploy(files, project=self.project, to=to, tile=tile, force=force)
-        done["confirmed"] = [self._confirm(file, before) for file in done["files"]
-                             if file.get("pixels")]
-        return done
-
-    def _ask_game(self, method: str, params: Any = None) -> Any:
-        import urllib.request
-
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-        request = urllib.request.Request(self.brp, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=2) as answer:
-            told = json.loads(answer.read())
-        if "error" in told:
-            raise DgxPixelsError(str(told["error"].get("message", told["error"])))
-        return told["result"]
-
-    def _status(self) -> list[dict[str, Any]] | None:
+    def game(self) -> str:
+        """The running game in a few words."""
         try:
-            images: list[dict[str, Any]] = self._ask_game("dgx_pixels/status")["images"]
-            return images
-        except (OSError, ValueError, KeyError, DgxPixelsError):
-            return None
-
-    def _confirm(self, file: dict[str, Any], before: dict[str, int], seconds: float = 5.0) -> dict[str, Any]:
-        """Wait for a newer generation with these pixels; then ask the game to reload, and wait again."""
-        path = file["path"]
-        told: dict[str, Any] = {"path": path, "confirmed": False}
-        if file.get("action") == "unchanged":
-            return {**told, "reason": "the file did not change"}
-        for attempt in range(2):
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                images = self._status()
-                if images is None:
-                    return {**told, "reason": f"no game with DgxPixelsPlugin (feature brp) at {self.brp}"}
-                entry = next((image for image in images if image["path"] == path), None)
-                if entry is None:
-                    return {**told, "reason": "the game has not loaded this file; it will find it there"}
-                if entry["hash"] == file["pixels"] and entry["generation"] > before.get(path, 0):
-                    return {"path": path, "confirmed": True, "generation": entry["generation"]}
-                if entry["state"] == "failed":
-                    return {**told, "reason": str(entry["error"])}
-                time.sleep(0.1)
-            if attempt == 0:
-                self._ask_game("dgx_pixels/reload", {"path": path})
-        return {**told, "reason": "the game did not reload it"}
-
-
-def enlarge(png: bytes, side: int = 256) -> bytes:
-    """A preview for eyes: whole pixels, at most `side`, no metadata; the picture itself without Pillow
-    or the library."""
-    try:
-        from ..image import Image
-
-        return Image.decode(png).preview(side)
-    except DgxPixelsError:
-        return png
+            return f"{len(project.Game(self.brp).status().get('images') or [])} images loaded"
+        except project.GameError as error:
+            return str(error)
 
 
 def free_port() -> int:
