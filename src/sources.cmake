@@ -109,6 +109,7 @@ set(DGXP_PROJECT_SOURCES
     src/project/doctor.c
     src/project/journal.c
     src/project/lock.c
+    src/project/make.c
     src/project/manifest.c
     src/project/manifest_read.c
     src/project/matrix.c

@@ -227,6 +227,7 @@ static dgxp_status align_feet(animation *a, dgxp_sheet **out)
     return status;
 }
 
+/* The sheet's tags; without a sheet they are only checked. */
 static dgxp_status add_tags(const animation *a, dgxp_sheet *sheet)
 {
     static const char *const directions[] = {"forward", "reverse", "pingpong", "pingpong_reverse"};
@@ -246,7 +247,7 @@ static dgxp_status add_tags(const animation *a, dgxp_sheet *sheet)
         tag.from = (int32_t)from;
         tag.to = (int32_t)to;
         tag.direction = direction;
-        NEXT(dgxp_sheet_add_tag(sheet, &tag));
+        NEXT(sheet ? dgxp_sheet_add_tag(sheet, &tag) : DGXP_OK);
     }
 #undef NEXT
     return status;
@@ -314,6 +315,25 @@ dgxp_status px_workflow_animate(px_workflow *w)
         status = fine ? DGXP_OK : px_error_memory("a report");
     }
     dgxp_sheet_free(sheet);
+    free_animation(&a);
+    return status;
+}
+
+dgxp_status px_workflow_animate_check(px_workflow *w)
+{
+    static const char *const known[] = {"frames", "strength", "duration", "first", "tags"};
+    animation a = {.w = w, .owned = json_array()};
+    px_json root;
+    dgxp_status status = a.owned ? DGXP_OK : px_error_memory("an animation");
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_root(w->where, w->document, &root));
+    NEXT(px_json_only(&root, "field", known, sizeof known / sizeof *known));
+    NEXT(read_frames(&a));
+    for (int32_t i = 0; i < a.count && status == DGXP_OK; i++) {
+        status = px_workflow_check(w, a.plans[i].changes);
+    }
+    NEXT(add_tags(&a, NULL));
+#undef NEXT
     free_animation(&a);
     return status;
 }

@@ -9,8 +9,7 @@
 #include "image/image.h"
 #include "project/deploy.h"
 #include "project/lock.h"
-#include "project/request.h"
-#include "project/settings.h"
+#include "project/make.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -69,12 +68,13 @@ static dgxp_status hash_asset(const building *b, const char *path, char hash[PX_
     return status;
 }
 
-static dgxp_status find_state(const building *b, const px_wish *wish, wish_state *state)
+static dgxp_status find_file_state(const building *b, const px_wish *wish, const char *path,
+                                   wish_state *state)
 {
     char hash[PX_HASH_HEX];
-    const char *recorded = px_lock_text(b->entries, wish->path, "sha256");
-    const char *made_from = px_lock_text(b->entries, wish->path, "wish");
-    const dgxp_status status = hash_asset(b, wish->path, hash);
+    const char *recorded = px_lock_text(b->entries, path, "sha256");
+    const char *made_from = px_lock_text(b->entries, path, "wish");
+    const dgxp_status status = hash_asset(b, path, hash);
     if (!hash[0]) {
         *state = WISH_MISSING;
     } else if (!recorded || strcmp(recorded, hash) != 0) {
@@ -92,6 +92,28 @@ static void warn(building *b, const char *path, const char *sentence)
     px_mem_free(text);
 }
 
+/* Both files of a sheet are made together, so the worse state counts; a file of somebody's keeps
+ * both. */
+static dgxp_status find_state(building *b, const px_wish *wish, wish_state *state)
+{
+    static const int worse[] = {
+        [WISH_CURRENT] = 0, [WISH_CHANGED] = 1, [WISH_MISSING] = 2, [WISH_EDITED] = 3};
+    const char *const paths[] = {wish->path, wish->description};
+    dgxp_status status = DGXP_OK;
+    *state = WISH_CURRENT;
+    for (int i = 0; i < 2 && paths[i] && status == DGXP_OK; i++) {
+        wish_state found = WISH_CURRENT;
+        status = find_file_state(b, wish, paths[i], &found);
+        *state = worse[found] > worse[*state] ? found : *state;
+        if (found == WISH_EDITED && !b->params->force) {
+            warn(b, paths[i],
+                 "was not made by build or was edited by hand, and stays; --force "
+                 "makes it anew");
+        }
+    }
+    return status;
+}
+
 static dgxp_status find_states(building *b)
 {
     dgxp_status status = DGXP_OK;
@@ -100,13 +122,7 @@ static dgxp_status find_states(building *b)
         return px_error_memory("the wishes");
     }
     for (size_t i = 0; i < b->settings.count && status == DGXP_OK; i++) {
-        const px_wish *wish = &b->settings.wishes[i];
-        status = find_state(b, wish, &b->states[i]);
-        if (b->states[i] == WISH_EDITED && !b->params->force) {
-            warn(b, wish->path,
-                 "was not made by build or was edited by hand, and stays; --force "
-                 "makes it anew");
-        }
+        status = find_state(b, &b->settings.wishes[i], &b->states[i]);
     }
     return status;
 }
@@ -120,7 +136,9 @@ static void find_orphans(building *b)
     {
         bool wished = !json_object_get(entry, "wish");
         for (size_t i = 0; i < b->settings.count && !wished; i++) {
-            wished = strcmp(b->settings.wishes[i].path, path) == 0;
+            const px_wish *wish = &b->settings.wishes[i];
+            wished = strcmp(wish->path, path) == 0 ||
+                     (wish->description && strcmp(wish->description, path) == 0);
         }
         if (!wished) {
             warn(b, path, "is no longer wished for; delete it when the game does not load it");
@@ -142,48 +160,29 @@ static dgxp_status open_model(building *b)
     return b->model ? DGXP_OK : dgxp_model_open(path, b->params->model_params, &b->model);
 }
 
-static dgxp_status paint(building *b, const px_wish *wish, dgxp_result **result)
+static dgxp_status put(building *b, const px_wish *wish, const px_made *made, json_t **report)
 {
-    dgxp_job *job = NULL;
-    dgxp_generate_params params = DGXP_GENERATE_PARAMS_INIT;
-    params.progress = b->params->progress;
-    params.user_data = b->params->user_data;
-    params.cancel = b->params->cancel;
-    dgxp_status status = px_request_job(b->settings.file, wish->request, b->model,
-                                        b->project.folder, b->settings.presets, &job);
-    if (status == DGXP_OK) {
-        status = dgxp_generate(b->model, (const dgxp_job *const[]){job}, 1, &params, result);
-    }
-    dgxp_job_free(job);
-    return status;
-}
-
-static dgxp_status put(building *b, const px_wish *wish, const dgxp_image *image, json_t **report)
-{
-    uint8_t *bytes = NULL;
-    size_t size = 0;
+    px_deploy_item items[2];
     dgxp_deploy_params params = DGXP_DEPLOY_PARAMS_INIT;
     params.force = b->params->force;
-    dgxp_status status = dgxp_image_encode(image, NULL, &bytes, &size);
-    if (status == DGXP_OK) {
-        const px_deploy_item item = {.name = wish->path,
-                                     .target = wish->path,
-                                     .bytes = bytes,
-                                     .size = size,
-                                     .wish = wish->hash,
-                                     .tile_width = wish->tile_width,
-                                     .tile_height = wish->tile_height};
-        status = px_deploy_items(&b->project, &item, 1, &params, report);
+    for (size_t i = 0; i < made->count; i++) {
+        const px_made_file *file = &made->files[i];
+        items[i] = (px_deploy_item){.name = file->path,
+                                    .target = file->path,
+                                    .bytes = file->bytes,
+                                    .size = file->size,
+                                    .wish = wish->hash,
+                                    .tile_width = file->tile_width,
+                                    .tile_height = file->tile_height};
     }
-    dgxp_bytes_free(bytes);
-    return status;
+    return px_deploy_items(&b->project, items, made->count, &params, report);
 }
 
 static dgxp_status make(building *b, size_t i)
 {
     const px_wish *wish = &b->settings.wishes[i];
-    dgxp_result *result = NULL;
-    json_t *report = NULL;
+    px_made made = {.count = 0};
+    json_t *report = NULL, *file;
     const double began = px_clock_now();
     dgxp_status status = open_model(b);
     if (status == DGXP_OK && b->params->asset &&
@@ -191,20 +190,23 @@ static dgxp_status make(building *b, size_t i)
         status = px_error_set(DGXP_ERR_CANCELLED, "cancelled");
     }
     if (status == DGXP_OK) {
-        status = paint(b, wish, &result);
+        status = px_make(&b->project, &b->settings, wish, b->model, b->params, &made);
     }
     if (status == DGXP_OK) {
-        status = put(b, wish, dgxp_result_image(result, 0), &report);
+        status = put(b, wish, &made, &report);
     }
     if (status == DGXP_OK) {
-        json_t *file = json_array_get(json_object_get(report, "files"), 0);
-        px_json_put_text(file, "state", state_names[b->states[i]]);
-        px_json_put_number(file, "seconds", px_clock_now() - began);
-        px_json_append(b->assets, json_incref(file));
+        size_t k;
+        json_array_foreach(json_object_get(report, "files"), k, file)
+        {
+            px_json_put_text(file, "state", state_names[b->states[i]]);
+            px_json_put_number(file, "seconds", px_clock_now() - began);
+            px_json_append(b->assets, json_incref(file));
+        }
         b->made++;
     }
     json_decref(report);
-    dgxp_result_free(result);
+    px_made_free(&made);
     return status;
 }
 

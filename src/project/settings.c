@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "project/preset.h"
 #include "project/request.h"
+#include "project/workflow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -118,12 +119,18 @@ static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
     bool fits = text != NULL;
     if (fits) {
         px_hash_add(&hash, text, strlen(text) + 1);
+        if (wish->workflow) {
+            char *how = json_dumps(wish->workflow, JSON_COMPACT | JSON_SORT_KEYS);
+            fits = how != NULL;
+            px_hash_add(&hash, how ? how : "", how ? strlen(how) + 1 : 0);
+            free(how);
+        }
         if (settings->model) {
             px_hash_add(&hash, settings->model, strlen(settings->model));
         }
         px_hash_add(&hash, &wish->tile_width, sizeof wish->tile_width);
         px_hash_add(&hash, &wish->tile_height, sizeof wish->tile_height);
-        fits = add_presets(&hash, wish->request, settings->presets);
+        fits = fits && add_presets(&hash, wish->request, settings->presets);
     }
     px_hash_end(&hash, digest);
     px_hash_hex(digest, wish->hash);
@@ -155,10 +162,65 @@ static json_t *merge_request(const json_t *defaults, const px_json *entry, const
     }
     json_object_del(request, "path");
     json_object_del(request, "tile");
+    json_object_del(request, "animation");
+    json_object_del(request, "tileset");
     if (!json_object_get(request, "seed")) {
         px_json_put_integer(request, "seed", derive_seed(path));
     }
     return request;
+}
+
+/* What kind of file it becomes: an object of that name says so, or the preset does. */
+static dgxp_status read_kind(const px_json *entry, px_wish *wish)
+{
+    px_json animation, tileset;
+    const char *kind = json_string_value(json_object_get(wish->request, "kind"));
+    dgxp_status status = px_json_object(entry, "animation", PX_JSON_OPTIONAL, &animation);
+    status =
+        status == DGXP_OK ? px_json_object(entry, "tileset", PX_JSON_OPTIONAL, &tileset) : status;
+    if (status != DGXP_OK) {
+        return status;
+    }
+    if (animation.value && tileset.value) {
+        return px_json_refuse(entry, DGXP_ERR_BAD_FORMAT, "is an animation and a tile set at once");
+    }
+    const bool set = tileset.value || (!animation.value && kind && strcmp(kind, "tileset") == 0);
+    if (!animation.value && !set) {
+        return kind && strcmp(kind, "animation") == 0
+                   ? px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
+                                    "is an animation without frames: give it \"animation\": "
+                                    "{\"frames\": [{}, {\"subject\": \"…\"}]}")
+                   : DGXP_OK;
+    }
+    const px_json *how = set ? &tileset : &animation;
+    wish->kind = set ? PX_WISH_TILESET : PX_WISH_ANIMATION;
+    wish->workflow = how->value ? json_deep_copy(how->value) : json_object();
+    wish->description =
+        px_mem_format("%.*s.%s", (int)strlen(wish->path) - 4, wish->path, set ? "tsj" : "json");
+    bool fits = wish->workflow && wish->description;
+    if (fits && set && !json_object_get(wish->workflow, "set")) {
+        fits = px_json_put_text(wish->workflow, "set", "blob");
+    }
+    return fits ? DGXP_OK : px_error_memory("a wish");
+}
+
+static dgxp_status check_request(const px_settings *settings, const char *where,
+                                 const px_wish *wish)
+{
+    px_workflow w = {.where = where,
+                     .document = wish->workflow,
+                     .request = wish->request,
+                     .presets = settings->presets};
+    const json_t *set = json_object_get(wish->workflow, "set");
+    if (set && json_is_string(set) && strcmp(json_string_value(set), "none") == 0) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: has the set \"none\": that is a texture; take the kind \"tile\"",
+                            where);
+    }
+    return wish->kind == PX_WISH_ANIMATION ? px_workflow_animate_check(&w)
+           : wish->kind == PX_WISH_TILESET
+               ? px_workflow_tiles_check(&w)
+               : px_request_check(where, wish->request, settings->presets);
 }
 
 static dgxp_status read_wish(px_settings *settings, const json_t *defaults, const px_json *entry,
@@ -190,7 +252,8 @@ static dgxp_status read_wish(px_settings *settings, const json_t *defaults, cons
         settings->count++;
         status = wish->request ? DGXP_OK : px_error_memory("a wish");
     }
-    NEXT(px_request_check(where, wish->request, settings->presets));
+    NEXT(read_kind(entry, wish));
+    NEXT(check_request(settings, where, wish));
     NEXT(hash_wish(settings, wish));
 #undef NEXT
     px_mem_free(where);
@@ -274,6 +337,8 @@ void px_settings_free(px_settings *settings)
 {
     for (size_t i = 0; i < settings->count; i++) {
         json_decref(settings->wishes[i].request);
+        json_decref(settings->wishes[i].workflow);
+        px_mem_free(settings->wishes[i].description);
     }
     px_mem_free(settings->wishes);
     px_mem_free(settings->file);

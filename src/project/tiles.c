@@ -77,30 +77,41 @@ static dgxp_status measure(px_workflow *w, const char *field, const dgxp_image *
     return status;
 }
 
-static dgxp_status compose(px_workflow *w, dgxp_image *textures[2], int32_t count, int32_t kind)
+/* How a set is composed, but for its kind. */
+static dgxp_status read_composition(const px_workflow *w, dgxp_autotile_params *params)
 {
     px_json root;
     int64_t tile = 0, border = 0, rough = 0;
-    double mean = 0, worst = 0;
-    dgxp_sheet *sheet = NULL;
     const json_t *seed = json_object_get(w->request, "seed");
     dgxp_status status = px_json_root(w->where, w->document, &root);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(px_json_integer(&root, "tile", PX_JSON_OPTIONAL, 4, 256, &tile));
     NEXT(px_json_integer(&root, "border", PX_JSON_OPTIONAL, 1, 127, &border));
     NEXT(px_json_integer(&root, "rough", PX_JSON_OPTIONAL, 0, 64, &rough));
+#undef NEXT
+    params->tile = (int32_t)tile;
+    params->border = (int32_t)border;
+    params->rough = (int32_t)rough;
+    params->seed = json_is_integer(seed) ? (uint64_t)json_integer_value(seed) : 0;
+    return status;
+}
+
+static dgxp_status compose(px_workflow *w, dgxp_image *textures[2], int32_t count, int32_t kind)
+{
+    double mean = 0, worst = 0;
+    dgxp_sheet *sheet = NULL;
     dgxp_autotile_params params = DGXP_AUTOTILE_PARAMS_INIT;
+    dgxp_status status = read_composition(w, &params);
     params.kind = kind;
-    params.tile = (int32_t)tile;
-    params.border = (int32_t)border;
-    params.rough = (int32_t)rough;
-    params.seed = json_is_integer(seed) ? (uint64_t)json_integer_value(seed) : 0;
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(dgxp_autotile(textures[0], count > 1 ? textures[1] : NULL, &params, &sheet));
     NEXT(dgxp_autotile_check(sheet, &mean, &worst));
     NEXT(px_workflow_save_atlas(w, sheet, ".json", ".tsj", textures[0]));
 #undef NEXT
     if (status == DGXP_OK) {
+        const int32_t side = dgxp_image_width(dgxp_sheet_frame(sheet, 0));
         const bool fine = px_json_put_integer(w->report, "tiles", dgxp_sheet_frame_count(sheet)) &&
+                          px_json_put_integer(w->report, "tile", side) &&
                           px_json_put_number(w->report, "seam_mean", mean) &&
                           px_json_put_number(w->report, "seam_worst", worst);
         status = fine ? DGXP_OK : px_error_memory("a report");
@@ -109,9 +120,10 @@ static dgxp_status compose(px_workflow *w, dgxp_image *textures[2], int32_t coun
     return status;
 }
 
+static const char *const sets[] = {"blob", "corner", "none"};
+
 dgxp_status px_workflow_tiles(px_workflow *w)
 {
-    static const char *const sets[] = {"blob", "corner", "none"};
     px_json root, outside;
     int32_t set = 2, count = 1;
     dgxp_image *textures[2] = {NULL, NULL};
@@ -137,5 +149,23 @@ dgxp_status px_workflow_tiles(px_workflow *w)
 #undef NEXT
     dgxp_image_free(textures[0]);
     dgxp_image_free(textures[1]);
+    return status;
+}
+
+dgxp_status px_workflow_tiles_check(px_workflow *w)
+{
+    static const char *const known[] = {"set", "outside", "tile", "border", "rough"};
+    dgxp_autotile_params params = DGXP_AUTOTILE_PARAMS_INIT;
+    px_json root, outside = {0};
+    int32_t set = 0;
+    dgxp_status status = px_json_root(w->where, w->document, &root);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_only(&root, "field", known, sizeof known / sizeof *known));
+    NEXT(px_json_choice(&root, "set", PX_JSON_OPTIONAL, sets, 3, &set));
+    NEXT(px_json_object(&root, "outside", PX_JSON_OPTIONAL, &outside));
+    NEXT(read_composition(w, &params));
+    NEXT(px_workflow_check(w, NULL));
+    NEXT(outside.value ? px_workflow_check(w, outside.value) : DGXP_OK);
+#undef NEXT
     return status;
 }

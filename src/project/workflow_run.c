@@ -17,14 +17,31 @@ enum { COUNT_LIMIT = 4096, SLUG = 40 };
 
 /* ------------------------------------------------------------------------------------ tools */
 
-dgxp_status px_workflow_job(const px_workflow *w, const json_t *changes, dgxp_job **out)
+static json_t *lay_over(const px_workflow *w, const json_t *changes)
 {
     json_t *request = json_deep_copy(w->request);
-    if (!request || (changes && json_object_update(request, (json_t *)(uintptr_t)changes) != 0)) {
+    if (request && changes && json_object_update(request, (json_t *)(uintptr_t)changes) != 0) {
         json_decref(request);
-        return px_error_memory("a request");
+        request = NULL;
     }
-    const dgxp_status status = px_request_job(w->where, request, w->model, w->folder, NULL, out);
+    return request;
+}
+
+dgxp_status px_workflow_job(const px_workflow *w, const json_t *changes, dgxp_job **out)
+{
+    json_t *request = lay_over(w, changes);
+    const dgxp_status status =
+        request ? px_request_job(w->where, request, w->model, w->folder, w->presets, out)
+                : px_error_memory("a request");
+    json_decref(request);
+    return status;
+}
+
+dgxp_status px_workflow_check(const px_workflow *w, const json_t *changes)
+{
+    json_t *request = lay_over(w, changes);
+    const dgxp_status status =
+        request ? px_request_check(w->where, request, w->presets) : px_error_memory("a request");
     json_decref(request);
     return status;
 }
@@ -41,6 +58,9 @@ dgxp_status px_workflow_paint(const px_workflow *w, const dgxp_job *const *jobs,
 
 dgxp_status px_workflow_save(px_workflow *w, const char *suffix, const void *bytes, size_t size)
 {
+    if (w->take) {
+        return w->take(w->owner, suffix, bytes, size);
+    }
     char *path = px_mem_format("%s%s", w->stem, suffix);
     dgxp_status status = path ? px_file_write(path, bytes, size) : px_error_memory("a path");
     if (status == DGXP_OK && !px_json_append(w->files, px_json_string(path, strlen(path)))) {

@@ -43,6 +43,10 @@ def write(game: Path, project: object) -> None:
     (game / "dgx-pixels.json").write_text(json.dumps(project))
 
 
+def asset(**fields: object) -> dict[str, object]:
+    return {"assets": [{"path": "x.png", "subject": "x", **fields}]}
+
+
 def build_it(cli: Run, game: Path, *words: str) -> tuple[dict[str, str], dict[str, object]]:
     """The state of each asset before, and the whole report."""
     done = cli("build", "--json", *words, cwd=game / "src", env=STUB)
@@ -103,6 +107,57 @@ def test_an_edited_preset_makes_its_assets_anew(cli: Run, game: Path) -> None:
     assert report["made"] == 1 and states["things/potion.png"] == "changed"
 
 
+def test_animations_and_tile_sets(cli: Run, game: Path) -> None:
+    """Two files each, one wish: the lock knows frames, tags and tiles, and either file counts."""
+    slime = {"path": "sprites/slime.png", "kind": "character", "subject": "slime", "animation": {
+        "duration": 120, "tags": [{"name": "idle"}],
+        "frames": [{}, {"subject": "slime, jumping", "strength": 0.6}, {"duration": 80}]}}
+    ground = {"path": "tiles/ground.png", "kind": "tileset", "subject": "grass",
+              "tileset": {"outside": {"subject": "water"}}}
+    project = {"format": 1, "model": "tiny", "defaults": {"size": [16, 16], "steps": 4},
+               "assets": [slime, ground]}
+    write(game, project)
+    states, report = build_it(cli, game)
+    assert report["made"] == 2 and set(states.values()) == {"missing"}
+    paths = ["sprites/slime.json", "sprites/slime.png", "tiles/ground.png", "tiles/ground.tsj"]
+    assert sorted(states) == paths
+    lock = {entry["path"]: entry
+            for entry in json.loads((game / "dgx-pixels.lock.json").read_text())["assets"]}
+    assert [lock[path]["kind"] for path in paths] == ["sheet", "image", "tileset", "file"]
+    assert lock[paths[0]]["wish"] == lock[paths[1]]["wish"] != lock[paths[2]]["wish"]
+    sheet = lock["sprites/slime.json"]
+    assert [frame["duration"] for frame in sheet["frames"]] == [120, 120, 80]
+    assert [(tag["name"], tag["from"], tag["to"]) for tag in sheet["tags"]] == [("idle", 0, 2)]
+    with Image.open(game / "assets/sprites/slime.png") as image:
+        cells = [image.convert("RGBA").crop((f["x"], f["y"], f["x"] + f["width"], f["y"] + f["height"]))
+                 for f in sheet["frames"]]
+    assert len({cell.tobytes() for cell in cells}) == 3 and all(cell.getbbox() for cell in cells)
+    tiles = lock["tiles/ground.png"]
+    assert (tiles["tile_width"], tiles["columns"] * tiles["rows"]) == (16, 48)
+    assert "tile_width_pixels: 16" in (game / "assets/tiles/ground.png.meta").read_text()
+    assert json.loads((game / "assets/tiles/ground.tsj").read_text())["tilecount"] >= 47
+    before = {path: (game / "assets" / path).read_bytes() for path in paths}
+
+    states, report = build_it(cli, game)
+    assert report["made"] == 0 and set(states.values()) == {"current"} and not report["warnings"]
+    (game / "assets/sprites/slime.json").unlink()
+    states, report = build_it(cli, game)
+    assert states["sprites/slime.json"] == "missing" and report["made"] == 1
+    assert {path: (game / "assets" / path).read_bytes() for path in paths} == before
+    slime["animation"]["duration"] = 90  # type: ignore[index]
+    write(game, project)
+    states, report = build_it(cli, game)
+    assert report["made"] == 1 and states["sprites/slime.png"] == "changed"
+    (game / "assets/tiles/ground.tsj").write_text("{}")
+    ground["subject"] = "sand"
+    write(game, project)
+    states, report = build_it(cli, game)
+    assert states["tiles/ground.png"] == "edited" and "tiles/ground.tsj" in str(report["warnings"])
+    assert (game / "assets/tiles/ground.png").read_bytes() == before["tiles/ground.png"]
+    write(game, {**project, "assets": [slime]})
+    assert str(build_it(cli, game)[1]["warnings"]).count("no longer wished for") == 2
+
+
 def test_a_stopped_build_goes_on(build: Path, cli: Run, game: Path) -> None:
     process = subprocess.Popen([build / "bin/dgx-pixels", "build"], cwd=game, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE,
@@ -131,6 +186,15 @@ def test_a_stopped_build_goes_on(build: Path, cli: Run, game: Path) -> None:
     ({"assets": [{"path": "x.png", "subject": "x", "steps": 0}]}, "steps"),
     ({"assets": [{"path": "x.png", "subject": "x"}, {"path": "X.png", "subject": "y"}]}, "another"),
     ({"assets_folder": "../assets"}, "assets_folder"),
+    (asset(kind="animation"), "without frames"),
+    (asset(animation={"frames": []}), "no frame"),
+    (asset(animation={"frames": [{"stpes": 1}]}), "stpes"),
+    (asset(animation={"frames": [{}], "speed": 3}), "unknown field 'speed'"),
+    (asset(animation={"frames": [{}], "tags": [{"name": "a", "to": 1}]}), "tags[0].to"),
+    (asset(animation={"frames": [{}]}, tileset={}), "at once"),
+    (asset(tileset={"set": "none"}), "none"),
+    (asset(tileset={"outside": {"subjct": "y"}}), "subjct"),
+    (asset(tileset={"rough": 65}), "rough"),
 ])
 def test_mistakes_are_named(cli: Run, game: Path, change: dict[str, object], said: str) -> None:
     write(game, {**PROJECT, **change})
