@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -22,8 +23,12 @@ def tiny(build: Path, python: Path | str = sys.executable) -> Path:
                       *(ROOT / "bindings/python/dgx_pixels/programs").glob("*.py")])
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()[:16]
     folder = build / f"tiny-{digest}"
-    if folder.is_dir():
-        return folder
+    with (build / "tiny.lock").open("w") as lock:  # two test runs of one build folder
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return folder if folder.is_dir() else make(build, digest, folder, python)
+
+
+def make(build: Path, digest: str, folder: Path, python: Path | str) -> Path:
     for old in build.glob("tiny-*"):
         shutil.rmtree(old)
     making = build / f"making-{digest}"
