@@ -156,7 +156,9 @@ static void warn(const char *path, const char *name)
 {
     static const dgxp_choice own[] = {
         {0, "painted", "no grid was found: --size WxH or --cell N says what it should be"},
-        {0, "uncertain-grid", "the grid is a guess: compare --json's candidates, give --cell N"},
+        {0, "uncertain-grid",
+         "the grid is a guess: compare --json's candidates, give --cell N; cells that are not "
+         "square: --non-square"},
         {0, "empty", "nothing is left to see: try --background keep"},
     };
     const char *help = "";
