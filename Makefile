@@ -18,7 +18,7 @@ help:
 	@echo "settings: TORCH_DIR=FOLDER (use this torch 2.11), BUILD=FOLDER, JOBS=N"
 
 setup:
-	@scripts/setup build torch test faces
+	@scripts/setup build torch test faces training
 
 build:
 	@scripts/setup build torch
@@ -30,7 +30,7 @@ demo: build
 	@scripts/demo $(BUILD)
 
 test: build
-	@scripts/setup test faces
+	@scripts/setup test faces training
 	@scripts/test --build $(BUILD)
 
 test-game: build
@@ -38,7 +38,7 @@ test-game: build
 	@scripts/test --build $(BUILD) --only game
 
 test-full: build
-	@scripts/setup test peers faces
+	@scripts/setup test peers faces training
 	@scripts/test --full --build $(BUILD)
 
 bench: build

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""dgx-pixels-train: your own style, from a folder of sprites to a LoRA that works everywhere."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ..errors import DgxPixelsError
+from . import settings, template
+from .errors import TrainError
+
+EPILOG = """\
+from a folder to a style:
+  dgx-pixels-train init mystyle.toml --base starter --data sprites --trigger "my style"
+  dgx-pixels-train lint mystyle.toml          what is wrong with the pictures, and the cure
+  dgx-pixels-train train mystyle.toml         writes and registers mystyle.safetensors
+  dgx-pixels-train evaluate mystyle.toml      is it better than the base, and at which weight?
+  dgx-pixels generate "my style, red potion" --lora mystyle:0.8
+"""
+
+
+def parse(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dgx-pixels-train", description=__doc__, epilog=EPILOG,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    init = sub.add_parser("init", help="write a commented run file")
+    init.add_argument("file", type=Path)
+    init.add_argument("--base", default="starter",
+                      help="starter, sdxl, or another model or folder (default: starter)")
+    init.add_argument("--data", default="sprites", metavar="FOLDER", help="the pictures")
+    init.add_argument("--trigger", help="words that call the style up (default: the file's name and 'style')")
+    init.add_argument("--force", action="store_true", help="overwrite")
+    check = sub.add_parser("lint", help="say what is wrong with the pictures and captions, and the cure")
+    shared(check)
+    check.add_argument("--fix", action="store_true",
+                       help="write the set beside its folder with the safe cures applied")
+    check.add_argument("--json", action="store_true", help="the findings as JSON on stdout")
+    for name, about in (("prepare", "make the cache of latents and embeddings (train does it as well)"),
+                        ("train", "train, write the LoRA file and register it")):
+        one = sub.add_parser(name, help=about)
+        shared(one)
+        if name == "train":
+            one.add_argument("--resume", action="store_true", help="go on where the run stopped")
+            one.add_argument("--restart", action="store_true", help="forget the run and begin anew")
+    return parser.parse_args(words)
+
+
+def shared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="the run's TOML file; `init` writes one")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE",
+                        help="in place of what the file says: --set train.steps=500")
+
+
+def changes(words: list[str]) -> dict[str, dict[str, Any]]:
+    """--set options by section; a value that is no TOML is taken as text."""
+    found: dict[str, dict[str, Any]] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        section, dot, key = name.partition(".")
+        if not (equals and dot):
+            raise TrainError(f"--set {word}: must be SECTION.FIELD=VALUE, train.steps=500 for example")
+        try:
+            parsed = tomllib.loads(f"x = {value}")["x"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        found.setdefault(section, {})[key] = parsed
+    return found
+
+
+def init(options: argparse.Namespace) -> None:
+    path: Path = options.file
+    if path.exists() and not options.force:
+        raise TrainError(f"{path}: is there already; --force overwrites it")
+    name = path.stem
+    text = template.write(name, options.base, options.data, options.trigger or f"{name} style")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    settings.load(path)  # what we write must be what we read
+    print(f"{path}: look it over, then: dgx-pixels-train lint {path}")
+
+
+def lint(s: settings.Settings, fix: bool, as_json: bool) -> int:
+    """0 when no finding is an error."""
+    from . import lint as linting
+
+    examples, found = linting.lint(s)
+    sheet = linting.write_picture(s, examples, found)
+    errors = sum(f.severity == "error" for f in found)
+    if as_json:
+        print((s.folder / "lint.json").read_text("utf-8"), end="")
+    else:
+        for finding in found:
+            print(finding)
+        print(f"{len(examples)} pictures: {errors} errors, {len(found) - errors} warnings; {sheet}")
+    if fix:
+        out = linting.write_fixed(s, examples, found)
+        print(f'{out}: the cured set. Set [data] folder = "{out}" without `where`, and lint it again',
+              file=sys.stderr)
+    return 1 if errors else 0
+
+
+def quiet() -> None:
+    """The libraries' own notes are none that a user can act on."""
+    import diffusers
+    import transformers
+
+    warnings.filterwarnings("ignore")
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+def command(options: argparse.Namespace) -> int:
+    if options.command == "init":
+        init(options)
+        return 0
+    s = settings.load(options.file, changes(options.set))
+    if options.command == "lint":
+        return lint(s, options.fix, options.json)
+    try:
+        quiet()
+        from . import base as bases
+        from . import loop, prepare
+    except ImportError as error:
+        raise TrainError(f"{error.name or error} is missing: pip install 'dgx-pixels[torch,train]'") from None
+    if options.command == "prepare":
+        loop.choose_threads(s)
+        base = bases.load(s)
+        data = prepare.prepare(s, base)
+        loop.tell(s, data)
+        print(f"{s.folder / 'cache'}: {len(data.train.names)} pictures, {len(data.held.names)} held out, "
+              f"{len(data.texts) - 1} captions, {data.scale} canvas pixels a sprite pixel")
+        return 0
+    try:
+        target = loop.train(s, options.resume, options.restart)
+    except loop.Stopped:
+        print(f"stopped; go on with: dgx-pixels-train train {options.file} --resume")
+        return 130
+    print(f"{target}: {target.stat().st_size:,} bytes. Paint with it:\n"
+          f'  dgx-pixels generate "{loop.with_trigger(s, "a knight")}" --lora {target.stem}:0.8')
+    return 0
+
+
+def main(words: list[str] | None = None) -> int:
+    options = parse(words)
+    try:
+        return command(options)
+    except (TrainError, DgxPixelsError) as error:
+        print(f"dgx-pixels-train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("dgx-pixels-train: stopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The denoising loss, and what a step draws.
+
+Every draw comes from a generator that the seed and the number of the step make: a run that goes on
+draws what the unbroken one would have drawn, on every device.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import random
+from dataclasses import dataclass
+
+import torch
+from diffusers.training_utils import compute_snr
+
+from .base import Base
+from .prepare import Part, Prepared
+from .settings import Settings
+
+
+@dataclass
+class Batch:
+    latents: torch.Tensor  # [n, C, h, w]
+    rows: list[int]  # of the captions
+    timesteps: torch.Tensor
+    noise: torch.Tensor
+
+
+def generator(*words: object) -> torch.Generator:
+    digest = hashlib.sha256(" ".join(map(str, words)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+@functools.lru_cache(maxsize=2)
+def _epoch(shapes: tuple[tuple[int, ...], ...], batch: int, seed: int, epoch: int) -> list[list[int]]:
+    """Batches of one epoch: every picture once, those of one canvas together, the last filled up."""
+    draw = random.Random(f"{seed} epoch {epoch}")
+    buckets: dict[tuple[int, ...], list[int]] = {}
+    for i, shape in enumerate(shapes):
+        buckets.setdefault(shape, []).append(i)
+    made = []
+    for shape in sorted(buckets):
+        order = buckets[shape]
+        draw.shuffle(order)
+        while len(order) % batch:
+            order = [*order, *order[:batch - len(order) % batch]]
+        made += [order[i:i + batch] for i in range(0, len(order), batch)]
+    draw.shuffle(made)
+    return made
+
+
+def timesteps(count: int, of: int, draw: torch.Generator) -> torch.Tensor:
+    """One in each of `count` equal slices: the loss is less noisy than with free draws."""
+    return ((torch.arange(count) + torch.rand(count, generator=draw)) / count * of).long()
+
+
+def draw_batch(s: Settings, base: Base, part: Part, number: int) -> Batch:
+    """Batch `number` of the run, counted over accumulations."""
+    shapes = tuple(tuple(z.shape[-2:]) for z in part.latents)
+    first = _epoch(shapes, s.train.batch, s.run.seed, 0)
+    plan = _epoch(shapes, s.train.batch, s.run.seed, number // len(first))
+    picked = plan[number % len(first)]
+    draw = generator(s.run.seed, "batch", number)
+    view = torch.randint(1 << 30, (len(picked),), generator=draw).tolist()
+    z = torch.stack([part.latents[i][v % len(part.latents[i])] for i, v in zip(picked, view)])
+    drop = (torch.rand(len(picked), generator=draw) < s.train.caption_dropout).tolist()
+    rows = [0 if d else part.rows[i][v % len(part.rows[i])] for i, v, d in zip(picked, view, drop)]
+    return Batch(z, rows, timesteps(len(picked), base.scheduler.config.num_train_timesteps, draw),
+                 torch.randn(z.shape, generator=draw))
+
+
+def read_captions(base: Base, data: Prepared, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """From the cache, or through the text encoders when they are trained."""
+    if data.context is not None and data.pooled is not None:
+        return data.context[rows].to(base.device), data.pooled[rows].to(base.device)
+    return base.read(base.tokens([data.texts[r] for r in rows]))
+
+
+def losses(base: Base, batch: Batch, context: torch.Tensor, pooled: torch.Tensor,
+           min_snr: float = 0.0) -> torch.Tensor:
+    """The mean squared error of each picture, weighted by min-SNR when asked for."""
+    scheduler = base.scheduler
+    z, noise, t = (x.to(base.device) for x in (batch.latents, batch.noise, batch.timesteps))
+    velocity = scheduler.config.prediction_type == "v_prediction"
+    height, width = (side * base.place.factor for side in z.shape[-2:])
+    ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=base.device)
+    noisy = scheduler.add_noise(z, noise, t)
+    if base.device.type == "cpu":
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+    out = base.unet(noisy.to(base.dtype), t, context,
+                    added_cond_kwargs={"text_embeds": pooled, "time_ids": ids.expand(len(z), -1)}).sample
+    target = scheduler.get_velocity(z, noise, t) if velocity else noise
+    error = (out.float() - target).square().mean((1, 2, 3))
+    if min_snr:
+        snr = compute_snr(scheduler, t)
+        # Hang and others 2023; SNR + 1 is what makes an error of v one of x0.
+        error = error * (snr.clamp(max=min_snr) / (snr + 1) if velocity else (min_snr / snr).clamp(max=1))
+    return error
+

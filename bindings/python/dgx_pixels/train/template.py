@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The run file that `init` writes: every field with its help, and starting points for a base."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from .settings import SECTIONS
+
+# What differs from the defaults, which are SDXL's.
+STARTING_POINTS: dict[str, dict[str, dict[str, Any]]] = {
+    "sdxl": {"run": {"base": "sdxl"}, "data": {"canvas": [1024, 1024]},
+             "train": {"gradient_checkpointing": True, "min_snr": 5.0}},
+    "starter": {"run": {"base": "starter"}, "data": {"views": 8},
+                "adapter": {"kind": "locon", "rank": 4, "alpha": 4.0, "text_encoders": [2]},
+                "train": {"steps": 400, "batch": 24, "rate": 3e-3, "schedule": "hold", "min_snr": 0.0,
+                          "save_every": 100, "sample_every": 200},
+                "evaluate": {"weights": [0.6, 0.8, 1.0]}},
+}
+
+
+def literal(value: Any) -> str:
+    """A value as TOML; JSON's strings are TOML's basic strings."""
+    import json
+
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {literal(v)}" for k, v in value.items()) + " }" if value else "{}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        text = f"{value:g}"
+        return text if any(c in text for c in ".e") else f"{text}.0"
+    return str(value)
+
+
+def write(name: str, base: str, folder: str, trigger: str) -> str:
+    """The template for a base: "sdxl", "starter", or any other name or path, with SDXL's numbers."""
+    start = STARTING_POINTS.get(base, STARTING_POINTS["sdxl"])
+    given = {"run": {"name": name, "base": base, "trigger": trigger}, "data": {"folder": folder}}
+    lines = ["# A training run of dgx-pixels-train.  Paths are relative to this file.",
+             "# Lines that begin with # show the defaults."]
+    for section, kind in SECTIONS.items():
+        lines += ["", f"[{section}]"]
+        for option in fields(kind):
+            chosen = {**start.get(section, {}), **given.get(section, {})}
+            about = option.metadata["help"]
+            choices = ", ".join(option.metadata["choices"])
+            if about or choices:
+                lines.append("# " + (f"{about} ({choices})" if about and choices else about or choices))
+            if option.name in chosen:
+                lines.append(f"{option.name} = {literal(chosen[option.name])}")
+            else:
+                default = option.default if option.default is not MISSING else (
+                    option.default_factory() if option.default_factory is not MISSING else "")
+                lines.append(f"#{option.name} = {literal(default)}")
+    return "\n".join(lines) + "\n"

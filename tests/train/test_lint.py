@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""lint finds every planted defect and nothing in a clean set; --fix cures what it says it cures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from conftest import make_set, run_file, sprite
+
+Pixels = np.ndarray
+COUNT = 60
+
+
+def enlarged(p: Pixels, k: int) -> Pixels:
+    return p.repeat(k, 0).repeat(k, 1)
+
+
+def smoothed(p: Pixels, k: int) -> Pixels:
+    """Enlarged by nearest, turned and brought back with a smooth filter: as downloads often are."""
+    image = PIL.Image.fromarray(enlarged(p, 6)).rotate(5 + k, resample=PIL.Image.Resampling.BICUBIC)
+    small = np.asarray(image.resize((p.shape[1], p.shape[0]), PIL.Image.Resampling.LANCZOS)).copy()
+    small[..., 3] = np.where(small[..., 3] >= 128, 255, 0)
+    return small
+
+
+def bilinear(p: Pixels, k: int) -> Pixels:
+    flat = PIL.Image.new("RGBA", p.shape[1::-1], (96, 140, 96, 255))
+    flat.alpha_composite(PIL.Image.fromarray(p))
+    return np.asarray(flat.resize((p.shape[1] + 5 + k, p.shape[0] + 5 + k), PIL.Image.Resampling.BILINEAR))
+
+
+def near_colours(p: Pixels, k: int) -> Pixels:
+    out = p.copy()
+    rows, columns = np.where(p[..., 3] > 0)
+    out[rows[::3], columns[::3], k % 3] ^= 2
+    return out
+
+
+def soft_alpha(p: Pixels, k: int) -> Pixels:
+    out = p.copy()
+    rows, columns = np.where(p[..., 3] > 0)
+    out[rows[:6 + k], columns[:6 + k], 3] = 150
+    return out
+
+
+def mixed(p: Pixels, k: int) -> Pixels:
+    """Two sprites side by side, one at twice the pixel size."""
+    big = enlarged(sprite(200 + k)[0], 2)
+    small = np.zeros((32, 16, 4), np.uint8)
+    small[8:24] = p
+    return np.concatenate([small, big], 1)[:, :32]
+
+
+def too_large(p: Pixels, k: int) -> Pixels:
+    whole = np.concatenate([p, sprite(300 + k)[0], sprite(310 + k)[0], sprite(320 + k)[0]], 1)
+    whole[8, 0], whole[8, -1] = (24, 20, 40, 255), (24, 20, 40, 255)
+    return whole
+
+
+def blank(p: Pixels, k: int) -> Pixels:
+    return np.zeros_like(p)
+
+
+# check, what plants it, how often
+DEFECTS: list[tuple[str, Callable[[Pixels, int], Pixels], int]] = [
+    ("scale", lambda p, k: enlarged(p, 2 + k), 5),
+    ("anti-aliasing", smoothed, 4), ("anti-aliasing", bilinear, 2), ("near-duplicates", near_colours, 5),
+    ("soft-alpha", soft_alpha, 5), ("mixed-sizes", mixed, 4), ("size", too_large, 3), ("empty", blank, 1)]
+
+
+def read(folder: Path, name: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads((folder / f"runs/{name}/lint.json").read_text())
+    return found
+
+
+def test_a_clean_set_has_no_finding(tmp_path: Path, train: Callable[..., int], starter: Path) -> None:
+    make_set(tmp_path / "sprites", COUNT)
+    assert train("lint", run_file(tmp_path, "clean")) == 0
+    assert read(tmp_path, "clean") == []
+    assert (tmp_path / "runs/clean/lint.png").exists()
+
+
+def test_every_planted_defect_is_found(tmp_path: Path, train: Callable[..., int], starter: Path,
+                                       capsys: pytest.CaptureFixture[str],
+                                       evidence: Callable[[str, int, str], None]) -> None:
+    folder = make_set(tmp_path / "sprites", COUNT)
+    planted: set[tuple[str, str]] = set()
+    number = 0
+    for check, plant, times in DEFECTS:
+        for k in range(times):
+            name = f"{number:03d}.png"
+            PIL.Image.fromarray(plant(sprite(number)[0], k)).save(folder / name)
+            planted.add((check, name))
+            number += 1
+    for k in range(2):  # equal, and nearly so
+        shutil.copyfile(folder / "059.png", folder / f"{number + k:03d}.png")
+        planted.add(("duplicate", "059.png") if k == 0 else ("duplicate", f"{number + 1:03d}.png"))
+    for k in range(2):
+        pixels = sprite(58 - k)[0].copy()
+        rows, columns = np.where(pixels[..., 3] > 0)
+        pixels[rows[20], columns[20]] = pixels[rows[40], columns[40]]
+        PIL.Image.fromarray(pixels).save(folder / f"{number + 2 + k:03d}.png")
+        planted.add(("duplicate", f"{58 - k:03d}.png"))
+    number += 4
+    for k in range(3):
+        (folder / f"{number + k:03d}.txt").unlink()
+        planted.add(("no-caption", f"{number + k:03d}.png"))
+        (folder / f"{number + 3 + k:03d}.txt").write_text("\n")
+        planted.add(("empty-caption", f"{number + 3 + k:03d}.png"))
+    number += 6
+    (folder / f"{number:03d}.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    planted.add(("unreadable", f"{number:03d}.png"))
+    assert len(planted) >= 40
+    file = run_file(tmp_path, "bad")
+    assert train("lint", file, "--fix") == 1
+    found = {(f["check"], f["file"]) for f in read(tmp_path, "bad")}
+    assert planted <= found, sorted(planted - found)
+    # A picture that was spoilt in one way may show another; the whole ones show none.
+    spoilt = {name for _, name in planted}
+    assert {f for f in found if f[1] not in spoilt} == set()
+    shown = capsys.readouterr().out
+    assert all(f["cure"] in shown and f["file"] in shown for f in read(tmp_path, "bad"))
+    evidence("training: planted defects that lint finds", len(planted), "all; none in a clean set")
+    # What --fix says it cures is cured, and the originals are as they were.
+    cured = {f["file"] for f in read(tmp_path, "bad") if f["fixable"]}
+    again = run_file(tmp_path, "again", data={"folder": str(tmp_path / "sprites-fixed")})
+    train("lint", again)
+    left = {(f["check"], f["file"]) for f in read(tmp_path, "again")}
+    for check in ("soft-alpha", "near-duplicates", "scale"):
+        assert not {f for c, f in left if c == check and f in cured}, check
+    assert PIL.Image.open(folder / "004.png").size == (96, 96)
+
+
+def test_defects_of_the_whole_set(tmp_path: Path, train: Callable[..., int], starter: Path) -> None:
+    folder = make_set(tmp_path / "sprites", 12)
+    for text in folder.glob("*.txt"):
+        text.write_text("a creature")
+    file = run_file(tmp_path, "set", data={"folder": str(folder), "add_trigger": False})
+    assert train("lint", file) == 1
+    found = {f["check"] for f in read(tmp_path, "set")}
+    assert found == {"few", "same-captions", "no-trigger"}
+    make_set(folder, 30)
+    assert train("lint", run_file(tmp_path, "set")) == 0
+    assert [(f["check"], f["severity"]) for f in read(tmp_path, "set")] == [("few", "warning")]
+
+
+@pytest.mark.parametrize("text,told", [
+    ("[run\n", "not valid TOML"), ("[run]\nname = 'x'\n", "[run] base: is missing"),
+    ("[run]\nname='x'\nbase='y'\n[data]\nfolder='z'\n[train]\nsteps='many'", "[train] steps: must be a whole"),
+    ("[run]\nname='x'\nbase='y'\n[data]\nfolder='z'\n[train]\nrate=-1", "[train] rate: must be 0 to 10"),
+    ("[run]\nname='x'\nbase='y'\n[data]\nfolder='z'\n[train]\nrate=nan", "[train] rate: must be 0 to 10"),
+    ("[run]\nname='x'\nbase='y'\n[data]\nfolder='z'\n[adaptor]\nrank=1", "[adaptor]: unknown section; did you mean"),
+    ("[run]\nname='x'\nbase='y'\n[data]\nfolder='z'\n[adapter]\nrnak=1", "did you mean 'rank'?"),
+    ("[run]\nname='x'\nbase='y'\n[data]\nfolder='z'\nflip=1", "[data] flip: must be true or false"),
+    ("[run]\nname='x'\nbase='y'\n[data]\nfolder='z'\n[adapter]\ntext_encoders=[3]", "text_encoders[0]: must be 1 to 2"),
+    ("[run]\nname='../x'\nbase='y'\n[data]\nfolder='z'", "[run] name: '../x' cannot name a file"),
+    ("[run]\nname='x'\nbase='y'\n[data]\nfolder='z'\nbackground='pink'", "[data] background: must be"),
+    ("[run]\nname='x'\nbase='nowhere'\n[data]\nfolder='.'", "[run] base: 'nowhere' is neither"),
+])
+def test_errors_name_file_and_field(text: str, told: str, tmp_path: Path, train: Callable[..., int],
+                                    capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(text)
+    assert train("lint", file) == 1
+    error = capsys.readouterr().err
+    assert told in error and str(file) in error
+
+
+@pytest.mark.parametrize("base", ["starter", "sdxl"])
+def test_the_template_is_read_back(base: str, tmp_path: Path, train: Callable[..., int]) -> None:
+    """Every field is in it, with the values that init chose, and uncommented defaults are valid."""
+    from dgx_pixels.train import settings
+
+    file = tmp_path / "mine.toml"
+    assert train("init", file, "--base", base) == 0
+    assert train("init", file) == 1  # it overwrites nothing
+    chosen = settings.load(file)
+    file.write_text("\n".join(line[1:] if line.startswith("#") and not line.startswith("# ") else line
+                              for line in file.read_text().splitlines()))
+    whole = settings.load(file)
+    assert whole.table() == chosen.table()
+    assert chosen.run.trigger == "mine style" and chosen.run.base == base
+    rank, steps = (4, 400) if base == "starter" else (32, 3000)
+    assert (chosen.adapter.rank, chosen.train.steps) == (rank, steps)
