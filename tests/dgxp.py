@@ -90,6 +90,14 @@ class Library:
     def job(self, prompt: str, **settings: object) -> Job:
         return Job(self, prompt, **settings)
 
+    def request(self, model: Model, **fields: object) -> Job:
+        """A job as `build` and batches make it: presets, styles and speeds are applied."""
+        job = Job.__new__(Job)
+        job.library, job.handle = self, c.c_void_p()
+        self.check(self.c.dgxp_job_create_request(model.handle, json.dumps(fields).encode(), None,
+                                                  c.byref(job.handle)))
+        return job
+
     def lora(self, name: Path | str, model: Model | None = None) -> Lora:
         return Lora(self, name, model)
 

@@ -26,6 +26,11 @@ px_add_test(aseprite)
 px_add_test(animation)
 px_add_test(autotile)
 px_add_test(rng)
+px_add_test(beneath)
+px_add_test(journal)
+px_add_test(claims)
+px_add_test(payload)
+px_add_test(stage)
 px_add_test(scheduler)
 
 # Prints samplers' tables for tests/python/test_scheduler.py.
