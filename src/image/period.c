@@ -163,10 +163,11 @@ static int compare_peaks(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Whether a period could be the cell of which another one is the half or the third. */
+/* Whether a period could be the cell of which another one is the half or the third.  A quarter
+ * never outweighs its cell, while four cells together often look like one. */
 static bool is_multiple(double ratio)
 {
-    return ratio > 1.5 && ratio < 4.5 && fabs(ratio - rint(ratio)) < 0.03 * ratio;
+    return ratio > 1.5 && ratio < 3.5 && fabs(ratio - rint(ratio)) < 0.03 * ratio;
 }
 
 static void choose_peaks(const double *periods, double *scores, size_t count, px_period *out)
