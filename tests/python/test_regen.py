@@ -46,13 +46,13 @@ def test_regen_is_byte_identical(cli, tiny: Path, tmp_path: Path, full: bool,  #
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(r) + "\n" for r in varied(count)))
     out = tmp_path / "out"
     done = cli("batch", tmp_path / "a.jsonl", "-o", out, "-m", "tiny", "--batch", "4", "--scale",
-               "2", "--threads", "1", "-q", env=TORCH)
+               "2", "--threads", "1", "-q", env=TORCH, timeout=7200)
     assert done.returncode == 0, done.stderr
     files = sorted(out.glob("*.png"))
     assert len(files) == count
     chunks = {json.loads(Image.open(path).text["dgx_pixels"])["batch"]["chunks"] for path in files}
     assert chunks != {1}, "some prompt has more than one chunk, and lengthens its neighbours"
-    done = cli("regen", *files, "--json", "-q", env=TORCH)
+    done = cli("regen", *files, "--json", "-q", env=TORCH, timeout=7200)
     assert done.returncode == 0, done.stderr
     assert [entry["identical"] for entry in json.loads(done.stdout)] == [True] * count
     evidence("regen: varied recipes painted again from their PNG", count, "byte-identical")

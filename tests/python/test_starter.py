@@ -183,3 +183,39 @@ def test_adherence(cli: Cli, build: Path, tmp_path: Path, full: bool,
     evidence("starter: distance of the card's pictures to the nearest training sprite", 64,
              f"median {nearest['median']:.3f}, smallest {nearest['minimum']:.3f}")
     assert share >= 0.85 and colour >= 0.70
+
+
+def test_workflows_of_all_four_kinds(cli: Cli, tmp_path: Path) -> None:
+    """The files in workflows/ as they are, on this model, with fewer steps."""
+    def carry_out(kind: str, *words: str) -> dict[str, object]:
+        done = cli("run", ROOT / f"workflows/{kind}.json", "-m", "starter", *words, "--set", "seed=3",
+                   "-o", tmp_path / kind, "--name", kind, "--json", "-q")
+        assert done.returncode == 0, (kind, done.stderr)
+        return json.loads(done.stdout)
+
+    carry_out("sprite", "--set", "subject=red potion", "--set", "kind=item", "--set", "steps=4")
+    with Image.open(tmp_path / "sprite/sprite.png") as image:
+        recipe = json.loads(image.text["dgx_pixels"])
+        assert image.size == (32, 32) and recipe["model"]["architecture"] == "starter"
+    again = cli("regen", tmp_path / "sprite/sprite.png")
+    assert again.returncode == 0, again.stderr
+
+    carry_out("animation", "--set", "steps=8")
+    sheet = json.loads((tmp_path / "animation/animation.json").read_text())
+    with Image.open(tmp_path / "animation/animation.png") as image:
+        picture = np.asarray(image.convert("RGBA"))
+    boxes = [[frame["frame"][side] for side in "xywh"] for frame in sheet["frames"]]
+    cells = [picture[y:y + h, x:x + w] for x, y, w, h in boxes]
+    assert len(cells) == 4 and all((cell[..., 3] == 255).any() for cell in cells)
+    assert sheet["meta"]["frameTags"][0]["name"] == "idle"
+    assert all((tmp_path / f"animation/animation.{suffix}").stat().st_size
+               for suffix in ("aseprite", "apng"))
+
+    report = carry_out("tileset", "--set", "steps=4")
+    assert report["tiles"] == 47 and float(str(report["seam_mean"])) <= 1.5
+    tiled = json.loads((tmp_path / "tileset/tileset.tsj").read_text())
+    assert tiled["tilewidth"] == 32 and tiled["tilecount"] >= 47
+
+    for part in ("painted", "kept"):  # the second run finds all of them done
+        batch = carry_out("batch", "--set", "count=1", "--set", "steps=4")["batch"]
+        assert isinstance(batch, dict) and batch[part] == batch["pictures"] > 1
