@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from batches import SMALL, STUB, check_once, pictures, records, run, start, wishes
 
+ROOT = Path(__file__).resolve().parents[2]
 LINES = 200
 Evidence = Callable[[str, int, str], None]
 
@@ -38,38 +39,69 @@ def undisturbed(build: Path, tiny: Path, memory: Path) -> dict[str, bytes]:
     return pictures(memory / "reference")
 
 
-def test_killed_at_random_moments(build: Path, memory: Path, undisturbed: dict[str, bytes],
-                                  full: bool, evidence: Evidence) -> None:
-    """SIGKILL until the count is reached; a batch that gets through is checked, and begun anew."""
-    wanted, kills, batches, seen = 200 if full else 20, 0, 0, []
+def kill(build: Path, out: Path, words: tuple[object, ...], lines: int, wanted: int, pause: float,
+         undisturbed: dict[str, bytes], env: dict[str, str]) -> tuple[int, list[int]]:
+    """SIGKILL until the count is reached; a batch that gets through is checked, and begun anew.
+
+    Returns how many got through, and how many pictures were there at each kill.
+    """
+    kills, batches, seen = 0, 0, []
     rng = random.Random(7)
-    out = memory / "killed"
-    words = (memory / "a.txt", "-o", out, *SMALL[:-1], "--resume")
     while kills < wanted:
-        process = start(build, *words, env={"DGXP_STUB_DELAY_MS": "2"})
+        process = start(build, *words, env=env)
         try:
             assert process.stdout
             if kills % 4:  # while it paints; else at any moment of its beginning
                 process.stdout.readline()
-            process.wait(rng.uniform(0, 0.3))
+            process.wait(rng.uniform(0, pause))
         except subprocess.TimeoutExpired:
             process.kill()
             kills += 1
             seen.append(len(list(out.glob("*.png"))) if out.exists() else 0)
         else:
             assert process.returncode == 0, process.communicate()[1]
-            check_once(out, LINES)
+            check_once(out, lines)
             assert pictures(out) == undisturbed
             shutil.rmtree(out)
             batches += 1
         process.communicate()
-    done = run(build, *words)
+    done = run(build, *words, env=env)
     assert done.returncode == 0, done.stderr
-    check_once(out, LINES)
+    check_once(out, lines)
     assert pictures(out) == undisturbed
+    return batches + 1, seen
+
+
+def test_killed_at_random_moments(build: Path, memory: Path, undisturbed: dict[str, bytes],
+                                  full: bool, evidence: Evidence) -> None:
+    wanted = 200 if full else 20
+    out = memory / "killed"
+    words = (memory / "a.txt", "-o", out, *SMALL[:-1], "--resume")
+    batches, seen = kill(build, out, words, LINES, wanted, 0.3, undisturbed,
+                         {"DGXP_STUB_DELAY_MS": "2"})
     assert len(set(seen)) > wanted // 3, f"the kills came too early or too late: {seen}"
-    evidence("batch: SIGKILL at random moments of 200 lines, then --resume", kills,
-             f"bytes equal to an undisturbed run's, every line once; {batches + 1} batches")
+    evidence("batch: SIGKILL at random moments of 200 lines, then --resume", wanted,
+             f"bytes equal to an undisturbed run's, every line once; {batches} batches")
+
+
+@pytest.mark.skipif(not (ROOT / "models/starter/bundle.json").exists(),
+                    reason="models/starter holds no weights")
+def test_killed_while_the_starter_paints(build: Path, memory: Path, full: bool,
+                                         evidence: Evidence) -> None:
+    """The same with torch and a real model: groups of two, so that half a group is lost too."""
+    lines, wanted = (200, 20) if full else (8, 3)
+    torch = {"DGX_PIXELS_BACKEND": "torch"}
+    manifest, out = wishes(memory / "starter.txt", lines), memory / "starter"
+    common = ("-m", "starter", "--set", "steps=2", "--batch", "2", "--threads", "1")
+    done = run(build, manifest, "-o", out, *common, "-q", env=torch)
+    assert done.returncode == 0, done.stderr
+    undisturbed = pictures(out)
+    shutil.rmtree(out)
+    batches, seen = kill(build, out, (manifest, "-o", out, *common, "--resume"), lines, wanted, 4,
+                         undisturbed, torch)
+    assert len(set(seen)) > wanted // 3, f"the kills came too early or too late: {seen}"
+    evidence(f"batch: SIGKILL at random moments of {lines} lines on the starter, then --resume",
+             wanted, f"bytes equal to an undisturbed run's, every line once; {batches} batches")
 
 
 def test_full_disk(build: Path, memory: Path, undisturbed: dict[str, bytes], full: bool,
