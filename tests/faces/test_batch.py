@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 import dgx_pixels
@@ -60,3 +63,46 @@ def test_adapters_are_read_and_refused_with_words(tiny: Path, tmp_path: Path) ->
         assert isinstance(dgx_pixels.list_loras(model), list)
         with pytest.raises(dgx_pixels.DgxPixelsError, match="nowhere"):
             model.generate("a", loras={"nowhere": 1.0})
+
+
+def slow_lines(tmp_path: Path) -> Path:
+    path = tmp_path / "wishes.txt"
+    path.write_text("".join(f"thing {i} --seed {i} --steps 8 --size 16x16\n" for i in range(24)))
+    return path
+
+
+def test_a_worker_killed_in_the_middle_changes_no_byte(
+        tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: Any) -> None:
+    """Two workers share the folder; one is killed with pictures left to paint."""
+    wishes = slow_lines(tmp_path)
+    run(wishes, tmp_path / "quiet", model="tiny", batch=2)
+    wanted = pictures(tmp_path / "quiet")
+    assert len(wanted) == 24
+    monkeypatch.setenv("DGXP_STUB_DELAY_MS", "40")
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        while not killed and not over.wait(0.01):
+            done = len(list((tmp_path / "shaken").glob("*.png")))
+            found = [process for process in psutil.Process().children(recursive=True)
+                     if "dgx_pixels.batch" in " ".join(process.cmdline())] if 2 <= done < 12 else []
+            if len(found) == 2:
+                found[0].kill()
+                killed.append(done)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    seen: list[BatchProgress] = []
+    try:
+        done = run(wishes, tmp_path / "shaken", executor="local", devices=["cpu", "cpu"],
+                   model="tiny", batch=2, progress=seen.append)
+    finally:
+        over.set()
+        killer.join()
+    assert killed, "nobody was killed: the test shows nothing"
+    assert pictures(tmp_path / "shaken") == wanted
+    assert done["painted"] == 24 and done["failed"] == 0 and done["processes"] == 2
+    assert seen[-1].finished == 24
+    evidence(f"batch: two processes, one killed after {killed[0]} of 24 pictures", 1,
+             "the same bytes as undisturbed")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""`python -m dgx_pixels doctor|generate|deploy|undo`.  Also starts the program of the wheel."""
+"""`python -m dgx_pixels doctor|batch|generate|deploy|undo`.  Also starts the program of the wheel."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from ._lowlevel import PACKAGE, candidates, find_torch, lib
+from .batch import add_batch
 from .errors import DgxPixelsError
 from .model import doctor
 from .remote import add_commands
@@ -64,6 +65,7 @@ def main() -> int:
         prog="python -m dgx_pixels", description="What the package does without the C program.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_doctor(commands)
+    add_batch(commands)
     add_commands(commands)
     options = parser.parse_args()
     try:

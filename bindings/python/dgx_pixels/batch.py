@@ -7,10 +7,12 @@ paints what; whoever is killed, the next run with `resume=True` goes on.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, byref, c_char_p, c_void_p, cast
 from dataclasses import dataclass
@@ -126,15 +128,19 @@ class Batch(Handle):
         return summary
 
 
+Progressing = Callable[[BatchProgress], Any]
+
+
 def run(manifest: str | os.PathLike[str], output: str | os.PathLike[str], *,
         executor: Literal["here", "local"] = "here", model: str | None = None,
-        devices: Sequence[str | None] = (None,), progress: Callable[[BatchProgress], Any] | None = None,
-        **options: Any) -> dict[str, Any]:
-    """Paint a manifest: "here", or "local": a process for each of `devices`, which share the work.
+        devices: Sequence[str | None] = (None,),
+        progress: Progressing | None = None, **options: Any) -> dict[str, Any]:
+    """Paint a manifest: "here", or "local": a process for each of `devices`.
 
-    The pictures are the same either way, byte for byte.  `options` are those of Batch; a process that
-    dies leaves its share to the others, and `resume=True` to a later run.  Returns the summary, with
-    "local" the sums over the processes.
+    The pictures are the same either way, byte for byte: what is painted together hangs on the manifest
+    alone.  All share the folder `output`.  A worker that dies leaves its share to the others; what is then left is painted once more,
+    and `resume=True` goes on in a later run.  `options` are those of Batch.  Returns the summary, with
+    "processes" and how many "died".
     """
     if executor == "here":
         with Batch(manifest, output, model=model, **options) as batch:
@@ -142,36 +148,108 @@ def run(manifest: str | os.PathLike[str], output: str | os.PathLike[str], *,
                 return batch.run(None, progress=progress)
             with Model.load(model, device=devices[0]) as loaded:
                 return batch.run(loaded, progress=progress)
-    with Batch(manifest, output, model=model, **options):
-        pass  # a mistake in the manifest is told before anything starts
-    work = [json.dumps({"manifest": os.fspath(manifest), "output": os.fspath(output), "model": model,
-                        "device": device, **options}) for device in devices]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(
-        filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))}
-    workers = [subprocess.Popen([sys.executable, "-m", "dgx_pixels.batch", item], text=True,
-                                stdout=subprocess.PIPE, env=environment) for item in work]
-    try:
-        printed = [worker.communicate()[0] for worker in workers]
-    except BaseException:
-        for worker in workers:
-            worker.terminate()
-        raise
-    summaries = [json.loads(text) for text, worker in zip(printed, workers, strict=True)
-                 if worker.returncode == 0]
-    # What a process that died had taken is left over: it is painted here.
-    rest = run(manifest, output, model=model, devices=devices[:1], progress=progress,
-               **{**options, "resume": True})
-    total = {name: sum(summary.get(name, 0) for summary in [*summaries, rest])
-             for name in ("painted", "failed")}
-    return {**rest, **total, "processes": len(workers), "died": len(workers) - len(summaries)}
+    if executor != "local":
+        raise ValueError(f"executor '{executor}': here or local")
+    with Batch(manifest, output, model=model, **options) as batch:  # mistakes are told before anything starts
+        left, pictures = batch.left, int(batch.describe(0, 0)["pictures"])
+    share = {"manifest": os.path.abspath(manifest), "output": os.path.abspath(output),
+             "model": os.path.abspath(model) if model and os.path.exists(model) else model, **options}
+    watch = Watch(share, pictures, progress)
+    summaries, died, count = _paint_local(share, devices, watch)
+    with Batch(manifest, output, model=model, **{**options, "resume": True}) as batch:
+        after = batch.left
+    watch.tell(after)
+    failed = sum(int(summary["failed"]) for summary in summaries)
+    if after > failed:
+        raise DgxPixelsError(f"{output}: {after} of {pictures} pictures are not painted, {died} of {count} "
+                             "workers died; run it again with resume=True")
+    return {**summaries[-1], "painted": left - after, "failed": failed, "processes": count, "died": died}
+
+
+class Watch:
+    """Tells how far several workers have come, by looking into the folder that they share."""
+
+    def __init__(self, share: Mapping[str, Any], pictures: int, progress: Progressing | None) -> None:
+        self._share, self._pictures, self._progress = {**share, "resume": True}, pictures, progress
+        self._began = time.monotonic()
+
+    def look(self) -> None:
+        if self._progress is not None:
+            with Batch(**self._share) as batch:
+                self.tell(batch.left)
+
+    def tell(self, left: int) -> None:
+        if self._progress is not None:
+            self._progress(BatchProgress(self._pictures, self._pictures - left, 0,
+                                         time.monotonic() - self._began, None, 0, None, None))
 
 
 def work(item: Mapping[str, Any]) -> dict[str, Any]:
-    """One process's share of run(executor="local")."""
+    """One worker's part of a shared folder: whatever nobody has taken."""
     options = dict(item)
     device = options.pop("device")
     return run(Path(options.pop("manifest")), Path(options.pop("output")), devices=[device],
                **{**options, "resume": True})
+
+
+def _start(share: Mapping[str, Any], device: str | None) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(
+        filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))}
+    return subprocess.Popen([sys.executable, "-m", "dgx_pixels.batch", json.dumps({**share, "device": device})],
+                            text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment)
+
+
+def _paint_local(share: Mapping[str, Any], devices: Sequence[str | None],
+                 watch: Watch) -> tuple[list[dict[str, Any]], int, int]:
+    """(summaries, how many died, how many there were)."""
+    running = [_start(share, device) for device in devices]
+    summaries, died = [], 0
+    try:
+        for worker in running:
+            while True:
+                try:
+                    printed = worker.communicate(timeout=2)[0]
+                    break
+                except subprocess.TimeoutExpired:
+                    watch.look()
+            if worker.returncode == 0:
+                summaries.append(json.loads(printed))
+            else:
+                died += 1
+                if len(running) == len(devices):  # one more for what the dead had taken
+                    running.append(_start(share, devices[0]))
+    except BaseException:
+        for worker in running:
+            worker.terminate()
+        raise
+    if not summaries:
+        raise DgxPixelsError(f"all {died} workers died; what they said is above, resume=True goes on")
+    return summaries, died, len(devices)
+
+
+def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`python -m dgx_pixels batch`, for several devices; `dgx-pixels batch` has every option."""
+    parser = commands.add_parser("batch", help="a list of wishes, by several processes")
+    add = parser.add_argument
+    add("manifest", metavar="LIST", help="text, JSON lines or CSV (docs/batch.md)")
+    add("--output", "-o", required=True, metavar="DIR")
+    add("--model", "-m")
+    add("--executor", choices=["here", "local"], default="here",
+        help="local: a process for each --device")
+    add("--device", action="append", help="cpu, cuda:0 …; again for the next process")
+    add("--batch", type=int, default=0, help="pictures that are painted together")
+    add("--resume", action="store_true", help="paint what is missing")
+    parser.set_defaults(run=_run_batch)
+
+
+def _run_batch(options: argparse.Namespace) -> int:
+    def hear(now: BatchProgress) -> None:
+        told = f"{now.finished}/{now.pictures} pictures, {now.failed} failed, {now.elapsed:.0f} s"
+        print(told if now.error is None else f"{told}; line {now.line}: {now.error}", file=sys.stderr)
+
+    print(json.dumps(run(options.manifest, options.output, executor=options.executor, model=options.model,
+                         devices=options.device or (None,), progress=hear, batch=options.batch, resume=options.resume)))
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The examples for clusters: sound by Kubernetes' own schemas, and their commands do what they say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = "1.34"  # of Kubernetes
+LINES = "".join(f"thing {i} --seed {i} --steps 2 --size 16x16\n" for i in range(12))
+
+
+def documents(path: str) -> list[dict[str, Any]]:
+    return [item for item in yaml.safe_load_all((ROOT / "examples" / path).read_text()) if item]
+
+
+@pytest.mark.parametrize("path", ["kubernetes/storage.yaml", "kubernetes/indexed-job.yaml"])
+def test_kubernetes_takes_them(path: str) -> None:
+    for document in documents(path):
+        kubernetes_validate.validate(document, VERSION, strict=True)
+        broken = {**document, "spec": {**document["spec"], "paralelism": 4}}
+        with pytest.raises(kubernetes_validate.ValidationError):
+            kubernetes_validate.validate(broken, VERSION, strict=True)
+
+
+@pytest.fixture
+def programs(build: Path, tmp_path: Path) -> dict[str, str]:
+    """`dgx-pixels` and an `srun` that only runs its words; on the stub backend."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/srun").write_text('#!/bin/sh\nexec "$@"\n')
+    (tmp_path / "bin/dgx-pixels").write_text(f'#!/bin/sh\nexec {build}/bin/dgx-pixels "$@" --model tiny\n')
+    for program in (tmp_path / "bin").iterdir():
+        program.chmod(0o755)
+    return {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SHARED": str(tmp_path)}
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+
+
+def test_four_shares_make_the_whole(tiny: Path, tmp_path: Path, programs: dict[str, str]) -> None:
+    (tmp_path / "wishes.txt").write_text(LINES)
+
+    def run(words: list[str], **env: str) -> None:
+        subprocess.run(words, env={**programs, **env}, check=True, stdin=subprocess.DEVNULL)
+
+    run(["dgx-pixels", "batch", f"{tmp_path}/wishes.txt", "--output", f"{tmp_path}/whole"])
+    whole = pictures(tmp_path / "whole")
+    assert len(whole) == 12
+    [job] = documents("kubernetes/indexed-job.yaml")
+    assert job["spec"]["completions"] == 4
+    command = job["spec"]["template"]["spec"]["containers"][0]["command"]
+    for index in (2, 0, 3, 1, 1):  # in any order; one was started again
+        run(command, JOB_COMPLETION_INDEX=str(index))
+    assert pictures(tmp_path / "pictures") == whole
+    for task in (3, 1, 4, 2):
+        run(["bash", str(ROOT / "examples/slurm/batch.sbatch"), f"{tmp_path}/wishes.txt", f"{tmp_path}/slurm"],
+            SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_TASK_MIN="1", SLURM_ARRAY_TASK_COUNT="4")
+    assert pictures(tmp_path / "slurm") == whole
