@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +21,12 @@ _shared = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_shared)
 build, full, evidence, tiny = _shared.build, _shared.full, _shared.evidence, _shared.tiny
 
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "bindings/python")])
 BUILD = Path(os.environ.get("DGXP_BUILD", ROOT / "build/release")).resolve()
 os.environ["DGX_PIXELS_LIBRARY"] = str(BUILD / "lib/libdgxpixels.so")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+sys.path.insert(0, str(ROOT))  # training/
 import torch  # noqa: E402
 
 torch.set_num_threads(1)  # children that are forked must find no pool of threads

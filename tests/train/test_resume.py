@@ -25,7 +25,6 @@ def start(*words: object) -> multiprocessing.process.BaseProcess:
     """The program as a process of its own, forked from one that has imported everything."""
     from dgx_pixels.train.__main__ import main
 
-    os.environ["PYTHONPATH"] = str(ROOT / "bindings/python")  # for the server, before it starts
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["dgx_pixels.train.loop"])
     process = context.Process(target=main, args=([str(w) for w in words],))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from . import captions, config, dataset, diffusion, evaluate, export, plot, tokenizer
+from . import captions, classifier, config, dataset, diffusion, evaluate, export, plot, tokenizer
 from .grid import save_grid
 from .sampling import paint
 
@@ -47,6 +47,8 @@ def arguments() -> argparse.Namespace:
         one.add_argument("--guidance", type=float, default=4.0)
         one.add_argument("--rescale", type=float, default=0.7)
     sub.add_parser("plot", help="curves as a PNG and a short CSV").add_argument("out", type=Path)
+    sub.add_parser("classifier", help="train it and write it as TorchScript, for dgx-pixels-train"
+                   ).add_argument("out", type=Path)
     sub.add_parser("export", help="write the diffusers folder").add_argument("out", type=Path)
     return parser.parse_args()
 
@@ -74,6 +76,12 @@ def main() -> None:
     settings = config.Settings()
     if args.command == "prepare":
         prepare(dataset.load(args.sprites), args.cache)
+        return
+    if args.command == "classifier":
+        path = args.cache / "evaluate/classifier.pt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        classifier.export(classifier.load(path) if path.exists()
+                          else classifier.train(dataset.load(args.sprites), path), args.out)
         return
     if args.command == "plot":
         plot.write(args.cache, args.out)

@@ -54,6 +54,13 @@ def load(path: Path) -> nn.Module:
     return model.eval()
 
 
+def export(model: nn.Module, path: Path) -> None:
+    """As TorchScript with the names of its kinds, for `dgx-pixels-train evaluate`."""
+    program = torch.jit.script(model.eval())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.jit.save(program, str(path), _extra_files={"kinds.txt": " ".join(KINDS)})
+
+
 @torch.no_grad()
 def kinds_of(model: nn.Module, sprites: np.ndarray) -> list[str]:
     """The kind of each sprite [n, h, w, 4] uint8."""

@@ -47,6 +47,13 @@ def parse(words: list[str] | None) -> argparse.Namespace:
         if name == "train":
             one.add_argument("--resume", action="store_true", help="go on where the run stopped")
             one.add_argument("--restart", action="store_true", help="forget the run and begin anew")
+    judge = sub.add_parser("evaluate", help="measure checkpoints against the base: figures, sheet, verdict")
+    shared(judge)
+    judge.add_argument("--all", action="store_true", help="every checkpoint, not only the newest")
+    several = sub.add_parser("compare", help="what evaluate found of several runs, on one sheet")
+    several.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the runs' TOML files")
+    several.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE")
+    several.add_argument("--out", type=Path, default=Path("compare.png"))
     return parser.parse_args(words)
 
 
@@ -120,13 +127,19 @@ def command(options: argparse.Namespace) -> int:
     if options.command == "init":
         init(options)
         return 0
+    if options.command == "compare":
+        from .evaluate import compare
+
+        print(compare([settings.load(f, changes(options.set)) for f in options.files], options.out))
+        print(options.out)
+        return 0
     s = settings.load(options.file, changes(options.set))
     if options.command == "lint":
         return lint(s, options.fix, options.json)
     try:
         quiet()
         from . import base as bases
-        from . import loop, prepare
+        from . import evaluate, loop, prepare
     except ImportError as error:
         raise TrainError(f"{error.name or error} is missing: pip install 'dgx-pixels[torch,train]'") from None
     if options.command == "prepare":
@@ -136,6 +149,11 @@ def command(options: argparse.Namespace) -> int:
         loop.tell(s, data)
         print(f"{s.folder / 'cache'}: {len(data.train.names)} pictures, {len(data.held.names)} held out, "
               f"{len(data.texts) - 1} captions, {data.scale} canvas pixels a sprite pixel")
+        return 0
+    if options.command == "evaluate":
+        about = evaluate.evaluate(s, options.all)
+        print(evaluate.table(about))
+        print(f"{s.folder / 'evaluate'}: sheet.png, figures.json, pictures")
         return 0
     try:
         target = loop.train(s, options.resume, options.restart)

@@ -28,7 +28,7 @@ class Pair:
 
     part: int  # 0 is the UNet, else the number of a text encoder
     path: str
-    down: torch.Tensor
+    down: torch.Tensor  # the parameter's own memory
     up: torch.Tensor
     magnitude: torch.Tensor | None  # DoRA's
 
@@ -88,6 +88,6 @@ def pairs(s: Settings, base: Base) -> Iterator[Pair]:
             down = getattr(module, "lora_A", {})
             if NAME in down:
                 magnitudes = getattr(module, "lora_magnitude_vector", None)
-                yield Pair(part, path, down[NAME].weight.detach().cpu(),
-                           module.lora_B[NAME].weight.detach().cpu(),
-                           magnitudes[NAME].weight.detach().cpu() if magnitudes else None)
+                yield Pair(part, path, down[NAME].weight.detach(),
+                           module.lora_B[NAME].weight.detach(),
+                           magnitudes[NAME].weight.detach() if magnitudes else None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from . import adapters
 from .adapters import Pair
@@ -57,11 +57,11 @@ def tensors_of(s: Settings, base: Base) -> dict[str, torch.Tensor]:
     made: dict[str, torch.Tensor] = {}
     for pair in adapters.pairs(s, base):
         key = kohya_key(base, pair)
-        made[f"{key}.lora_down.weight"] = pair.down.to(dtype).contiguous()
-        made[f"{key}.lora_up.weight"] = pair.up.to(dtype).contiguous()
+        made[f"{key}.lora_down.weight"] = pair.down.to("cpu", dtype).contiguous()
+        made[f"{key}.lora_up.weight"] = pair.up.to("cpu", dtype).contiguous()
         made[f"{key}.alpha"] = torch.tensor(s.adapter.alpha, dtype=dtype)
         if pair.magnitude is not None:
-            made[f"{key}.dora_scale"] = pair.magnitude.to(dtype).reshape(
+            made[f"{key}.dora_scale"] = pair.magnitude.to("cpu", dtype).reshape(
                 -1, *[1] * (pair.down.dim() - 1)).contiguous()
     return made
 
@@ -120,6 +120,17 @@ def write(path: Path, s: Settings, base: Base, data: Prepared, step: int) -> Pat
     return path
 
 
+def read(path: Path, s: Settings, base: Base) -> None:
+    """Put a checkpoint of this run into the adapters that are in the networks."""
+    tensors = load_file(path)
+    for pair in adapters.pairs(s, base):
+        key = kohya_key(base, pair)
+        for target, name in ((pair.down, "lora_down.weight"), (pair.up, "lora_up.weight"),
+                             (pair.magnitude, "dora_scale")):
+            if target is not None:
+                target.copy_(tensors[f"{key}.{name}"].reshape(target.shape))
+
+
 def write_peft(folder: Path, s: Settings, base: Base) -> list[Path]:
     """One folder for each network, as PeftModel.from_pretrained() opens it."""
     dtype = DTYPES[s.output.dtype]
@@ -131,10 +142,10 @@ def write_peft(folder: Path, s: Settings, base: Base) -> list[Path]:
         tensors = {}
         for pair in (p for p in adapters.pairs(s, base) if p.part == part):
             name = f"base_model.model.{pair.path}"
-            tensors[f"{name}.lora_A.weight"] = pair.down.to(dtype).contiguous()
-            tensors[f"{name}.lora_B.weight"] = pair.up.to(dtype).contiguous()
+            tensors[f"{name}.lora_A.weight"] = pair.down.to("cpu", dtype).contiguous()
+            tensors[f"{name}.lora_B.weight"] = pair.up.to("cpu", dtype).contiguous()
             if pair.magnitude is not None:
-                tensors[f"{name}.lora_magnitude_vector"] = pair.magnitude.to(dtype).contiguous()
+                tensors[f"{name}.lora_magnitude_vector"] = pair.magnitude.to("cpu", dtype).contiguous()
         save_file(tensors, out / "adapter_model.safetensors", {"format": "pt"})
         made.append(out)
     return made

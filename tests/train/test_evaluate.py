@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Style distance against scipy-free truths, the verdict, and evaluate and compare on a short run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, make_set, run_file, sprite
+
+
+def test_the_distance_orders_styles(starter: Path) -> None:
+    """0 to itself, small to its own kind, large to recoloured and enlarged-by-hand sprites."""
+    from dgx_pixels.train import style
+
+    own = [sprite(i)[0] for i in range(40)]
+    drawn = style.figures_of(own)
+    assert style.distance(drawn, drawn) == 0
+    kin = style.distance(style.figures_of([sprite(i)[0] for i in range(40, 80)]), drawn)
+    bright = []
+    for pixels in own:
+        other = pixels.copy()
+        other[..., :3] = np.where(pixels[..., 3:] > 0, 255 - pixels[..., :3], 0)
+        bright.append(other)
+    far = style.distance(style.figures_of(bright), drawn)
+    assert kin < 0.5 < far
+    # One figure by hand: Wasserstein's distance of a shift is the shift, here two deviations.
+    values = np.linspace(0, 1, 101)
+    assert style.distances({"x": values + 2 * values.std()}, {"x": values})["x"] == pytest.approx(2)
+    assert style.distance({}, drawn) == float("inf")
+
+
+def row(weight: float, distance: float, adherence: float) -> dict[str, float]:
+    return {"weight": weight, "distance_train": distance, "adherence": adherence}
+
+
+def test_the_verdict(starter: Path) -> None:
+    from dgx_pixels.train.evaluate import verdict
+
+    plain = {"distance_train": 1.0, "adherence": 0.8}
+    good = verdict(plain, [row(0.6, 0.7, 0.79), row(1.0, 0.5, 0.6)], 0.2, 0.3)
+    assert good["better"] and good["recommended_weight"] == 0.6  # 1.0 is nearer but costs 20 points
+    assert not verdict(plain, [row(1.0, 0.5, 0.6)], 0.2, 0.3)["better"]
+    assert "no nearer" in verdict(plain, [row(1.0, 1.1, 0.8)], 0.2, 0.3)["verdict"]
+    assert "no lower" in verdict(plain, [row(1.0, 0.5, 0.8)], 0.4, 0.3)["verdict"]
+
+
+def test_evaluate_and_compare(tmp_path: Path, starter: Path, train: Callable[..., int],
+                              capsys: pytest.CaptureFixture[str]) -> None:
+    from training.starter import classifier
+
+    make_set(tmp_path / "sprites", 12)
+    torch.manual_seed(0)
+    classifier.export(classifier.build(), tmp_path / "kinds.pt")
+    file = run_file(tmp_path, "spacy", adapter={"kind": "locon", "rank": 4, "alpha": 4.0, "text_encoders": [2]},
+                    train={"steps": 12, "batch": 4, "rate": 3e-3, "schedule": "hold", "warmup": 2,
+                           "save_every": 12, "sample_every": 0},
+                    data={"folder": str(tmp_path / "sprites"), "views": 1, "hold_out": 0.25},
+                    evaluate={"prompts": ["red creature, monster", "a tree"], "seeds": [1], "weights": [1.0],
+                              "classifier": str(tmp_path / "kinds.pt")})
+    assert train("evaluate", file) == 1
+    assert "holds no checkpoint yet" in capsys.readouterr().err
+    assert train("compare", file) == 1
+    assert "is not evaluated" in capsys.readouterr().err
+    assert train("train", file) == 0
+    assert train("evaluate", file) == 0
+    out = tmp_path / "runs/spacy/evaluate"
+    figures = json.loads((out / "figures.json").read_text())
+    [found] = figures["checkpoints"]
+    assert found["loss_held_out"] < figures["base"]["loss_held_out"]
+    assert 0 <= figures["base"]["adherence"] <= 1 and found["weights"][0]["distance_held_out"] > 0
+    assert found["verdict"] and (out / "sheet.png").exists()
+    assert len(list((out / "pictures").rglob("*.png"))) == 4
+    assert train("compare", file, "--out", tmp_path / "both.png") == 0
+    assert "recommended weight 1" in capsys.readouterr().out and (tmp_path / "both.png").exists()
+
+
+def test_styles_at_full_count(tmp_path: Path, starter: Path, full: bool,
+                              evidence: Callable[[str, int, str], None]) -> None:
+    """Both styles of training/styles from 50 pictures, three seeds: loss and distance fall, adherence
+    by at most 5 points.  Hours on two cores."""
+    if not full:
+        pytest.skip("a full run only: six trainings of about ten minutes of one core")
+    sprites = Path.home() / ".cache/dgx-pixels/sprites"
+    if not sprites.is_dir():
+        pytest.skip(f"the sprites are not unpacked in {sprites}")
+    judge = tmp_path / "kinds.pt"
+    subprocess.run([sys.executable, "-W", "ignore", "-m", "training.starter", "--cache", tmp_path / "starter",
+                    "classifier", judge], cwd=ROOT, check=True)
+    lines = []
+    for name in ("nouns", "grafxkid"):
+        for seed in (1, 2, 3):
+            words = [ROOT / f"training/styles/{name}.toml", "--set", f"run.seed={seed}", "--set",
+                     f"run.name={name}{seed}", "--set", "data.images=50", "--set", f"output.runs={tmp_path}/runs",
+                     "--set", f"output.folder={tmp_path}/loras", "--set", f"evaluate.classifier={judge}"]
+            for command in ("train", "evaluate"):
+                subprocess.run([sys.executable, "-W", "ignore", "-m", "dgx_pixels.train", command, *words],
+                               cwd=ROOT, check=True)
+            figures = json.loads((tmp_path / f"runs/{name}{seed}/evaluate/figures.json").read_text())
+            [found], base = figures["checkpoints"], figures["base"]
+            best = next(w for w in found["weights"] if w["weight"] == found["recommended_weight"])
+            lines.append(f"{name} {seed}: loss {base['loss_held_out']:.4f} to {found['loss_held_out']:.4f}, distance "
+                         f"{base['distance_train']:.3f} to {best['distance_train']:.3f} at {best['weight']:g}, "
+                         f"adherence {base['adherence']:.1%} to {best['adherence']:.1%}")
+            evidence("training: a style from 50 pictures", 1, lines[-1])
+            assert found["better"], (lines[-1], found["verdict"])
