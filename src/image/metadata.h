@@ -7,8 +7,9 @@
 
 #include <jansson.h>
 
-#define PX_METADATA_PARAMETERS "parameters" /* the text every A1111 reader knows */
-#define PX_METADATA_RECIPE "dgx_pixels"     /* our recipe, JSON */
+#define PX_METADATA_PARAMETERS "parameters"    /* the text every A1111 reader knows */
+#define PX_METADATA_RECIPE "dgx_pixels"        /* our recipe, JSON */
+#define PX_METADATA_REVIEW "dgx_pixels_review" /* what people decided about it, JSON */
 
 /**
  * Read A1111's text into {"prompt", "negative_prompt", "fields": {name: text in order}}; quotes of

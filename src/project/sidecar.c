@@ -20,46 +20,64 @@ char *px_sidecar_path(const char *path)
     return px_mem_format("%.*s.dgxpx.json", (int)strlen(path) - 4, path);
 }
 
+/* Texts of ours that are JSON stand in the sidecar as such, so that people can read them. */
+enum { DOCUMENTS = 2 };
+static const struct {
+    const char *key, *name;
+} documents[DOCUMENTS] = {{PX_METADATA_RECIPE, "recipe"}, {PX_METADATA_REVIEW, "review"}};
+
+/* NULL when there is none, or it is broken: then it is a text like any other. */
+static json_t *parse_document(const dgxp_image *image, const char *key)
+{
+    const char *text = dgxp_image_text(image, key);
+    json_t *document = NULL;
+    if (text && px_json_parse(key, text, strlen(text), &document) != DGXP_OK) {
+        px_error_clear();
+        return NULL;
+    }
+    return document;
+}
+
 char *px_sidecar_make(const char *path, const void *bytes, size_t size, const dgxp_image *image)
 {
-    json_t *root = json_object(), *texts = json_object(), *recipe = NULL;
+    json_t *root = json_object(), *texts = json_object();
     char hash[PX_HASH_HEX];
     px_hash_bytes(bytes, size, hash);
-    if (px_metadata_recipe(image, &recipe) != DGXP_OK) {
-        px_error_clear();
-        recipe = NULL;
-    }
-    for (int32_t i = 0; i < dgxp_image_text_count(image); i++) {
-        const char *key = dgxp_image_text_key(image, i);
-        if (!recipe || strcmp(key, PX_METADATA_RECIPE) != 0) {
-            px_json_put_text(texts, key, dgxp_image_text(image, key));
-        }
-    }
     bool fits = px_json_put_integer(root, "format", SIDECAR_FORMAT) &&
                 px_json_put_text(root, "image", px_file_name(path)) &&
-                px_json_put_text(root, "sha256", hash) &&
-                (!recipe || px_json_put(root, "recipe", json_incref(recipe)));
+                px_json_put_text(root, "sha256", hash);
+    for (int32_t i = 0; i < dgxp_image_text_count(image); i++) {
+        const char *key = dgxp_image_text_key(image, i);
+        px_json_put_text(texts, key, dgxp_image_text(image, key));
+    }
+    for (int i = 0; i < DOCUMENTS; i++) {
+        json_t *document = parse_document(image, documents[i].key);
+        if (document) {
+            json_object_del(texts, documents[i].key);
+            fits = px_json_put(root, documents[i].name, document) && fits;
+        }
+    }
     fits = px_json_put(root, "texts", texts) && fits;
     char *dump = fits ? json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
     char *text = dump ? px_mem_format("%s\n", dump) : NULL;
     free(dump); /* jansson's, so the system's free() */
-    json_decref(recipe);
     json_decref(root);
     return text;
 }
 
-/* The recipe stands there as JSON, so that people can read it; in the picture it is text. */
-static dgxp_status put_recipe(const px_json *root, dgxp_image *image)
+static dgxp_status put_documents(const px_json *root, dgxp_image *image)
 {
-    px_json recipe;
-    dgxp_status status = px_json_object(root, "recipe", PX_JSON_OPTIONAL, &recipe);
-    if (status != DGXP_OK || !recipe.value) {
-        return status;
+    dgxp_status status = DGXP_OK;
+    for (int i = 0; i < DOCUMENTS && status == DGXP_OK; i++) {
+        px_json document;
+        status = px_json_object(root, documents[i].name, PX_JSON_OPTIONAL, &document);
+        if (status == DGXP_OK && document.value) {
+            char *text = px_json_print(document.value);
+            status = text ? px_image_set_text(image, documents[i].key, text)
+                          : px_error_memory(documents[i].name);
+            px_mem_free(text);
+        }
     }
-    char *text = px_json_print(recipe.value);
-    status =
-        text ? px_image_set_text(image, PX_METADATA_RECIPE, text) : px_error_memory("a recipe");
-    px_mem_free(text);
     return status;
 }
 
@@ -100,7 +118,7 @@ dgxp_status dgxp_image_load_sidecar(dgxp_image *image, const char *path)
     NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, SIDECAR_FORMAT, SIDECAR_FORMAT,
                          &format));
     NEXT(put_texts(&root, image));
-    NEXT(put_recipe(&root, image));
+    NEXT(put_documents(&root, image));
 #undef NEXT
     json_decref(document);
     px_mem_free(sidecar);

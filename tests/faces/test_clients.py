@@ -111,6 +111,8 @@ def test_schemathesis_finds_nothing(tiny: Path, tmp_path: Path, full: bool, evid
 
         for result in schema.get_all_operations():
             operation = result.ok()
+            if operation.path == "/api/v1/events":
+                continue  # it never ends; tests/faces/test_review.py listens to it
             for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
                 strategy = operation.as_strategy(generation_mode=mode)
 

@@ -96,18 +96,22 @@ def _hash_pixels(picture: png.Picture, width: int, height: int) -> tuple[str, in
     return digest.hexdigest(), layers
 
 
+# Texts of ours that are JSON stand in the sidecar as such.
+DOCUMENTS = {"dgx_pixels": "recipe", "dgx_pixels_review": "review"}
+
+
 def _sidecar(payload: Payload, picture: png.Picture) -> bytes:
-    recipe = None
-    if "dgx_pixels" in picture.texts:
-        try:
-            recipe = texts.parse("the image's dgx_pixels", picture.texts["dgx_pixels"].encode())
-        except (BadFormat, LimitExceeded):
-            pass  # a text like any other
-    document = {"format": 1, "image": payload.path.rpartition("/")[2], "sha256": sha256(payload.data)}
-    if recipe is not None:
-        document["recipe"] = recipe
-    document["texts"] = {name: text for name, text in picture.texts.items()
-                         if recipe is None or name != "dgx_pixels"}
+    document: dict[str, Any] = {"format": 1, "image": payload.path.rpartition("/")[2],
+                                "sha256": sha256(payload.data)}
+    others = dict(picture.texts)
+    for key, name in DOCUMENTS.items():
+        if key in others:
+            try:
+                document[name] = texts.parse(key, others[key].encode())
+                del others[key]
+            except (BadFormat, LimitExceeded):
+                pass  # a text like any other
+    document["texts"] = others
     return (texts.write(document) + "\n").encode()
 
 

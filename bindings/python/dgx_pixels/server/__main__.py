@@ -15,7 +15,8 @@ def parse() -> argparse.Namespace:
 
     usual = Settings()
     parser = argparse.ArgumentParser(
-        prog="dgx-pixels-server", description="Paint over HTTP; the documentation is at /docs.",
+        prog="dgx-pixels-server", description="Paint over HTTP. Open /review in a browser to look at candidates, decide and "
+                    "deploy; the documentation is at /docs.",
         epilog="Other machines may connect only with a token: --host 0.0.0.0 --token-file FILE, or the "
                "variable DGX_PIXELS_TOKEN.")
     add = parser.add_argument

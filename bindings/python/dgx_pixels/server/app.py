@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException as StarletteError
 
 from .. import __version__
 from ..errors import DgxPixelsError
-from . import compat_a1111, compat_openai, jobs, pixels
+from . import compat_a1111, compat_openai, jobs, pixels, review
 from .engine import Engine
 from .metrics import Metrics
 from .schema import BadField
@@ -112,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     app.include_router(jobs.router)
     app.include_router(pixels.router)
+    app.include_router(review.router)
     app.include_router(compat_openai.router)
     app.include_router(compat_a1111.router)
 
@@ -134,6 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
         text = await asyncio.to_thread(request.app.state.metrics.text)
         return Response(text, media_type="text/plain; version=0.0.4")
 
+    review.add_page(app)
     app.add_middleware(Guard, settings=settings)
     return app
 

@@ -36,6 +36,14 @@ class Live:
 
 
 @dataclass
+class Watch:
+    """Which jobs have changed since somebody looked last; belongs to the event loop's thread."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: set[str] = field(default_factory=set)
+
+
+@dataclass
 class Batch:
     """What a worker paints now."""
 
@@ -57,6 +65,7 @@ class Engine:
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: dict[str, set[asyncio.Event]] = {}
+        self._watches: list[Watch] = []
         self._workers = [threading.Thread(target=self._run, args=(index, device), daemon=True,
                                           name=f"worker-{index}")
                          for index, device in enumerate(settings.devices)]
@@ -89,10 +98,11 @@ class Engine:
 
     # ------------------------------------------------------------------------- from outside
 
-    def wake(self) -> None:
+    def wake(self, id: str) -> None:
         """A job was added."""
         with self._work:
             self._work.notify()
+        self.tell(id)
 
     def cancel(self, id: str) -> bool:
         """Cancel a waiting or running job; False when it was over already.
@@ -109,7 +119,7 @@ class Engine:
                     if not batch.ids:
                         batch.cancel.fire()
         self.metrics.jobs.labels("cancelled").inc()
-        self._tell(id)
+        self.tell(id)
         return True
 
     def listen(self, id: str) -> asyncio.Event:
@@ -124,10 +134,24 @@ class Engine:
         if not waiting:
             self._listeners.pop(id, None)
 
-    def _tell(self, id: str) -> None:
+    def watch(self) -> Watch:
+        """Like listen(), for all jobs."""
+        watch = Watch()
+        self._watches.append(watch)
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        self._watches.remove(watch)
+
+    def tell(self, id: str) -> None:
+        """Something about the job has changed: wake who listens."""
+
         def wake() -> None:
             for event in self._listeners.get(id, ()):
                 event.set()
+            for watch in self._watches:
+                watch.changed.add(id)
+                watch.event.set()
 
         if self._loop is not None and not self._loop.is_closed():
             try:
@@ -189,7 +213,7 @@ class Engine:
                 self._batches[index] = batch
             for row in rows:
                 self.live[row.id] = Live(batch=len(rows))
-                self._tell(row.id)
+                self.tell(row.id)
             try:
                 self._paint_batch(models, rows, batch)
             finally:
@@ -197,7 +221,7 @@ class Engine:
                     del self._batches[index]
                 for row in rows:
                     self.live.pop(row.id, None)
-                    self._tell(row.id)
+                    self.tell(row.id)
 
     def _paint_batch(self, models: Models, rows: list[Row], batch: Batch) -> None:
         """All rows in one call; when that fails, each alone, so that only the culprit fails."""
@@ -245,7 +269,7 @@ class Engine:
                     live.progress = progress
                     if preview and row is rows[0]:
                         live.preview = preview
-                    self._tell(row.id)
+                    self.tell(row.id)
 
         try:
             return model.generate_many(jobs, cancel=batch.cancel, progress=hear,

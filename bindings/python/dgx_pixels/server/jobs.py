@@ -23,11 +23,19 @@ JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{24}$", description="as POST /gen
 PING = 15.0  # seconds between signs of life of a quiet event stream
 
 
+class Review(BaseModel):
+    """What people decided about a picture; it stands in the picture's sidecar."""
+
+    state: Literal["open", "approved", "rejected"] = "open"
+    note: str = ""
+    at: float | None = Field(None, description="when, seconds since 1970")
+
+
 class Picture(BaseModel):
     """One finished picture."""
 
     url: str = Field(description="the PNG, with its recipe in the metadata")
-    about: str = Field(description="recipe and quality report as JSON")
+    about: str = Field(description="the sidecar: recipe, quality report and review as JSON")
     seed: int
     width: int
     height: int
@@ -35,6 +43,7 @@ class Picture(BaseModel):
     score: float | None = Field(description="quality, 0..100")
     passed: bool | None = Field(description="no hard rule of the quality report is broken")
     warnings: list[str]
+    review: Review
     data: str | None = Field(None, description="the PNG in base64, when asked for")
 
 
@@ -76,7 +85,8 @@ def view(row: Row, engine: Engine, store: Store, with_data: bool = False) -> Job
         pictures.append(Picture(url=url + ".png", about=url + ".json", seed=image["seed"],
                                 width=image["width"], height=image["height"], sha256=image["sha256"],
                                 score=image["score"], passed=image["pass"],
-                                warnings=image["warnings"], data=data))
+                                warnings=image["warnings"], data=data,
+                                review=Review(**store.review(row.id, index))))
     return JobView(
         id=row.id, state=row.state, prompt=row.request["prompt"],  # type: ignore[arg-type]
         position=store.position(row) if row.state == "queued" else None,
@@ -121,7 +131,7 @@ async def accept(request: Request, body: GenerateBody, key: str | None = None) -
                             {"Retry-After": str(max(1, math.ceil(engine.seconds_per_job)))})
     row, new = added
     if new:
-        engine.wake()
+        engine.wake(row.id)
     return row
 
 
@@ -305,20 +315,23 @@ def get_image(request: Request, id: JobId,
               name: Annotated[str, Path(pattern=r"^([0-9]|1[0-5])\.(png|json)$")],
               scale: Annotated[int, Query(ge=1, le=64, description="whole enlargement")] = 1,
               if_none_match: Annotated[str | None, Header()] = None) -> Response:
-    """A picture, or with .json its recipe and quality report."""
+    """A picture, or with .json its sidecar: recipe, quality report, review."""
     engine = engine_of(request)
     row = find(request, id)
     index, _, suffix = name.partition(".")
     if row.state != "done" or int(index) >= len(row.images):
         raise HTTPException(404, f"the job is {row.state}, with {len(row.images)} pictures")
-    etag = f'"{row.images[int(index)]["sha256"]}-{suffix}-{scale}"'
+    path = engine.store.path(id, int(index), "." + suffix)
+    if suffix == "json":  # a review changes it
+        return Response(path.read_bytes(), media_type="application/json",
+                        headers={"Cache-Control": "no-cache"})
+    etag = f'"{row.images[int(index)]["sha256"]}-{scale}"'
     headers = {"ETag": etag, "Cache-Control": "private, max-age=31536000, immutable"}
     if if_none_match and etag in if_none_match:
         return Response(status_code=304, headers=headers)
-    data = engine.store.path(id, int(index), "." + suffix).read_bytes()
-    if suffix == "png" and scale > 1:
+    data = path.read_bytes()
+    if scale > 1:
         from ..image import Image
 
         data = Image.decode(data).encode(scale=scale)
-    kind = "image/png" if suffix == "png" else "application/json"
-    return Response(data, media_type=kind, headers=headers)
+    return Response(data, media_type="image/png", headers=headers)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,11 @@ def deploy(request: Request, body: DeployBody) -> dict[str, Any]:
         raise HTTPException(409, f"the job is {row.state}, with {len(row.images)} pictures")
     name = f"{row.id}-{body.index}.png"
     data = engine.store.path(row.id, body.index).read_bytes()
+    review = engine.store.review(row.id, body.index)
+    if review:  # deploy takes it out of the picture again, into the sidecar
+        picture = Image.decode(data)
+        picture.set_text({"dgx_pixels_review": json.dumps(review)})
+        data = picture.encode()
     to = body.to if body.to.endswith((".png", "/")) else body.to + "/"
     return game.deploy({name: data}, project=project, to=to, tile=body.tile, force=body.force)
 

@@ -156,6 +156,15 @@ class DeployBody(Body):
     force: bool = False
 
 
+class ReviewBody(Body):
+    """What is decided about a picture; what is left out stays as it is."""
+
+    state: Literal["open", "approved", "rejected"] | None = None
+    note: Annotated[str, StringConstraints(max_length=4000),
+                    BeforeValidator(lambda value: check_prompt(value) if isinstance(value, str) else value)
+                    ] | None = None
+
+
 def decode_png(text: str, field: str, pixel_limit: int) -> bytes:
     """A PNG from base64 or a data URL, refused by its header when it is too large."""
     if text.startswith("data:"):

@@ -69,7 +69,7 @@ class Guard:
         answer = self._check(scope, headers, repeated)
         if answer:
             status, title, detail = answer
-            extra = ((b"www-authenticate", b"Bearer"),) if status == 401 else ()
+            extra = ((b"www-authenticate", self._challenge(headers)),) if status == 401 else ()
             if status == 413:
                 await self._drain(receive)
             await refuse(send, status, title, detail, extra)
@@ -108,6 +108,13 @@ class Guard:
         # The same origin: the page that this server itself sent, port included.
         return asked.scheme in ("http", "https") and (
             asked.netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower())
+
+    @staticmethod
+    def _challenge(headers: dict[bytes, bytes]) -> bytes:
+        """Programs are asked for a Bearer token; a browser that opens a page asks its user."""
+        if b"text/html" in headers.get(b"accept", b""):
+            return b'Basic realm="DGX-Pixels: any name, and the token as password", charset="UTF-8"'
+        return b"Bearer"
 
     def _authorized(self, headers: dict[bytes, bytes]) -> bool:
         scheme, _, given = headers.get(b"authorization", b"").decode("latin-1").partition(" ")

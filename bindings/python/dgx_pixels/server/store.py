@@ -83,6 +83,7 @@ class Store:
         self.results = folder / "results"
         self.results.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
+        self._sidecars = threading.Lock()
         self._db = sqlite3.connect(folder / "jobs.sqlite", check_same_thread=False,
                                    isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -191,6 +192,22 @@ class Store:
         staged = path.with_name(f".{path.name}.{os.getpid()}")
         staged.write_bytes(data)
         staged.rename(path)
+
+    def review(self, id: str, index: int) -> dict[str, Any]:
+        """What was decided about a picture: {"state", "note", "at"}, or nothing yet."""
+        try:
+            told: dict[str, Any] = json.loads(self.path(id, index, ".json").read_bytes())
+        except FileNotFoundError:  # forgotten at this moment
+            return {}
+        review: dict[str, Any] = told.get("review", {})
+        return review
+
+    def set_review(self, id: str, index: int, review: dict[str, Any]) -> None:
+        """Write it into the picture's sidecar, beside recipe and quality report."""
+        with self._sidecars:
+            told = json.loads(self.path(id, index, ".json").read_bytes())
+            told["review"] = review
+            self.write(id, index, ".json", json.dumps(told).encode())
 
     def purge(self, jobs: int, seconds: float, size: int) -> int:
         """Forget the oldest finished jobs beyond the limits; returns how many."""

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Looking at candidates and deciding about them: the page at /review and what it asks the server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path as FilePath
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from .jobs import PING, JobId, Review, engine_of, find, sse, view
+from .schema import ReviewBody
+
+router = APIRouter(prefix="/api/v1", tags=["review"])
+
+
+@router.put("/jobs/{id}/images/{index}/review", operation_id="review")
+def review(request: Request, id: JobId, index: Annotated[int, Path(ge=0, le=15)],
+           body: ReviewBody) -> Review:
+    """Approve or reject a picture, or write a note; it stands in the picture's sidecar, and in the
+    game's `NAME.dgxpx.json` once it is deployed."""
+    engine = engine_of(request)
+    row = find(request, id)
+    if row.state != "done" or index >= len(row.images):
+        raise HTTPException(404, f"the job is {row.state}, with {len(row.images)} pictures")
+    decided = Review(**{**engine.store.review(id, index), **body.model_dump(exclude_none=True),
+                        "at": time.time()})
+    try:
+        engine.store.set_review(id, index, decided.model_dump())
+    except FileNotFoundError:
+        raise HTTPException(404, f"job {id} was forgotten") from None
+    engine.tell(id)
+    return decided
+
+
+@router.get("/events", operation_id="events", response_class=StreamingResponse,
+            responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}})
+async def events(request: Request, newest: Annotated[int, Query(
+        ge=0, le=200, description="tell of so many jobs first")] = 50) -> StreamingResponse:
+    """Server-sent events of all jobs, without end: `job` (as GET /jobs/{id} tells it), first of the
+    newest ones, then at each change; `preview` ({"id", "data": PNG in base64}) while one is painted."""
+    engine = engine_of(request)
+    store = engine.store
+
+    async def stream() -> AsyncIterator[str]:
+        watch = engine.watch()
+        previews: dict[str, bytes] = {}
+        number = 0
+        try:
+            rows = await asyncio.to_thread(store.newest, None, newest)
+            changed = [row.id for row in reversed(rows)]
+            while True:
+                for id in changed:
+                    row = await asyncio.to_thread(store.get, id)
+                    if row is None:
+                        continue
+                    live = engine.live.get(id)
+                    if live and live.preview and live.preview is not previews.get(id):
+                        previews[id] = live.preview
+                        number += 1
+                        yield sse("preview", number, json.dumps(
+                            {"id": id, "data": base64.b64encode(live.preview).decode()}))
+                    if row.final:
+                        previews.pop(id, None)
+                    number += 1
+                    told = await asyncio.to_thread(view, row, engine, store)
+                    yield sse("job", number, told.model_dump_json())
+                try:
+                    await asyncio.wait_for(watch.event.wait(), PING)
+                    await asyncio.sleep(0.05)  # at most 20 rounds a second
+                except TimeoutError:
+                    yield ": ping\n\n"
+                watch.event.clear()
+                changed, watch.changed = list(watch.changed), set()
+        finally:
+            engine.unwatch(watch)
+
+    return StreamingResponse(stream(), media_type="text/event-stream",
+                             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+class Page(StaticFiles):
+    """The page's own files; nothing from elsewhere runs in it, and nobody may frame it."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["Content-Security-Policy"] = (
+            "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+            "form-action 'none'; object-src 'none'")
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.headers["Referrer-Policy"] = "no-referrer"
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
+def add_page(app: FastAPI) -> None:
+    """/review, and / leads there."""
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("/review/")
+
+    app.mount("/review", Page(directory=FilePath(__file__).parent / "page", html=True))
