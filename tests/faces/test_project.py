@@ -82,6 +82,7 @@ def painted(color: int = 40, size: int = 16, **more: str) -> bytes:
     told = PIL.PngImagePlugin.PngInfo()
     told.add_text("dgx_pixels", json.dumps({"seed": 7, "guidance": 3.5, "eta": 0.1, "tiny": 1e-7, "huge": 1e20,
                                             "list": [], "none": None, "deep": {"yes": True, "one": 1.0}}))
+    told.add_text("dgx_pixels_review", json.dumps({"state": "approved", "note": "\u00fc", "at": 1.5}))
     told.add_itxt("parameters", 'a "knight" \u00fc\u4e2d\\\nSteps: 2\t\x1b', zip=True)
     for name, text in more.items():
         told.add_text(name, text)
