@@ -86,7 +86,7 @@ def test_the_typescript_sdk(how: str, starter: Path, tiny: Path, game: Path) -> 
     assert told["server"]["name"] and len(told["tools"]) == TOOLS
     assert all(len(tool["description"]) > 40 and tool["inputSchema"]["type"] == "object" for tool in told["tools"])
     steps = [progress["progress"] for progress in told["progress"]]
-    assert steps and steps == sorted(steps), "progress only grows"
+    assert steps and steps == sorted(set(steps)), "each notification tells more"
 
     made = told["generate"]["structuredContent"]
     assert made["state"] == "done" and [image["seed"] for image in made["images"]] == [7, 8]

@@ -74,12 +74,16 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
     async def watch(id: str, context: Context, patience: float = PATIENCE) -> dict[str, Any]:
         """Wait with progress notifications, but not longer than a client does."""
         end = time.monotonic() + patience
+        reached = -1.0
         while True:
             job: dict[str, Any] = await call(shop.client.job, id)
             if job["state"] in ("done", "failed", "cancelled"):
                 return job
             now = job.get("progress") or {"phase": "queued", "step": 0, "step_count": 1}
-            await context.report_progress(now["step"], now["step_count"], now["phase"])
+            share = 100 * now["step"] / now["step_count"] if now["phase"] == "denoise" else 0.0
+            if share > reached:  # each notification must tell more than the one before
+                reached = share
+                await context.report_progress(share, 100, now["phase"])
             if time.monotonic() > end:
                 return job
             await asyncio.sleep(0.2)
