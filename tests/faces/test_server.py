@@ -7,12 +7,14 @@ import base64
 import io
 import json
 import random
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
+import malformed
 from serving import ROOT, Server
 
 SMALL = {"prompt": "knight", "size": "16x16", "steps": 2}
@@ -303,6 +306,45 @@ def test_hostile_pictures_get_typed_answers(server: Server, full: bool, evidence
         assert answer.headers["content-type"] == "application/problem+json"
     assert server.ask("GET", "/readyz").status == 200
     evidence("HTTP: hostile pictures", count, "typed 4xx, the server stays ready")
+
+
+def test_malformed_requests_get_typed_answers(server: Server, full: bool, evidence: Any) -> None:
+    """Each is wrong for certain (malformed.py): a 4xx that names the fault, and nothing else suffers."""
+    count, chance, seen = 2000 if full else 200, random.Random(11), Counter[int]()
+    jobs = server.metric('dgx_pixels_jobs_total{state="done"}')
+    server.ask("POST", "/api/v1/generate", SMALL)
+    before = server.memory()
+    for i in range(count):
+        sent = malformed.request(chance)
+        if sent.raw is not None:
+            status = raw_answer(server, sent.raw)
+        else:
+            answer = server.ask(sent.method, sent.path, sent.body, timeout=30)
+            status = answer.status
+            assert answer.headers["content-type"] in ("application/problem+json", "application/json"), sent
+            assert isinstance(answer.json, dict) and answer.json, (sent, answer.body)
+        assert status is None or 400 <= status < 500, (i, sent, status)
+        seen[status or 0] += 1
+    assert server.ask("GET", "/readyz").status == 200
+    assert server.metric('dgx_pixels_jobs_total{state="done"}') == jobs + 1, "none of them was painted"
+    grown = server.memory() - before
+    assert grown < 64 * 1024, f"{grown} KiB"
+    told = ", ".join(f"{number} {status or 'closed'}" for status, number in sorted(seen.items()))
+    evidence("HTTP: malformed requests", count, f"{told}; ready, {grown // 1024} MiB more memory")
+
+
+def raw_answer(server: Server, data: bytes) -> int | None:
+    """Send bytes as they are; the status, or None when the connection was closed without one."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as wire:
+        try:
+            wire.sendall(data)
+            wire.shutdown(socket.SHUT_WR)
+            answer = wire.recv(4096)
+        except ConnectionError:
+            return None
+    found = re.match(rb"HTTP/1\.1 (\d{3}) ", answer)
+    assert found or not answer, answer
+    return int(found[1]) if found else None
 
 
 # ------------------------------------------------------------------------------------- surviving
