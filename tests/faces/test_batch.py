@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 import pytest
@@ -71,14 +71,17 @@ def slow_lines(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("executor", ["local", "ray"])
 def test_a_worker_killed_in_the_middle_changes_no_byte(
-        tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: Any) -> None:
+        executor: Literal["local", "ray"], tiny: Path, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch, evidence: Any) -> None:
     """Two workers share the folder; one is killed with pictures left to paint."""
     wishes = slow_lines(tmp_path)
     run(wishes, tmp_path / "quiet", model="tiny", batch=2)
     wanted = pictures(tmp_path / "quiet")
     assert len(wanted) == 24
     monkeypatch.setenv("DGXP_STUB_DELAY_MS", "40")
+    name = {"local": "dgx_pixels.batch", "ray": "ray::Painter.paint"}[executor]
     killed: list[int] = []
     over = threading.Event()
 
@@ -86,7 +89,7 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(
         while not killed and not over.wait(0.01):
             done = len(list((tmp_path / "shaken").glob("*.png")))
             found = [process for process in psutil.Process().children(recursive=True)
-                     if "dgx_pixels.batch" in " ".join(process.cmdline())] if 2 <= done < 12 else []
+                     if name in " ".join(process.cmdline())] if 2 <= done < 12 else []
             if len(found) == 2:
                 found[0].kill()
                 killed.append(done)
@@ -95,8 +98,12 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(
     killer.start()
     seen: list[BatchProgress] = []
     try:
-        done = run(wishes, tmp_path / "shaken", executor="local", devices=["cpu", "cpu"],
+        done = run(wishes, tmp_path / "shaken", executor=executor, devices=["cpu", "cpu"], workers=2,
                    model="tiny", batch=2, progress=seen.append)
+    except dgx_pixels.BackendError as error:
+        if "Ray did not start" not in str(error):
+            raise
+        pytest.skip(f"{error}: this machine is too busy, Ray NOT TESTED")
     finally:
         over.set()
         killer.join()
@@ -104,5 +111,5 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(
     assert pictures(tmp_path / "shaken") == wanted
     assert done["painted"] == 24 and done["failed"] == 0 and done["processes"] == 2
     assert seen[-1].finished == 24
-    evidence(f"batch: two processes, one killed after {killed[0]} of 24 pictures", 1,
+    evidence(f"batch: two workers ({executor}), one killed after {killed[0]} of 24 pictures", 1,
              "the same bytes as undisturbed")

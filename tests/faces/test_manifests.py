@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -21,6 +23,19 @@ def documents(path: str) -> list[dict[str, Any]]:
     return [item for item in yaml.safe_load_all((ROOT / "examples" / path).read_text()) if item]
 
 
+def forbid_unknown(schema: Any) -> Any:
+    """KubeRay's schema drops unknown fields silently; here they are faults."""
+    if isinstance(schema, dict):
+        if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+            schema.setdefault("additionalProperties", False)
+        for value in schema.values():
+            forbid_unknown(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            forbid_unknown(value)
+    return schema
+
+
 @pytest.mark.parametrize("path", ["kubernetes/storage.yaml", "kubernetes/indexed-job.yaml"])
 def test_kubernetes_takes_them(path: str) -> None:
     for document in documents(path):
@@ -28,6 +43,30 @@ def test_kubernetes_takes_them(path: str) -> None:
         broken = {**document, "spec": {**document["spec"], "paralelism": 4}}
         with pytest.raises(kubernetes_validate.ValidationError):
             kubernetes_validate.validate(broken, VERSION, strict=True)
+
+
+def test_kubernetes_takes_the_pods_of_the_ray_job() -> None:
+    [job] = documents("kuberay/rayjob.yaml")
+    cluster = job["spec"]["rayClusterSpec"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, **group["template"]}
+        kubernetes_validate.validate(pod, VERSION, strict=True)
+    pinned = (ROOT / "requirements/faces.txt").read_text()
+    assert f"ray=={cluster['rayVersion']}" in pinned.splitlines(), "the version that the tests run"
+
+
+def test_kuberay_takes_the_ray_job() -> None:
+    """DGXP_KUBERAY_CRD names ray-operator/config/crd/bases/ray.io_rayjobs.yaml of KubeRay."""
+    if "DGXP_KUBERAY_CRD" not in os.environ:
+        pytest.skip("DGXP_KUBERAY_CRD is not set: the fields of the RayJob itself NOT TESTED")
+    crd = yaml.load(Path(os.environ["DGXP_KUBERAY_CRD"]).read_text(), yaml.CSafeLoader)
+    [version] = [version for version in crd["spec"]["versions"] if version["name"] == "v1"]
+    [job] = documents("kuberay/rayjob.yaml")
+    job["metadata"] = {}
+    checker = jsonschema.Draft202012Validator(forbid_unknown(version["schema"]["openAPIV3Schema"]))
+    assert [fault.message for fault in checker.iter_errors(job)] == []
+    job["spec"]["rayClusterSpec"]["workerGroupSpec"] = []
+    assert list(checker.iter_errors(job))
 
 
 @pytest.fixture
@@ -64,3 +103,11 @@ def test_four_shares_make_the_whole(tiny: Path, tmp_path: Path, programs: dict[s
         run(["bash", str(ROOT / "examples/slurm/batch.sbatch"), f"{tmp_path}/wishes.txt", f"{tmp_path}/slurm"],
             SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_TASK_MIN="1", SLURM_ARRAY_TASK_COUNT="4")
     assert pictures(tmp_path / "slurm") == whole
+
+
+def test_the_ray_jobs_entrypoint_is_understood(python: Any) -> None:
+    [job] = documents("kuberay/rayjob.yaml")
+    words = shlex.split(job["spec"]["entrypoint"])
+    assert words[:3] == ["python3", "-m", "dgx_pixels"]
+    done = python(*words[1:], check=False)
+    assert done.returncode == 1 and "/shared/wishes.txt" in done.stderr, done.stderr

@@ -132,13 +132,14 @@ Progressing = Callable[[BatchProgress], Any]
 
 
 def run(manifest: str | os.PathLike[str], output: str | os.PathLike[str], *,
-        executor: Literal["here", "local"] = "here", model: str | None = None,
-        devices: Sequence[str | None] = (None,),
+        executor: Literal["here", "local", "ray"] = "here", model: str | None = None,
+        devices: Sequence[str | None] = (None,), workers: int | None = None,
         progress: Progressing | None = None, **options: Any) -> dict[str, Any]:
-    """Paint a manifest: "here", or "local": a process for each of `devices`.
+    """Paint a manifest: "here", "local" (a process for each of `devices`), or "ray" (`workers` actors).
 
     The pictures are the same either way, byte for byte: what is painted together hangs on the manifest
-    alone.  All share the folder `output`.  A worker that dies leaves its share to the others; what is then left is painted once more,
+    alone.  All share the folder `output`, which with Ray on several machines lies on a disk that they
+    share.  A worker that dies leaves its share to the others; what is then left is painted once more,
     and `resume=True` goes on in a later run.  `options` are those of Batch.  Returns the summary, with
     "processes" and how many "died".
     """
@@ -148,14 +149,19 @@ def run(manifest: str | os.PathLike[str], output: str | os.PathLike[str], *,
                 return batch.run(None, progress=progress)
             with Model.load(model, device=devices[0]) as loaded:
                 return batch.run(loaded, progress=progress)
-    if executor != "local":
-        raise ValueError(f"executor '{executor}': here or local")
+    if executor not in ("local", "ray"):
+        raise ValueError(f"executor '{executor}': here, local or ray")
     with Batch(manifest, output, model=model, **options) as batch:  # mistakes are told before anything starts
         left, pictures = batch.left, int(batch.describe(0, 0)["pictures"])
     share = {"manifest": os.path.abspath(manifest), "output": os.path.abspath(output),
              "model": os.path.abspath(model) if model and os.path.exists(model) else model, **options}
     watch = Watch(share, pictures, progress)
-    summaries, died, count = _paint_local(share, devices, watch)
+    if executor == "ray":
+        from .batch_ray import paint
+
+        summaries, died, count = paint(share, workers or len(devices), devices, watch)
+    else:
+        summaries, died, count = _paint_local(share, devices, watch)
     with Batch(manifest, output, model=model, **{**options, "resume": True}) as batch:
         after = batch.left
     watch.tell(after)
@@ -228,15 +234,16 @@ def _paint_local(share: Mapping[str, Any], devices: Sequence[str | None],
 
 
 def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`python -m dgx_pixels batch`, for several devices; `dgx-pixels batch` has every option."""
-    parser = commands.add_parser("batch", help="a list of wishes, by several processes")
+    """`python -m dgx_pixels batch`, for several devices or machines; `dgx-pixels batch` has every option."""
+    parser = commands.add_parser("batch", help="a list of wishes, by several processes or by Ray")
     add = parser.add_argument
     add("manifest", metavar="LIST", help="text, JSON lines or CSV (docs/batch.md)")
     add("--output", "-o", required=True, metavar="DIR")
     add("--model", "-m")
-    add("--executor", choices=["here", "local"], default="here",
-        help="local: a process for each --device")
+    add("--executor", choices=["here", "local", "ray"], default="here",
+        help="local: a process for each --device; ray: actors, on $RAY_ADDRESS or on this machine")
     add("--device", action="append", help="cpu, cuda:0 …; again for the next process")
+    add("--workers", type=int, help="actors of Ray")
     add("--batch", type=int, default=0, help="pictures that are painted together")
     add("--resume", action="store_true", help="paint what is missing")
     parser.set_defaults(run=_run_batch)
@@ -248,7 +255,8 @@ def _run_batch(options: argparse.Namespace) -> int:
         print(told if now.error is None else f"{told}; line {now.line}: {now.error}", file=sys.stderr)
 
     print(json.dumps(run(options.manifest, options.output, executor=options.executor, model=options.model,
-                         devices=options.device or (None,), progress=hear, batch=options.batch, resume=options.resume)))
+                         devices=options.device or (None,), workers=options.workers, progress=hear,
+                         batch=options.batch, resume=options.resume)))
     return 0
 
 
