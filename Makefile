@@ -46,6 +46,7 @@ bench: build
 	@.venv/bin/python tests/bench_engine.py --build $(BUILD)
 	@.venv/bin/python tests/bench_lora.py --build $(BUILD)
 	@.venv/bin/python tests/bench_starter.py --build $(BUILD)
+	@.venv/bin/python tests/bench_server.py --build $(BUILD)
 
 bench-pixels: build
 	@scripts/setup test peers

@@ -340,7 +340,9 @@ def raw_answer(server: Server, data: bytes) -> int | None:
             wire.sendall(data)
             wire.shutdown(socket.SHUT_WR)
             answer = wire.recv(4096)
-        except ConnectionError:
+        except OSError as error:  # closed before, or while, it was sent
+            if isinstance(error, TimeoutError):
+                raise
             return None
     found = re.match(rb"HTTP/1\.1 (\d{3}) ", answer)
     assert found or not answer, answer
