@@ -41,19 +41,23 @@ RULES = {"median": 1, "center": 2, "dominant": 3, "k-centroid": 4, "detail": 5}
 
 
 class Grids(Library):
-    def recover(self, pixels: np.ndarray, rule: str | None = None, **wanted: float) -> tuple[np.ndarray, Info, float]:
-        """(sprite, what was found, seconds of this thread's processor without conversions)."""
-        image = self.image(pixels)
+    def recover(self, pixels: np.ndarray, rule: str | None = None, beside: np.ndarray | None = None,
+                **wanted: float) -> tuple[np.ndarray, Info, float]:
+        """(sprite, what was found, seconds of this thread's processor without conversions).
+
+        With `beside`, the sprite is that picture's, by the grid of `pixels`.
+        """
+        image, other = self.image(pixels), self.image(pixels if beside is None else beside)
         grid, sprite, info = ctypes.c_void_p(), ctypes.c_void_p(), Info(ctypes.sizeof(Info))
         params = Params(ctypes.sizeof(Params), **wanted)
         reduce = Downscale(ctypes.sizeof(Downscale), RULES[rule] if rule else 0)
         began = time.thread_time()
         self.check(self.lib.dgxp_grid_detect(image, ctypes.byref(params), ctypes.byref(grid)))
-        self.check(self.lib.dgxp_downscale(image, grid, ctypes.byref(reduce), ctypes.byref(sprite)))
+        self.check(self.lib.dgxp_downscale(other, grid, ctypes.byref(reduce), ctypes.byref(sprite)))
         spent = time.thread_time() - began
         self.check(self.lib.dgxp_grid_describe(grid, ctypes.byref(info)))
         out = self.pixels(sprite)
-        self.free(image)
-        self.free(sprite)
+        for picture in (image, other, sprite):
+            self.free(picture)
         self.lib.dgxp_grid_free(grid)
         return out, info, spent
