@@ -10,7 +10,18 @@ from pathlib import Path
 
 import torch
 
-from . import captions, classifier, config, dataset, diffusion, evaluate, export, plot, tokenizer
+from . import (
+    captions,
+    classifier,
+    config,
+    dataset,
+    diffusion,
+    evaluate,
+    export,
+    plot,
+    tokenizer,
+    tune,
+)
 from .grid import save_grid
 from .sampling import paint
 
@@ -46,6 +57,11 @@ def arguments() -> argparse.Namespace:
         one.add_argument("--steps", type=int, default=20)
         one.add_argument("--guidance", type=float, default=4.0)
         one.add_argument("--rescale", type=float, default=0.7)
+    tuning = sub.add_parser("tune", help="measure settings with pictures of the command line")
+    tuning.add_argument("--program", type=Path, required=True, help="dgx-pixels")
+    tuning.add_argument("--model", type=Path, default=PROMPTS.parent, help="the bundle")
+    tuning.add_argument("--every", type=int, default=1, help="each n-th wish only")
+    tuning.add_argument("settings", nargs="+", help='"guidance=3 sampler=euler-a"')
     sub.add_parser("plot", help="curves as a PNG and a short CSV").add_argument("out", type=Path)
     sub.add_parser("classifier", help="train it and write it as TorchScript, for dgx-pixels-train"
                    ).add_argument("out", type=Path)
@@ -90,6 +106,10 @@ def main() -> None:
     if args.command == "evaluate" and (args.prompts_only or args.images):
         evaluate.run(dataset.load(args.sprites), prompts, args.cache / "evaluate", None,
                      args.images, args.prompts_only)
+        return
+    if args.command == "tune":
+        tune.run(dataset.load(args.sprites), prompts, args.cache / "evaluate", args.program, args.model,
+                 args.every, args.settings)
         return
     words = tokenizer.load(args.cache / "tokenizer")
     if args.command == "train":

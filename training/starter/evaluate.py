@@ -63,6 +63,12 @@ def tasks(data: SpriteSet, card: Sequence[str]) -> list[Task]:
     return chosen
 
 
+def load_classifier(data: SpriteSet, folder: Path) -> torch.nn.Module:
+    """Trained once for a folder: some minutes."""
+    path = folder / "classifier.pt"
+    return classifier.load(path) if path.exists() else classifier.train(data, path)
+
+
 def read_images(folder: Path, count: int) -> np.ndarray:
     return np.stack([load_pixels(folder / f"{i:04d}.png") for i in range(count)])
 
@@ -163,8 +169,7 @@ def run(data: SpriteSet, card: Sequence[str], folder: Path, paint: Paint | None,
     (folder / "prompts.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     if prompts_only:
         return
-    path = folder / "classifier.pt"
-    model = classifier.load(path) if path.exists() else classifier.train(data, path)
+    model = load_classifier(data, folder)
     if images:
         made = read_images(images, len(todo))
     else:

@@ -167,9 +167,13 @@ def describe(arch: Architecture, programs: list[dict[str, Any]],
 
 
 def _files(folder: Path) -> list[dict[str, Any]]:
-    """Weights and tokenizer files with their hashes: integrity, never trust."""
+    """Weights and tokenizer files with their hashes: integrity, never trust.
+
+    LoRAs beside a model are the user's: they come and go without making it another one.
+    """
     patterns = ("*/*.safetensors", "tokenizer*/*.json", "tokenizer*/*.txt", "tokenizer*/*.gz")
-    found = sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    found = sorted({path for pattern in patterns for path in folder.glob(pattern)
+                    if path.parent.name != "loras"})
     return [
         {
             "path": path.relative_to(folder).as_posix(),
