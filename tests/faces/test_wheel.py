@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -91,6 +92,30 @@ def test_painting_needs_only_a_backend(empty: Path, tiny: Path) -> None:
     program = ("import dgx_pixels, json\n"
                "print(json.dumps(dgx_pixels.doctor()['error']))")
     assert json.loads(run(empty, "-c", program))["status"] == "backend"
+
+
+def test_painting_with_torch(tmp_path: Path, full: bool, starter: Path) -> None:
+    """`pip install '.[torch]'` into an empty environment, then the first example of README.md."""
+    if not full:
+        pytest.skip("a full run only: it compiles the torch backend and installs torch once more")
+    launcher = [f"-Ccmake.define.CMAKE_{language}_COMPILER_LAUNCHER={shutil.which('ccache')}"
+                for language in ("C", "CXX") if shutil.which("ccache")]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps",
+                    f"-Cbuild-dir={tmp_path}/build", *launcher, "-w", tmp_path, ROOT], check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for name in ("libdgxpixels_torch.so", "models/starter/bundle.json",
+                 "models/starter/unet/diffusion_pytorch_model.safetensors"):
+        assert "dgx_pixels/_lib/" + name in names
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv/bin/python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", f"{wheel}[torch]"], check=True)
+    example = (ROOT / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+    (tmp_path / "painted.png").write_bytes((ROOT / "docs/img/fix-before.png").read_bytes())
+    run(python, "-c", f"import os; os.chdir({str(tmp_path)!r})\n{example}")
+    knight = Image.open(tmp_path / "knight.png").convert("RGBA")
+    assert knight.size == (32, 32) and {value for _, value in knight.getchannel("A").getcolors()} == {0, 255}
+    assert (tmp_path / "sprite.png").exists()
 
 
 def test_where_the_library_does_not_run_the_wheel_is_pure(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ..image import Image
 from . import sizes
 from .jobs import accept, engine_of, fail_if_not_done, wait
 from .models import model_names, sprite_limit
-from .schema import BadField, GenerateBody, Picture, Prompt, Text, decode_png
+from .schema import BadField, GenerateBody, Number, Picture, Prompt, Text, Whole, decode_png
 
 router = APIRouter(prefix="/sdapi/v1", tags=["A1111"])
 SAMPLERS = {"Euler": "euler", "Euler a": "euler-a", "DPM++ 2M": "dpmpp-2m",
@@ -61,15 +61,15 @@ class PaintBody(BaseModel):
 
     prompt: Prompt
     negative_prompt: Text | None = ""
-    width: int = Field(512, ge=1, le=4096)
-    height: int = Field(512, ge=1, le=4096)
-    steps: int | None = Field(None, ge=1, le=200)
-    cfg_scale: float | None = Field(None, ge=0, le=100)
-    seed: int = Field(-1, ge=-1, le=2**53 - 17)
+    width: Whole = Field(512, ge=1, le=4096)
+    height: Whole = Field(512, ge=1, le=4096)
+    steps: Whole | None = Field(None, ge=1, le=200)
+    cfg_scale: Number | None = Field(None, ge=0, le=100)
+    seed: Whole = Field(-1, ge=-1, le=2**53 - 17)
     sampler_name: Word | None = None
     scheduler: Word | None = None
-    batch_size: int = Field(1, ge=1, le=16)
-    n_iter: int = Field(1, ge=1, le=16)
+    batch_size: Whole = Field(1, ge=1, le=16)
+    n_iter: Whole = Field(1, ge=1, le=16)
     tiling: bool | None = False
     override_settings: dict[str, Any] | None = None
 
@@ -82,7 +82,7 @@ class ImageToImage(PaintBody):
     """img2img."""
 
     init_images: list[Picture] = Field(min_length=1, max_length=1)
-    denoising_strength: float = Field(0.75, ge=0, le=1)
+    denoising_strength: Number = Field(0.75, ge=0, le=1)
     mask: Picture | None = None
 
 

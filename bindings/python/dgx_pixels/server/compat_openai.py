@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from . import sizes
 from .jobs import accept, engine_of, fail_if_not_done, wait
 from .models import model_names, sprite_limit
-from .schema import BadField, GenerateBody, Prompt, Text
+from .schema import BadField, GenerateBody, Number, Prompt, Text, Whole
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -39,7 +39,7 @@ class ImageRequest(BaseModel):
     prompt: Prompt
     model: Annotated[str, StringConstraints(max_length=128)] | None = Field(
         None, description="as GET /v1/models lists them; default: this server's own")
-    n: int | None = Field(None, ge=1, le=10)
+    n: Whole | None = Field(None, ge=1, le=10)
     size: Annotated[str, StringConstraints(pattern=r"^(auto|[0-9]{1,4}x[0-9]{1,4})$")] | None = None
     response_format: Literal["url", "b64_json"] | None = None
     output_format: Literal["png"] | None = None
@@ -50,10 +50,10 @@ class ImageRequest(BaseModel):
         None, description="taken, without effect; so are style, moderation and user")
     style: Annotated[str, StringConstraints(max_length=32)] | None = None
     moderation: Annotated[str, StringConstraints(max_length=32)] | None = None
-    seed: int | None = Field(None, ge=0, le=2**53 - 17)
-    num_inference_steps: int | None = Field(None, ge=1, le=200)
+    seed: Whole | None = Field(None, ge=0, le=2**53 - 17)
+    num_inference_steps: Whole | None = Field(None, ge=1, le=200)
     negative_prompt: Text | None = None
-    guidance_scale: float | None = Field(None, ge=0, le=100)
+    guidance_scale: Number | None = Field(None, ge=0, le=100)
 
 
 class ImageData(BaseModel):

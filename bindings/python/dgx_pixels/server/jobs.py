@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response, StreamingRes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .engine import Engine
-from .schema import BadField, GenerateBody, decode_png, palette_of
+from .schema import BadField, GenerateBody, Whole, decode_png, palette_of
 from .store import Row, Store
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -244,7 +244,7 @@ class AgainBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    seed: int | None = Field(None, ge=0, le=2**53 - 17)
+    seed: Whole | None = Field(None, ge=0, le=2**53 - 17)
     changes: dict[str, Any] = Field({}, description="fields of POST /generate", max_length=32)
 
 

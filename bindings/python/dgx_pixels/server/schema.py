@@ -14,12 +14,22 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from ..job import Job
 from ..palette import Palette
 
+
+def no_word_or_truth(value: Any) -> Any:
+    """pydantic alone would take "5" and true for numbers, which the document does not promise."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(no_word_or_truth)]
+Number = Annotated[float, BeforeValidator(no_word_or_truth)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}$"  # of a model or LoRA: never a path
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Hex = Annotated[str, StringConstraints(pattern=r"^#?[0-9a-fA-F]{6}$")]
-Side = Annotated[int, Field(ge=1, le=4096)]
-Canvas = Annotated[int, Field(ge=8, le=4096)]
+Side = Annotated[Whole, Field(ge=1, le=4096)]
+Canvas = Annotated[Whole, Field(ge=8, le=4096)]
 EnumName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
 
 
@@ -90,18 +100,18 @@ class GenerateBody(Body):
     loras: Annotated[list[LoraUse], Field(max_length=8)] | None = None
     size: Size | None = Field(None, description="sprite pixels: \"32x32\", [32, 32] or 32")
     canvas: tuple[Canvas, Canvas] | None = Field(None, description="what the model paints; experts")
-    count: int = Field(1, ge=1, le=16, description="pictures, with seeds seed, seed+1, …")
-    seed: int | None = Field(None, ge=0, le=2**53 - 17)
-    steps: int | None = Field(None, ge=1, le=200)
-    guidance: float | None = Field(None, ge=0, le=100)
+    count: Whole = Field(1, ge=1, le=16, description="pictures, with seeds seed, seed+1, …")
+    seed: Whole | None = Field(None, ge=0, le=2**53 - 17)
+    steps: Whole | None = Field(None, ge=1, le=200)
+    guidance: Number | None = Field(None, ge=0, le=100)
     sampler: EnumName | None = None
     schedule: EnumName | None = None
     tiling: Literal["none", "x", "y", "xy"] | None = None
     palette: str | list[Hex] | None = Field(
         None, description="a built-in palette's name, or up to 256 colors", max_length=256)
-    colors: int | None = Field(None, ge=1, le=256, description="at most so many colors")
+    colors: Whole | None = Field(None, ge=1, le=256, description="at most so many colors")
     init: Picture | None = None
-    strength: float = Field(0.75, ge=0, le=1)
+    strength: Number = Field(0.75, ge=0, le=1)
     mask: Picture | None = None
 
 
@@ -110,7 +120,7 @@ class FixBody(Body):
 
     image: Picture
     size: Size | None = None
-    colors: int | None = Field(None, ge=1, le=256)
+    colors: Whole | None = Field(None, ge=1, le=256)
     palette: str | list[Hex] | None = Field(None, max_length=256)
     background: Annotated[str, StringConstraints(pattern=r"^(auto|keep|#[0-9a-fA-F]{6})$")] | None = None
     dither: Literal["none", "bayer2", "bayer4", "bayer8"] | None = None
@@ -123,8 +133,8 @@ class FixBody(Body):
 
 class TagBody(Body):
     name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    first: int = Field(ge=0, le=65535)
-    last: int = Field(ge=0, le=65535)
+    first: Whole = Field(ge=0, le=65535)
+    last: Whole = Field(ge=0, le=65535)
     direction: Literal["forward", "reverse", "pingpong", "pingpong-reverse"] = "forward"
 
 
@@ -132,11 +142,11 @@ class SheetBody(Body):
     """Frames on one picture with its description."""
 
     frames: list[Picture] = Field(min_length=1, max_length=1024)
-    duration: int = Field(100, ge=1, le=65535)
+    duration: Whole = Field(100, ge=1, le=65535)
     tags: list[TagBody] = Field([], max_length=256)
     layout: Literal["grid", "packed"] = "grid"
-    columns: int = Field(0, ge=0, le=1024)
-    padding: int = Field(0, ge=0, le=256)
+    columns: Whole = Field(0, ge=0, le=1024)
+    padding: Whole = Field(0, ge=0, le=256)
     format: Literal["aseprite-array", "aseprite-hash", "tsj", "tsx", "ldtk", "bevy-ron"] = \
         "aseprite-array"
     image_name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = \
@@ -147,12 +157,12 @@ class DeployBody(Body):
     """A finished picture into a project on the server's own disk."""
 
     job: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
-    index: int = Field(0, ge=0, le=15)
+    index: Whole = Field(0, ge=0, le=15)
     project: Annotated[str, StringConstraints(max_length=128)] | None = Field(
         None, description="a configured project's folder name; not needed when there is one")
     to: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9/._-]{0,127}$")] = Field(
         description="inside assets/: a folder, or a PNG's name: sprites/knight.png")
-    tile: int = Field(0, ge=0, le=1024)
+    tile: Whole = Field(0, ge=0, le=1024)
     force: bool = False
 
 
