@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import random
@@ -410,6 +411,40 @@ def test_a_crowd_is_served_once_each_in_order(tiny: Path, tmp_path: Path, full: 
                  f"{grown // 1024} MiB more memory")
     finally:
         server.stop()
+
+
+def test_the_model_not_used_for_longest_makes_room(tiny: Path) -> None:
+    """No limit named: two stay."""
+    from dgx_pixels.server.models import Models
+
+    paths = [str(tiny / name) for name in ("tiny", "tiny-diffusers", "tiny.safetensors")]
+    with contextlib.closing(Models(None, None, 0)) as models:
+        opened = []
+        for i in (0, 1, 0, 2):
+            models.default = paths[i]
+            opened.append(models.get(None))
+        assert opened[2] is opened[0], "used again, so not opened again"
+        assert list(models.resident) == [paths[0], paths[2]]
+
+
+def test_models_leave_when_memory_is_short(starter: Path, tmp_path: Path, python: Any) -> None:
+    """On torch, for the stub holds no weights: room for two and a half starters."""
+    for name in "abc":
+        (tmp_path / name).symlink_to(starter)
+    program = f"""
+from dgx_pixels.server.models import Models
+from dgx_pixels import Model
+with Model.load({str(starter)!r}, device="cpu") as model:
+    memory = model.info["memory"]
+one = (memory["mapped_mib"] + memory["host_mib"]) << 20
+assert one > 10 << 20, memory
+models = Models("cpu", None, int(2.5 * one))
+for name in "abacb":
+    models.default = {str(tmp_path)!r} + "/" + name
+    models.get(None)
+    print("".join(sorted(path[-1] for path in models.resident)), end=" ")
+"""
+    assert python("-c", program, env={"DGX_PIXELS_BACKEND": ""}).stdout.split() == ["a", "ab", "ab", "ac", "bc"]
 
 
 def test_old_results_are_forgotten(tiny: Path, tmp_path: Path) -> None:
