@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The MCP server with fastmcp's client over stdio and HTTP, on the stub backend."""
+"""The MCP server with fastmcp's client over stdio and HTTP, on the stub backend and on the starter."""
 
 from __future__ import annotations
 
@@ -50,6 +50,15 @@ def stdio(game: Path, *more: object, **env: str) -> Client[Any]:
                   init_timeout=120)
 
 
+@pytest.fixture(params=["tiny", "starter"])
+def paints(request: pytest.FixtureRequest, tiny: Path) -> tuple[str, dict[str, str]]:
+    """The server's model and environment."""
+    if request.param == "tiny":
+        return "tiny", {}
+    request.getfixturevalue("starter")  # skips where it holds no weights
+    return "starter", {"DGX_PIXELS_BACKEND": "torch", "DGX_PIXELS_MODELS": str(ROOT / "models")}
+
+
 async def whole_tour(client: Client[Any], game: Path) -> None:
     assert {tool.name for tool in await client.list_tools()} == TOOLS
     presets = (await client.call_tool("list_presets")).structured_content
@@ -70,6 +79,7 @@ async def whole_tour(client: Client[Any], game: Path) -> None:
     assert len(shown) == 2
     assert max(PIL.Image.open(io.BytesIO(base64.b64decode(shown[0].data))).size) == 256
     assert PIL.Image.open(first["path"]).size == (16, 16)
+    assert len(PIL.Image.open(first["path"]).convert("RGBA").getcolors()) > 2, "a picture, not a blot"
 
     again = (await client.call_tool("regenerate", {"job_id": told["job_id"], "seed": 7})).structured_content
     assert Path(again["images"][0]["path"]).exists()
@@ -105,22 +115,24 @@ async def whole_tour(client: Client[Any], game: Path) -> None:
         await client.call_tool("generate", {"prompt": "a", "kind": "nonsense"})
 
 
-def test_fastmcps_client_over_stdio(tiny: Path, game: Path, tmp_path: Path) -> None:
+def test_fastmcps_client_over_stdio(paints: tuple[str, dict[str, str]], game: Path, tmp_path: Path) -> None:
+    name, env = paints
     (tmp_path / "secret.png").write_bytes(b"x")
     (game / "link").symlink_to(tmp_path)
 
     async def run() -> None:
-        async with stdio(game) as client:
+        async with stdio(game, "--model", name, **env) as client:
             await whole_tour(client, game)
 
     asyncio.run(run())
 
 
-def test_fastmcps_client_over_http(tiny: Path, game: Path, tmp_path: Path) -> None:
+def test_fastmcps_client_over_http(paints: tuple[str, dict[str, str]], game: Path, tmp_path: Path) -> None:
+    name, env = paints
     (game / "link").symlink_to(tmp_path)
     port = free_port()
-    process = subprocess.Popen([sys.executable, *words(game, "--http", port)], env=environment(),
-                               stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *words(game, "--model", name, "--http", port)],
+                               env=environment(**env), stdin=subprocess.DEVNULL)
 
     async def run() -> None:
         for _ in range(300):
