@@ -11,6 +11,7 @@ import random
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -221,6 +222,25 @@ def test_a_full_queue_is_told(slow: Server) -> None:
         if answer.status == 202:
             slow.ask("DELETE", f"/api/v1/jobs/{answer.json['id']}")
     until(lambda: slow.metric("dgx_pixels_workers_busy") == 0)
+
+
+def test_a_defect_costs_its_own_job_only(slow: Server) -> None:
+    """A row that no request can make stands for what we did not think of."""
+    slow.ask("POST", "/api/v1/generate", {**SMALL, "steps": 100}, Prefer="respond-async")
+    job = slow.ask("POST", "/api/v1/generate", SMALL, Prefer="respond-async").json
+    with contextlib.closing(sqlite3.connect(slow.data / "jobs.sqlite")) as rows, rows:
+        assert rows.execute("UPDATE jobs SET request = ? WHERE id = ? AND state = 'queued'", (
+            '{"prompt": "a", "seed": 1, "loras": [{}]}', job["id"])).rowcount == 1
+    told = until(lambda: slow.ask("GET", f"/api/v1/jobs/{job['id']}").json["error"])
+    assert told["status"] == "internal" and "KeyError" in told["message"]
+    assert slow.ask("GET", "/readyz").status == 200
+    assert slow.ask("POST", "/api/v1/generate", SMALL).status == 200
+
+
+def test_an_adapter_needs_no_weight(server: Server) -> None:
+    answer = server.ask("POST", "/api/v1/generate", {**SMALL, "loras": [{"name": "nobody"}]})
+    assert 400 <= answer.status < 500 and b"nobody" in answer.body
+    assert server.ask("GET", "/readyz").status == 200
 
 
 # ------------------------------------------------------------------------------------- refusing

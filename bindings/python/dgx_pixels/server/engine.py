@@ -239,7 +239,9 @@ class Engine:
         except DeviceLost:
             self.store.requeue(row.id for row in rows)
             raise
-        except (DgxPixelsError, BadField, ValueError) as error:
+        except Exception as error:
+            if not isinstance(error, DgxPixelsError | BadField | ValueError):
+                log.exception("a defect")  # it costs its own job and no other
             if len(rows) > 1 and not batch.cancel.fired:
                 for row in rows:
                     self._paint_batch(models, [row], batch)
@@ -284,6 +286,9 @@ class Engine:
     def _fail(self, row: Row, error: Exception) -> None:
         told: dict[str, Any] = {"status": getattr(error, "status", "invalid-argument"),
                                 "message": str(error)}
+        if not isinstance(error, DgxPixelsError | ValueError):
+            told = {"status": "internal",
+                    "message": f"a defect of the server: {type(error).__name__}: {error}; its log tells more"}
         if isinstance(error, BadField):
             told = {"status": "invalid-argument", "field": error.field,
                     "message": f"{error.field} {error}"}

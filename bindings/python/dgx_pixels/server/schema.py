@@ -77,7 +77,7 @@ class LoraUse(Body):
     """An adapter by name, and how strongly it counts: 1 as trained."""
 
     name: Name
-    weight: Annotated[float, Field(ge=-10, le=10)] = 1.0
+    weight: Annotated[Number, Field(ge=-10, le=10)] = 1.0
 
 
 class GenerateBody(Body):
@@ -215,7 +215,7 @@ def jobs_of(request: dict[str, Any], pixel_limit: int) -> list[Job]:
         plain["kind"] = "character"  # styles refine a kind, and a request may leave it out
     pairs: dict[str, Any] = {name: tuple(request[name]) for name in ("size", "canvas") if request.get(name)}
     fields = tuple(sorted((request.get("fields") or {}).items()))
-    loras = tuple((lora["name"], lora["weight"]) for lora in request.get("loras") or ())
+    loras = tuple((lora["name"], lora.get("weight", 1.0)) for lora in request.get("loras") or ())
     return [Job(request["prompt"], seed=request["seed"] + index, strength=request.get("strength", 0.75),
                 fields=fields, loras=loras, finish=finish, **plain, **pairs, **pictures)
             for index in range(request.get("count", 1))]
