@@ -24,7 +24,6 @@ SAMPLERS = {"Euler": "euler", "Euler a": "euler-a", "DPM++ 2M": "dpmpp-2m",
             "DPM++ 2M SDE": "dpmpp-2m-sde", "DDIM": "ddim", "LCM": "lcm", "TCD": "tcd"}
 SCHEDULES = {"automatic": None, "karras": "karras", "exponential": "exponential", "normal": "normal",
              "uniform": "normal"}
-Number = Annotated[float, Field(ge=-1e9, le=1e9)]
 Word = Annotated[str, StringConstraints(max_length=256)]
 # Fields of A1111's that clients send with their defaults, and what they may say here.
 HARMLESS: dict[str, tuple[Any, ...]] = {
