@@ -9,21 +9,14 @@ import re
 import struct
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 
 from ..job import Job
 from ..palette import Palette
 
-
-def no_word_or_truth(value: Any) -> Any:
-    """pydantic alone would take "5" and true for numbers, which the document does not promise."""
-    if isinstance(value, str | bool):
-        raise ValueError("must be a number")
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(no_word_or_truth)]
-Number = Annotated[float, BeforeValidator(no_word_or_truth)]
+# pydantic alone would take "5" and true for numbers, which the document does not promise.
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}$"  # of a model or LoRA: never a path
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
