@@ -48,6 +48,16 @@ def starter() -> Path:
     return STARTER
 
 
+@pytest.fixture
+def game(tmp_path: Path) -> Path:
+    """A Bevy project, as far as deploying looks at one."""
+    folder = tmp_path / "game"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text(
+        '[package]\nname = "game"\nversion = "0.1.0"\n[dependencies]\nbevy = "0.19"\n')
+    return folder
+
+
 Python = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -12,16 +12,6 @@ import dgx_pixels
 from dgx_pixels import Image, deploy, undo_deploy
 
 
-@pytest.fixture
-def game(tmp_path: Path) -> Path:
-    """A Bevy project, as far as deploying looks at one."""
-    folder = tmp_path / "game"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "Cargo.toml").write_text(
-        '[package]\nname = "game"\nversion = "0.1.0"\n[dependencies]\nbevy = "0.19"\n')
-    return folder
-
-
 def test_pictures_in_memory_and_files_arrive(game: Path, tmp_path: Path) -> None:
     red = Image.of(numpy.full((8, 8, 3), (255, 0, 0), numpy.uint8))
     done = deploy({"red.png": red, "copy.png": red.encode()}, project=game, to="sprites/")

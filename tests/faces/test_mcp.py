@@ -27,15 +27,6 @@ TOOLS = {"generate", "generate_and_deploy", "get_job", "list_jobs", "cancel_job"
          "list_presets", "list_assets", "deploy", "regenerate", "doctor"}
 
 
-@pytest.fixture
-def game(tmp_path: Path) -> Path:
-    folder = tmp_path / "game"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "Cargo.toml").write_text(
-        '[package]\nname = "game"\nversion = "0.1.0"\n[dependencies]\nbevy = "0.19"\n')
-    return folder
-
-
 def words(game: Path, *more: object) -> list[str]:
     return ["-m", "dgx_pixels.mcp", "--project", str(game), "--model", "tiny", "--data",
             str(game.parent / "data"), *map(str, more)]

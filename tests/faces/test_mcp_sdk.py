@@ -28,15 +28,6 @@ NODE = Path(sys.executable).parent / "node"
 TOOLS = 12
 
 
-@pytest.fixture
-def game(tmp_path: Path) -> Path:
-    folder = tmp_path / "game"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "Cargo.toml").write_text(
-        '[package]\nname = "game"\nversion = "0.1.0"\n[dependencies]\nbevy = "0.19"\n')
-    return folder
-
-
 def words(game: Path, *more: object) -> list[str]:
     return ["-m", "dgx_pixels.mcp", "--project", str(game), "--data", str(game.parent / "data"), *map(str, more)]
 

@@ -44,15 +44,6 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def game(tmp_path: Path) -> Path:
-    folder = tmp_path / "game"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "Cargo.toml").write_text(
-        '[package]\nname = "game"\nversion = "0.1.0"\n[dependencies]\nbevy = "0.19"\n')
-    return folder
-
-
-@pytest.fixture
 def server(tiny: Path, game: Path, tmp_path: Path) -> Iterator[Server]:
     """80 ms a step, so that something can be seen while it paints."""
     made = Server(tmp_path / "data", "--project", game, DGXP_STUB_DELAY_MS="80")
