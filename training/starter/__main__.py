@@ -94,10 +94,8 @@ def main() -> None:
         prepare(dataset.load(args.sprites), args.cache)
         return
     if args.command == "classifier":
-        path = args.cache / "evaluate/classifier.pt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        classifier.export(classifier.load(path) if path.exists()
-                          else classifier.train(dataset.load(args.sprites), path), args.out)
+        judge = evaluate.load_classifier(dataset.load(args.sprites), args.cache / "evaluate")
+        classifier.export(judge, args.out)
         return
     if args.command == "plot":
         plot.write(args.cache, args.out)

@@ -65,6 +65,7 @@ def tasks(data: SpriteSet, card: Sequence[str]) -> list[Task]:
 
 def load_classifier(data: SpriteSet, folder: Path) -> torch.nn.Module:
     """Trained once for a folder: some minutes."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "classifier.pt"
     return classifier.load(path) if path.exists() else classifier.train(data, path)
 
