@@ -84,7 +84,7 @@ def test_a_missing_library_says_what_was_tried(python) -> None:  # type: ignore[
 
 def test_the_types_are_strict() -> None:
     done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--no-incremental",
-                           "--exclude", "programs|train", "dgx_pixels"],
+                           "--exclude", "programs", "dgx_pixels"],
                           cwd=ROOT / "bindings/python", text=True, capture_output=True,
                           env={**os.environ, "MYPY_CACHE_DIR": os.devnull})
     assert done.returncode == 0, done.stdout

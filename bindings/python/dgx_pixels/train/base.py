@@ -70,8 +70,8 @@ class Base:
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """Latents of pictures -1..1 [n, channels, h, w], always in fp32: SDXL's VAE overflows in fp16."""
         config = self.vae.config
-        z = self.vae.encode(pictures.to(self.vae.device)).latent_dist.mode()
-        return (z - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
+        z: torch.Tensor = self.vae.encode(pictures.to(self.vae.device)).latent_dist.mode()
+        return (z - float(getattr(config, "shift_factor", None) or 0.0)) * float(config.scaling_factor)
 
 
 def fast_bf16(device: torch.device) -> bool:

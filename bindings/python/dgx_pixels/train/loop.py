@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]
-from accelerate.utils import set_seed  # type: ignore[import-untyped]
+from accelerate import Accelerator
+from accelerate.utils import set_seed
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 
@@ -79,7 +79,7 @@ def with_trigger(s: Settings, prompt: str) -> str:
 
 def make_optimizer(s: Settings, groups: list[dict[str, Any]]) -> Any:
     if s.train.optimizer == "prodigy":
-        from prodigyopt import Prodigy  # type: ignore[import-untyped]
+        from prodigyopt import Prodigy
 
         return Prodigy(groups, lr=s.train.rate, weight_decay=s.train.weight_decay, safeguard_warmup=True,
                        use_bias_correction=True)

@@ -92,9 +92,9 @@ def losses(base: Base, batch: Batch, context: torch.Tensor, pooled: torch.Tensor
     out = base.unet(noisy.to(base.dtype), t, context,
                     added_cond_kwargs={"text_embeds": pooled, "time_ids": ids.expand(len(z), -1)}).sample
     target = scheduler.get_velocity(z, noise, t) if velocity else noise
-    error = (out.float() - target).square().mean((1, 2, 3))
+    error: torch.Tensor = (out.float() - target).square().mean((1, 2, 3))
     if min_snr:
-        snr = compute_snr(scheduler, t)
+        snr: torch.Tensor = compute_snr(scheduler, t)
         # Hang and others 2023; SNR + 1 is what makes an error of v one of x0.
         error = error * (snr.clamp(max=min_snr) / (snr + 1) if velocity else (min_snr / snr).clamp(max=1))
     return error
