@@ -86,6 +86,44 @@ def test_a_clean_set_has_no_finding(tmp_path: Path, train: Callable[..., int], s
     assert (tmp_path / "runs/clean/lint.png").exists()
 
 
+def drawn(rows: list[str]) -> Pixels:
+    """A picture from letters: o outline, y and w flat colours, s a shade between outline and w."""
+    colours = {"o": (24, 20, 40, 255), "y": (248, 200, 40, 255), "w": (248, 240, 236, 255),
+               "s": (204, 190, 188, 255), ".": (0, 0, 0, 0)}
+    return np.array([[colours[c] for c in row] for row in rows], np.uint8)
+
+
+def chequered() -> Pixels:
+    """A surface of 2x2 squares, as a pineapple's, inside of an outline one pixel wide."""
+    squares = enlarged(np.indices((10, 10)).sum(0)[..., None] % 2, 2)[..., 0]
+    fruit = np.where(squares[..., None] == 1, drawn(["y"])[0, 0], drawn(["w"])[0, 0]).astype(np.uint8)
+    out = np.pad(fruit, ((2, 2), (2, 2), (0, 0)))
+    out[1, 2:-2] = out[-2, 2:-2] = out[2:-2, 1] = out[2:-2, -2] = drawn(["o"])[0, 0]
+    out[1:4, 3:20:3] = drawn(["o"])[0, 0]
+    return out
+
+
+def striped() -> Pixels:
+    """A long blade of stripes two pixels wide, with a fine tip."""
+    return drawn(["ooyywwssyywwooyy"] * 20 + [row.center(16, ".") for row in (
+        "oywswywo", "oyswyo", "oswo", "oo")])
+
+
+def dust() -> Pixels:
+    """Few pixels, two of them shaded."""
+    return drawn(["...oo....", "..owwo...", ".owwwwo..", ".oswwsoo.", "..oooo..."])
+
+
+@pytest.mark.parametrize("picture", [chequered, striped, dust])
+def test_what_is_drawn_on_purpose_is_no_defect(picture: Callable[[], Pixels], tmp_path: Path,
+                                               train: Callable[..., int], starter: Path) -> None:
+    """Each is the shape of a real CC0 sprite that was once taken for mixed sizes or for a blend."""
+    folder = make_set(tmp_path / "sprites", COUNT)
+    PIL.Image.fromarray(picture()).save(folder / "000.png")
+    train("lint", run_file(tmp_path, "drawn"))
+    assert [f for f in read(tmp_path, "drawn") if f["check"] not in ("duplicate", "size")] == []
+
+
 def test_every_planted_defect_is_found(tmp_path: Path, train: Callable[..., int], starter: Path,
                                        capsys: pytest.CaptureFixture[str],
                                        evidence: Callable[[str, int, str], None]) -> None:

@@ -27,6 +27,7 @@ from .settings import Settings
 
 FEW, SOME = 20, 50  # pictures: fewer is an error, a warning
 BLENDS = 0.04  # share of visible pixels that lie between their neighbours, above which edges are soft
+FEW_BLENDS = 3  # colours: a shade that was drawn once or twice in a small picture is no blend
 WINDOW, STEPS = 8, 6  # of the search for mixed pixel sizes: side, and colour changes that say something
 SAME_BITS, SAME_COLOUR = 8, 14.0  # perceptual hashes of 480 bits, mean difference of 0..255
 
@@ -140,11 +141,18 @@ def anti_aliased(pixels: Pixels) -> float:
         inside = ((rgb >= low - 2) & (rgb <= high + 2)).all(-1)
         new = (np.abs(rgb - before).max(-1) > 4) & (np.abs(rgb - after).max(-1) > 4)
         between |= there & far & inside & new
-    return float((between & rare).sum() / max(1, opaque.sum()))
+    blended = between & rare
+    if len(np.unique(colours[blended])) < FEW_BLENDS:
+        return 0.0
+    return float(blended.sum() / max(1, opaque.sum()))
 
 
 def mixed_sizes(pixels: Pixels) -> bool:
-    """Whether some windows are drawn in 2x2 blocks of one phase and others are not."""
+    """Whether some windows are drawn in 2x2 blocks of one phase and others are not.
+
+    A chequered surface and stripes two pixels wide are drawn so on purpose: blocks must hold three
+    colours, and change both across and down.
+    """
     height, width = pixels.shape[:2]
     if min(height, width) < 2 * WINDOW:
         return False
@@ -161,7 +169,8 @@ def mixed_sizes(pixels: Pixels) -> bool:
                     d = down[y:y + WINDOW - 1, x:x + WINDOW]
                     changes = int(a.sum() + d.sum())
                     off = int(a[:, ::2].sum() + d[::2].sum())  # inside a 2x2 block of this phase
-                    if changes >= 4 * STEPS and off == 0:
+                    if (changes >= 4 * STEPS and off == 0 and min(a.sum(), d.sum()) >= STEPS
+                            and len(np.unique(flat[y:y + WINDOW, x:x + WINDOW])) > 2):
                         coarse += 1
                     elif off >= STEPS:
                         fine += 1
