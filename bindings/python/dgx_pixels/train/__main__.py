@@ -162,6 +162,9 @@ def command(options: argparse.Namespace) -> int:
         return 130
     print(f"{target}: {target.stat().st_size:,} bytes. Paint with it:\n"
           f'  dgx-pixels generate "{loop.with_trigger(s, "a knight")}" --lora {target.stem}:0.8')
+    if s.adapter.kind == "dora" and not s.output.peft:
+        print("note: diffusers drops the magnitudes of a DoRA in this format; for it, PEFT's folders:\n"
+              f"  dgx-pixels-train train {options.file} --resume --set output.peft=true", file=sys.stderr)
     return 0
 
 

@@ -116,7 +116,8 @@ class Output:
     folder: str = _option("", "where the LoRA is registered; empty: loras/ of your models folder")
     runs: str = _option("runs", "where the run's own folder is made")
     dtype: str = _option("bf16", "of the file", choices=("bf16", "fp16", "fp32"))
-    peft: bool = _option(False, "PEFT's format beside it, a folder for each network")
+    peft: bool = _option(False, "PEFT's format beside it, a folder for each network; diffusers "
+                         "reads a DoRA from it alone")
 
 
 @dataclass(frozen=True)
