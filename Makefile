@@ -4,7 +4,7 @@ BUILD ?= build/release
 JOBS ?= $(shell nproc)
 export TORCH_DIR
 
-.PHONY: help setup build demo test test-game test-full bench bench-pixels format clean
+.PHONY: help setup build demo test test-game test-full bench bench-pixels bench-train format clean
 help:
 	@echo "make demo          install what is missing, build, paint"
 	@echo "make test          install what is missing, build, run the tests of every language"
@@ -14,6 +14,7 @@ help:
 	@echo "make build         only build, into $(BUILD)"
 	@echo "make bench         the engine's speed beside diffusers'"
 	@echo "make bench-pixels  the pixel pipeline beside its peers: accuracy and time"
+	@echo "make bench-train   a LoRA step of SDXL: time, memory, forecast (full size on a GPU)"
 	@echo "make format        clang-format over the C and C++ sources"
 	@echo "settings: TORCH_DIR=FOLDER (use this torch 2.11), BUILD=FOLDER, JOBS=N"
 
@@ -51,6 +52,10 @@ bench: build
 bench-pixels: build
 	@scripts/setup test peers
 	@.venv/bin/python tests/pixels/bench_peers.py --build $(BUILD) --peers .venv-peers/bin/python
+
+bench-train: build
+	@scripts/setup test training
+	@.venv/bin/python tests/bench_train.py --build $(BUILD)
 
 format:
 	@git ls-files '*.c' '*.h' '*.cpp' '*.hpp' | xargs clang-format -i

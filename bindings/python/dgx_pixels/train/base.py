@@ -74,6 +74,14 @@ class Base:
         return (z - float(getattr(config, "shift_factor", None) or 0.0)) * float(config.scaling_factor)
 
 
+    def leave_device(self) -> None:
+        """What only makes the cache makes room for the training."""
+        for part in (self.vae, *self.texts.values()):
+            part.to("cpu")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
 def fast_bf16(device: torch.device) -> bool:
     """Without instructions for it bf16 is emulated, and several times slower than fp32."""
     return device.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())

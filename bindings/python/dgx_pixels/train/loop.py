@@ -248,16 +248,24 @@ def begin(s: Settings, resume: bool, restart: bool) -> None:
                          "give it another [run] name")
 
 
+def make(s: Settings) -> Training:
+    """Everything before the first step."""
+    choose_threads(s)
+    set_seed(s.run.seed)
+    base = bases.load(s)
+    data = preparing.prepare(s, base)
+    tell(s, data)
+    if data.context is not None and base.device.type != "cpu":
+        base.leave_device()
+    return Training(s, base, data)
+
+
 def train(s: Settings, resume: bool = False, restart: bool = False) -> Path:
     """Train, write and register; returns the registered file."""
     begin(s, resume, restart)
-    choose_threads(s)
-    set_seed(s.run.seed)
     try:
-        base = bases.load(s)
-        data = preparing.prepare(s, base)
-        tell(s, data)
-        training = Training(s, base, data)
+        training = make(s)
+        base, data = training.base, training.data
         record.write_record(s, bases.weights_hash(base.place.path), base.place.path, data)
         if resume:
             training.resume()
