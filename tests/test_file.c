@@ -168,6 +168,24 @@ START_TEST(search_takes_the_first_folder_that_has_it)
 }
 END_TEST
 
+START_TEST(file_slugs_are_readable)
+{
+    static const char *const cases[][2] = {
+        {"Medieval knight, red", "medieval-knight-red"},
+        {"  (a) {b}!  ", "a-b"},
+        {"\xe9\xa8\x8e\xe5\xa3\xab", "sprite"},
+        {"", "sprite"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bb", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char slug[PX_FILE_SLUG + 1];
+        px_file_slug(cases[i][0], slug);
+        ck_assert_str_eq(slug, cases[i][1]);
+    }
+}
+END_TEST
+
 START_TEST(error_names_cover_every_status)
 {
     for (int32_t i = 0; i < dgxp_status_count(); i++) {
@@ -194,6 +212,7 @@ int main(void)
     tcase_add_test(core, file_map_and_copy_hold_the_same);
     tcase_add_test(core, mem_allocator_is_replaced_and_put_back);
     tcase_add_test(core, search_takes_the_first_folder_that_has_it);
+    tcase_add_test(core, file_slugs_are_readable);
     tcase_add_test(core, error_names_cover_every_status);
     tcase_add_test(limits, mem_overflow_is_refused);
     tcase_add_test(limits, file_failed_write_leaves_the_old_file_alone);

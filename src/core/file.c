@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -286,6 +287,22 @@ const char *px_file_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+void px_file_slug(const char *text, char slug[PX_FILE_SLUG + 1])
+{
+    size_t length = 0;
+    for (; *text && length < PX_FILE_SLUG; text++) {
+        if (isalnum((unsigned char)*text)) {
+            slug[length++] = (char)tolower((unsigned char)*text);
+        } else if (length && slug[length - 1] != '-') {
+            slug[length++] = '-';
+        }
+    }
+    while (length && slug[length - 1] == '-') {
+        length--;
+    }
+    strcpy(slug + length, length ? "" : "sprite");
 }
 
 bool px_file_has_suffix(const char *name, const char *suffix)

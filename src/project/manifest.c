@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES_LIMIT = 10000000, COUNT_LIMIT = 10000, NAME_LIMIT = 200, SLUG = 40 };
+enum { PICTURES_LIMIT = 10000000, COUNT_LIMIT = 10000, NAME_LIMIT = 200 };
 
 #define SEED_MASK ((UINT64_C(1) << 53) - 1)
 
@@ -498,23 +498,6 @@ static dgxp_status make_choices(const px_manifest *m, const char *where, uint64_
     return DGXP_OK;
 }
 
-/* "Medieval knight, red" -> "medieval-knight-red" */
-static void make_slug(const char *text, char slug[SLUG + 8])
-{
-    size_t length = 0;
-    for (; *text && length < SLUG; text++) {
-        if (isalnum((unsigned char)*text)) {
-            slug[length++] = (char)tolower((unsigned char)*text);
-        } else if (length && slug[length - 1] != '-') {
-            slug[length++] = '-';
-        }
-    }
-    while (length && slug[length - 1] == '-') {
-        length--;
-    }
-    strcpy(slug + length, length ? "" : "sprite");
-}
-
 static char *make_name(const px_manifest *m, int32_t picture, int32_t within, bool several,
                        const char *given, const json_t *request)
 {
@@ -525,7 +508,7 @@ static char *make_name(const px_manifest *m, int32_t picture, int32_t within, bo
         return several ? px_mem_format("%.*s-%d.png", stem, given, within + 1)
                        : px_mem_format("%.*s.png", stem, given);
     }
-    char slug[SLUG + 8], hex[PX_HASH_HEX];
+    char slug[PX_FILE_SLUG + 1], hex[PX_HASH_HEX];
     const char *subject = json_string_value(json_object_get(request, "subject"));
     const char *prompt = json_string_value(json_object_get(request, "prompt"));
     char *text = json_dumps(request, JSON_SORT_KEYS | JSON_COMPACT);
@@ -536,7 +519,7 @@ static char *make_name(const px_manifest *m, int32_t picture, int32_t within, bo
     for (int32_t left = m->picture_count / 10000; left; left /= 10) {
         digits++;
     }
-    make_slug(subject ? subject : prompt ? prompt : "", slug);
+    px_file_slug(subject ? subject : prompt ? prompt : "", slug);
     px_hash_bytes(text, strlen(text), hex);
     free(text); /* jansson's, so the system's free() */
     return px_mem_format("%0*d-%s-%.8s.png", digits, picture + 1, slug, hex);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT_LIMIT = 4096, SLUG = 40 };
+enum { COUNT_LIMIT = 4096 };
 
 /* ------------------------------------------------------------------------------------ tools */
 
@@ -241,23 +241,12 @@ static dgxp_status make_batch(px_workflow *w)
 static char *make_stem(const px_workflow *w)
 {
     const char *name = w->params->name;
-    char slug[SLUG + 8];
+    char slug[PX_FILE_SLUG + 1];
     if (!name) {
         const char *from = json_string_value(json_object_get(w->document, "name"));
         from = from ? from : json_string_value(json_object_get(w->request, "subject"));
         from = from ? from : json_string_value(json_object_get(w->request, "prompt"));
-        size_t length = 0;
-        for (; from && *from && length < SLUG; from++) {
-            if (isalnum((unsigned char)*from)) {
-                slug[length++] = (char)tolower((unsigned char)*from);
-            } else if (length && slug[length - 1] != '-') {
-                slug[length++] = '-';
-            }
-        }
-        while (length && slug[length - 1] == '-') {
-            length--;
-        }
-        strcpy(slug + length, length ? "" : "sprite");
+        px_file_slug(from ? from : "", slug);
         name = slug;
     }
     return px_file_join(w->params->output, name);
