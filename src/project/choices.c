@@ -102,12 +102,6 @@ static const struct {
     {"atlas_format", px_atlas_format_choices, &px_atlas_format_count},
     {"align", px_slice_align_choices, &px_slice_align_count},
     {"tileset", px_autotile_tileset_choices, &px_autotile_tileset_count},
-    {"direction", px_sheet_direction_choices, &px_sheet_direction_count},
-    {"sheet_format", px_sheet_format_choices, &px_sheet_format_count},
-    {"layout", px_pack_layout_choices, &px_pack_layout_count},
-    {"atlas_format", px_atlas_format_choices, &px_atlas_format_count},
-    {"align", px_slice_align_choices, &px_slice_align_count},
-    {"tileset", px_autotile_tileset_choices, &px_autotile_tileset_count},
 };
 
 const dgxp_choice *dgxp_choices(const char *enum_name, int32_t *count)
