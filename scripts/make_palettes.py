@@ -14,10 +14,13 @@ GFX = "colors from gfx, MIT (c) Peter Hellberg"
 CPC = "public domain, Juan J. Martinez"
 ROBERT = "colors from gimp-palettes, MIT (c) Dezmerean Robert"
 
+# Files that go on after the palette proper, with greys or with colors that nobody asks for by this name.
+AT_MOST = {"game-boy": 4, "pico-8": 16}
+
 # Name, file, one line that says what it is, who made it and under which licence it came.
 PALETTES = [
     ("1-bit", "gfx-mit/1bit.hex", f"black and white; {GFX}"),
-    ("game-boy", "robert96-mit/palettes/game-boy.gpl", f"the handheld: four greens, four greys; {ROBERT}"),
+    ("game-boy", "robert96-mit/palettes/game-boy.gpl", f"four greens of the handheld; {ROBERT}"),
     ("2-bit-grey", "gfx-mit/2bitgrayscale.hex", f"four greys; {GFX}"),
     ("ammo-8", "gfx-mit/ammo8.hex", f"eight greens by rsvp asap; {GFX}"),
     ("nyx-8", "gfx-mit/nyx8.hex", f"eight muted colors by Javier Guerrero; {GFX}"),
@@ -90,7 +93,7 @@ def main() -> None:
     print("/* clang-format off */")
     tables = []
     for name, file, text in PALETTES:
-        colors = read(folder / file)
+        colors = read(folder / file)[:AT_MOST.get(name)]
         symbol = "colors_" + name.replace("-", "_")
         print(f"static const uint8_t {symbol}[][3] = {{")
         for start in range(0, len(colors), 5):

@@ -29,8 +29,7 @@ static const uint8_t colors_1_bit[][3] = {
 };
 
 static const uint8_t colors_game_boy[][3] = {
-    { 15,  56,  15}, { 48,  98,  48}, {139, 172,  15}, {155, 188,  15}, {  0,   0,   0},
-    { 85,  85,  85}, {170, 170, 170}, {255, 255, 255},
+    { 15,  56,  15}, { 48,  98,  48}, {139, 172,  15}, {155, 188,  15},
 };
 
 static const uint8_t colors_2_bit_grey[][3] = {
@@ -51,10 +50,7 @@ static const uint8_t colors_pico_8[][3] = {
     {  0,   0,   0}, { 29,  43,  83}, {126,  37,  83}, {  0, 135,  81}, {171,  82,  54},
     { 95,  87,  79}, {194, 195, 199}, {255, 241, 232}, {255,   0,  77}, {255, 163,   0},
     {255, 236,  39}, {  0, 228,  54}, { 41, 173, 255}, {131, 118, 156}, {255, 119, 168},
-    {255, 204, 170}, { 41,  24,  20}, { 17,  29,  53}, { 66,  33,  54}, { 18,  83,  89},
-    {116,  47,  41}, { 73,  51,  59}, {162, 136, 121}, {243, 239, 125}, {190,  18,  80},
-    {255, 108,  36}, {168, 231,  46}, {  0, 181,  67}, {  6,  90, 181}, {117,  70, 101},
-    {255, 110,  89}, {255, 157, 129},
+    {255, 204, 170},
 };
 
 static const uint8_t colors_sweetie_16[][3] = {
@@ -218,11 +214,11 @@ static const uint8_t colors_master_system[][3] = {
 
 const px_palette_builtin px_palette_builtins[] = {
     {colors_1_bit, 2},
-    {colors_game_boy, 8},
+    {colors_game_boy, 4},
     {colors_2_bit_grey, 4},
     {colors_ammo_8, 8},
     {colors_nyx_8, 8},
-    {colors_pico_8, 32},
+    {colors_pico_8, 16},
     {colors_sweetie_16, 16},
     {colors_arne_16, 16},
     {colors_aap_16, 16},
@@ -245,7 +241,7 @@ const dgxp_choice px_palette_builtin_choices[] = {
     {0, "1-bit",
      "black and white; colors from gfx, MIT (c) Peter Hellberg"},
     {1, "game-boy",
-     "the handheld: four greens, four greys; colors from gimp-palettes, MIT (c) Dezmerean Robert"},
+     "four greens of the handheld; colors from gimp-palettes, MIT (c) Dezmerean Robert"},
     {2, "2-bit-grey",
      "four greys; colors from gfx, MIT (c) Peter Hellberg"},
     {3, "ammo-8",

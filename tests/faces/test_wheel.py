@@ -71,7 +71,7 @@ source = {str(ROOT / "docs/img/fix-before.png")!r}
 fixed = fix(source, colors=8)
 fixed.image.save({str(tmp_path / "out.png")!r})
 assert len(fixed.palette) == 8, fixed.palette
-assert len(Palette.load("pico-8")) == 32
+assert len(Palette.load("pico-8")) == 16
 assert len(Sheet([fixed.image] * 2).pack().places) == 2
 assert "character" in str(dgx_pixels.list_presets())
 assert not {{"torch", "numpy", "PIL"}} & set(sys.modules)

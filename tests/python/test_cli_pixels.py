@@ -415,6 +415,12 @@ def test_palettes_go_round(cli: Cli, tmp_path: Path) -> None:
         Image.fromarray(sprite(i)).save(tmp_path / f"{i}.png")
     listed = json.loads(good(cli("palette", "list", "--json")))
     assert {"pico-8", "game-boy"} <= {entry["name"] for entry in listed}
+    numbers = {"four": "4", "eight": "8"}
+    told = [(entry["name"], numbers.get(word, word)) for entry in listed
+            if (word := entry["help"].split()[0]) in numbers or word.isdigit()]  # "16 colors of …"
+    assert {("pico-8", "16"), ("game-boy", "4")} <= set(told)
+    for name, count in told:
+        assert json.loads(good(cli("palette", "show", name, "--json")))["count"] == int(count), name
     good(cli("palette", "extract", tmp_path / "?.png", "--colors", 7, "-o", tmp_path / "p.gpl"))
     wanted = json.loads(good(cli("palette", "show", tmp_path / "p.gpl", "--json")))["colors"]
     truth = {"#%02x%02x%02x" % c for i in range(2) for c in colors_of(sprite(i))}
