@@ -20,7 +20,7 @@ typedef enum wish_state {
     WISH_CURRENT,
     WISH_MISSING,
     WISH_CHANGED, /* the wish is another one than the file was made from */
-    WISH_EDITED   /* the file is somebody's, or was changed by hand */
+    WISH_EDITED   /* the file is somebody's, was deployed or changed by hand */
 } wish_state;
 
 static const char *const state_names[] = {"current", "missing", "changed", "edited"};
@@ -77,10 +77,10 @@ static dgxp_status find_file_state(const building *b, const px_wish *wish, const
     const dgxp_status status = hash_asset(b, path, hash);
     if (!hash[0]) {
         *state = WISH_MISSING;
-    } else if (!recorded || strcmp(recorded, hash) != 0) {
+    } else if (!recorded || !made_from || strcmp(recorded, hash) != 0) {
         *state = WISH_EDITED;
     } else {
-        *state = made_from && strcmp(made_from, wish->hash) == 0 ? WISH_CURRENT : WISH_CHANGED;
+        *state = strcmp(made_from, wish->hash) == 0 ? WISH_CURRENT : WISH_CHANGED;
     }
     return status;
 }
@@ -92,21 +92,24 @@ static void warn(building *b, const char *path, const char *sentence)
     px_mem_free(text);
 }
 
-/* Both files of a sheet are made together, so the worse state counts; a file of somebody's keeps
- * both. */
+/* All files of a sheet are made together, so the worst state counts; a file of somebody's keeps
+ * all. */
 static dgxp_status find_state(building *b, const px_wish *wish, wish_state *state)
 {
     static const int worse[] = {
         [WISH_CURRENT] = 0, [WISH_CHANGED] = 1, [WISH_MISSING] = 2, [WISH_EDITED] = 3};
-    const char *const paths[] = {wish->path, wish->description};
     dgxp_status status = DGXP_OK;
     *state = WISH_CURRENT;
-    for (int i = 0; i < 2 && paths[i] && status == DGXP_OK; i++) {
+    for (int i = -1; i < PX_WISH_BESIDE && status == DGXP_OK; i++) {
+        const char *path = i < 0 ? wish->path : wish->beside[i];
         wish_state found = WISH_CURRENT;
-        status = find_file_state(b, wish, paths[i], &found);
+        if (!path) {
+            continue;
+        }
+        status = find_file_state(b, wish, path, &found);
         *state = worse[found] > worse[*state] ? found : *state;
         if (found == WISH_EDITED && !b->params->force) {
-            warn(b, paths[i],
+            warn(b, path,
                  "was not made by build or was edited by hand, and stays; --force "
                  "makes it anew");
         }
@@ -137,8 +140,10 @@ static void find_orphans(building *b)
         bool wished = !json_object_get(entry, "wish");
         for (size_t i = 0; i < b->settings.count && !wished; i++) {
             const px_wish *wish = &b->settings.wishes[i];
-            wished = strcmp(wish->path, path) == 0 ||
-                     (wish->description && strcmp(wish->description, path) == 0);
+            wished = strcmp(wish->path, path) == 0;
+            for (int k = 0; k < PX_WISH_BESIDE && !wished; k++) {
+                wished = wish->beside[k] && strcmp(wish->beside[k], path) == 0;
+            }
         }
         if (!wished) {
             warn(b, path, "is no longer wished for; delete it when the game does not load it");
@@ -162,7 +167,7 @@ static dgxp_status open_model(building *b)
 
 static dgxp_status put(building *b, const px_wish *wish, const px_made *made, json_t **report)
 {
-    px_deploy_item items[2];
+    px_deploy_item items[1 + PX_WISH_BESIDE];
     dgxp_deploy_params params = DGXP_DEPLOY_PARAMS_INIT;
     params.force = b->params->force;
     for (size_t i = 0; i < made->count; i++) {

@@ -27,16 +27,20 @@ static dgxp_status keep(px_made *made, const char *path, const void *bytes, size
     return DGXP_OK;
 }
 
-/* A workflow makes more files than a game loads: only the two that the wish is known by stay. */
+/* A workflow makes more files than a game loads: only those that the wish is known by stay. */
 static dgxp_status take(void *owner, const char *suffix, const void *bytes, size_t size)
 {
     const making *m = owner;
-    const char *description = m->wish->description;
     if (strcmp(suffix, ".png") == 0) {
         return keep(m->made, m->wish->path, bytes, size);
     }
-    return strcmp(suffix, strrchr(description, '.')) == 0 ? keep(m->made, description, bytes, size)
-                                                          : DGXP_OK;
+    for (int i = 0; i < PX_WISH_BESIDE; i++) {
+        const char *path = m->wish->beside[i];
+        if (path && strcmp(suffix, strrchr(path, '.')) == 0) {
+            return keep(m->made, path, bytes, size);
+        }
+    }
+    return DGXP_OK;
 }
 
 static dgxp_status make_sprite(const px_workflow *w, const px_wish *wish, px_made *out)

@@ -14,7 +14,7 @@ typedef struct px_made_file {
 } px_made_file;
 
 typedef struct px_made {
-    px_made_file files[2]; /* the picture first, then what describes it */
+    px_made_file files[1 + PX_WISH_BESIDE]; /* the picture first */
     size_t count;
 } px_made;
 

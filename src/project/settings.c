@@ -112,6 +112,8 @@ static bool add_presets(px_hash *hash, const json_t *request, const char *folder
 
 static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
 {
+    /* as it is written: the path that it becomes hangs on where the command was started */
+    const char *model = json_string_value(json_object_get(settings->document, "model"));
     uint8_t digest[32];
     px_hash hash;
     char *text = json_dumps(wish->request, JSON_COMPACT | JSON_SORT_KEYS);
@@ -125,8 +127,8 @@ static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
             px_hash_add(&hash, how ? how : "", how ? strlen(how) + 1 : 0);
             free(how);
         }
-        if (settings->model) {
-            px_hash_add(&hash, settings->model, strlen(settings->model));
+        if (model) {
+            px_hash_add(&hash, model, strlen(model));
         }
         px_hash_add(&hash, &wish->tile_width, sizeof wish->tile_width);
         px_hash_add(&hash, &wish->tile_height, sizeof wish->tile_height);
@@ -195,9 +197,13 @@ static dgxp_status read_kind(const px_json *entry, px_wish *wish)
     const px_json *how = set ? &tileset : &animation;
     wish->kind = set ? PX_WISH_TILESET : PX_WISH_ANIMATION;
     wish->workflow = how->value ? json_deep_copy(how->value) : json_object();
-    wish->description =
-        px_mem_format("%.*s.%s", (int)strlen(wish->path) - 4, wish->path, set ? "tsj" : "json");
-    bool fits = wish->workflow && wish->description;
+    const char *const suffixes[PX_WISH_BESIDE] = {set ? "tsj" : "json", set ? NULL : "aseprite"};
+    bool fits = wish->workflow != NULL;
+    for (int i = 0; i < PX_WISH_BESIDE && suffixes[i] && fits; i++) {
+        wish->beside[i] =
+            px_mem_format("%.*s.%s", (int)strlen(wish->path) - 4, wish->path, suffixes[i]);
+        fits = wish->beside[i] != NULL;
+    }
     if (fits && set && !json_object_get(wish->workflow, "set")) {
         fits = px_json_put_text(wish->workflow, "set", "blob");
     }
@@ -338,7 +344,9 @@ void px_settings_free(px_settings *settings)
     for (size_t i = 0; i < settings->count; i++) {
         json_decref(settings->wishes[i].request);
         json_decref(settings->wishes[i].workflow);
-        px_mem_free(settings->wishes[i].description);
+        for (int k = 0; k < PX_WISH_BESIDE; k++) {
+            px_mem_free(settings->wishes[i].beside[k]);
+        }
     }
     px_mem_free(settings->wishes);
     px_mem_free(settings->file);

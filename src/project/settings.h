@@ -10,14 +10,17 @@
 
 typedef enum px_wish_kind {
     PX_WISH_SPRITE,
-    PX_WISH_ANIMATION, /* a sheet, and its description in Aseprite's JSON */
+    PX_WISH_ANIMATION, /* a sheet, its description in Aseprite's JSON, and NAME.aseprite */
     PX_WISH_TILESET    /* a composed set, and its description for Tiled */
 } px_wish_kind;
+
+enum { PX_WISH_BESIDE = 2 };
 
 typedef struct px_wish {
     const char *path; /* below the assets; borrowed from the document */
     px_wish_kind kind;
-    char *description; /* the path of the file that tells about the sheet; NULL of a sprite */
+    char *beside[PX_WISH_BESIDE]; /* paths of the files that are made with it, the description
+                                   * first; NULL where there is none */
     json_t *request;   /* defaults with the wish laid over them, and a seed */
     json_t *workflow;  /* how an animation or a tile set is made of it, as in a workflow file */
     int32_t tile_width, tile_height;

@@ -107,8 +107,29 @@ def test_an_edited_preset_makes_its_assets_anew(cli: Run, game: Path) -> None:
     assert report["made"] == 1 and states["things/potion.png"] == "changed"
 
 
+def test_a_picture_that_was_deployed_by_hand_stays(cli: Run, game: Path, tmp_path: Path) -> None:
+    Image.new("RGBA", (16, 16), "red").save(tmp_path / "knight.png")
+    assert cli("deploy", tmp_path / "knight.png", "--to", "sprites/", cwd=game).returncode == 0
+    before = (game / "assets/sprites/knight.png").read_bytes()
+    states, report = build_it(cli, game)
+    assert states["sprites/knight.png"] == "edited" and report["made"] == 2
+    assert "sprites/knight.png" in str(report["warnings"])
+    assert (game / "assets/sprites/knight.png").read_bytes() == before
+    assert build_it(cli, game, "--force")[1]["made"] == 1
+
+
+def test_a_model_s_path_is_the_same_from_every_folder(cli: Run, game: Path, tiny: Path) -> None:
+    (game / "models").mkdir()
+    (game / "models/own.safetensors").symlink_to(tiny / "tiny.safetensors")
+    write(game, {**PROJECT, "model": "models/own.safetensors"})
+    assert build_it(cli, game)[1]["made"] == 3  # from src/
+    for folder in (game, game.parent):
+        done = cli("build", "--json", "--project", game, cwd=folder, env=STUB)
+        assert json.loads(done.stdout)["made"] == 0, done.stdout
+
+
 def test_animations_and_tile_sets(cli: Run, game: Path) -> None:
-    """Two files each, one wish: the lock knows frames, tags and tiles, and either file counts."""
+    """Several files, one wish: the lock knows frames, tags and tiles, and each file counts."""
     slime = {"path": "sprites/slime.png", "kind": "character", "subject": "slime", "animation": {
         "duration": 120, "tags": [{"name": "idle"}],
         "frames": [{}, {"subject": "slime, jumping", "strength": 0.6}, {"duration": 80}]}}
@@ -119,12 +140,16 @@ def test_animations_and_tile_sets(cli: Run, game: Path) -> None:
     write(game, project)
     states, report = build_it(cli, game)
     assert report["made"] == 2 and set(states.values()) == {"missing"}
-    paths = ["sprites/slime.json", "sprites/slime.png", "tiles/ground.png", "tiles/ground.tsj"]
+    paths = ["sprites/slime.aseprite", "sprites/slime.json", "sprites/slime.png", "tiles/ground.png",
+             "tiles/ground.tsj"]
     assert sorted(states) == paths
     lock = {entry["path"]: entry
             for entry in json.loads((game / "dgx-pixels.lock.json").read_text())["assets"]}
-    assert [lock[path]["kind"] for path in paths] == ["sheet", "image", "tileset", "file"]
-    assert lock[paths[0]]["wish"] == lock[paths[1]]["wish"] != lock[paths[2]]["wish"]
+    assert [lock[path]["kind"] for path in paths] == ["file", "sheet", "image", "tileset", "file"]
+    assert lock[paths[0]]["wish"] == lock[paths[1]]["wish"] == lock[paths[2]]["wish"] != lock[paths[3]]["wish"]
+    about = json.loads(cli("info", game / "assets/sprites/slime.aseprite", "--json").stdout)
+    assert (about["type"], about["frames"], about["duration_ms"]) == ("aseprite", 3, 320)
+    assert about["tags"] == [{"name": "idle", "from": 0, "to": 2}]
     sheet = lock["sprites/slime.json"]
     assert [frame["duration"] for frame in sheet["frames"]] == [120, 120, 80]
     assert [(tag["name"], tag["from"], tag["to"]) for tag in sheet["tags"]] == [("idle", 0, 2)]
@@ -155,7 +180,7 @@ def test_animations_and_tile_sets(cli: Run, game: Path) -> None:
     assert states["tiles/ground.png"] == "edited" and "tiles/ground.tsj" in str(report["warnings"])
     assert (game / "assets/tiles/ground.png").read_bytes() == before["tiles/ground.png"]
     write(game, {**project, "assets": [slime]})
-    assert str(build_it(cli, game)[1]["warnings"]).count("no longer wished for") == 2
+    assert str(build_it(cli, game)[1]["warnings"]).count("no longer wished for") == 2  # the tiles' two
 
 
 def test_a_stopped_build_goes_on(build: Path, cli: Run, game: Path) -> None:
