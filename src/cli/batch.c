@@ -2,6 +2,7 @@
 /* `dgx-pixels batch`: a list of wishes becomes a folder of sprites. */
 #include "cli/batch_deploy.h"
 #include "cli/cli.h"
+#include "cli/confirm.h"
 #include "cli/inputs.h"
 
 #include <jansson.h>
@@ -13,11 +14,11 @@
 typedef struct settings {
     dgxp_batch_params batch;
     dgxp_model_params model;
-    const char *model_path, *output, *wildcards, *shard;
+    const char *model_path, *output, *wildcards, *shard, *brp;
     cli_list set, matrix;
     cli_batch_deploy deploy;
     int64_t seed;
-    bool resume, verify, tolerant, contact, dry_run, json, quiet;
+    bool resume, verify, tolerant, contact, confirm, dry_run, json, quiet;
 } settings;
 
 /* ------------------------------------------------------------------------------- progress */
@@ -126,15 +127,15 @@ static void print_summary(const settings *s, const dgxp_document *document)
     json_decref(about);
 }
 
-static int some_failed(const dgxp_document *document)
+static int count_failed(const dgxp_document *document)
 {
     json_t *about = json_loads(dgxp_document_text(document), 0, NULL);
-    const bool failed = json_integer_value(json_object_get(about, "failed")) > 0;
+    const int failed = (int)json_integer_value(json_object_get(about, "failed"));
     json_decref(about);
-    return failed ? CLI_SOME_FAILED : CLI_OK;
+    return failed;
 }
 
-static int paint(const settings *s, dgxp_batch *batch)
+static int paint(const settings *s, dgxp_batch *batch, int *failed)
 {
     dgxp_model *model = NULL;
     dgxp_document *summary = NULL;
@@ -152,7 +153,8 @@ static int paint(const settings *s, dgxp_batch *batch)
     int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
     if (summary) {
         print_summary(s, summary);
-        code = code == CLI_OK ? some_failed(summary) : code;
+        *failed = count_failed(summary);
+        code = code == CLI_OK && *failed ? CLI_SOME_FAILED : code;
     }
     dgxp_document_free(summary);
     dgxp_model_free(model);
@@ -169,6 +171,24 @@ static int preview(const settings *s, const dgxp_batch *batch)
     cli_print_document(document, s->json);
     dgxp_document_free(document);
     return CLI_OK;
+}
+
+/* When nothing is left to others, who may have ended meanwhile: the journals are read again. */
+static int deploy(settings *s, dgxp_batch **batch, int failed)
+{
+    dgxp_batch_free(*batch);
+    *batch = NULL;
+    s->batch.resume = 1;
+    const dgxp_status status = dgxp_batch_open(&s->batch, batch);
+    const int others = status == DGXP_OK ? dgxp_batch_left(*batch) - failed : 0;
+    if (others > 0) {
+        fprintf(stderr,
+                "not deployed yet: %d are not done; whoever does the last of them deploys all\n",
+                others);
+    }
+    return status != DGXP_OK ? cli_fail(status)
+           : others > 0      ? CLI_OK
+                             : cli_batch_deploy_finish(&s->deploy, s->quiet);
 }
 
 static int start(settings *s, const char *manifest)
@@ -188,11 +208,18 @@ static int start(settings *s, const char *manifest)
         }
         manifest = "stdin";
     }
-    code = cli_batch_deploy_prepare(&s->deploy, s->dry_run ? NULL : s->output, manifest);
+    code = s->dry_run ? CLI_OK : cli_batch_deploy_prepare(&s->deploy, s->output);
     if (code != CLI_OK) {
         goto done;
     }
-    s->output = s->deploy.staging ? s->deploy.staging : s->output;
+    const bool deploys = s->deploy.wanted && !s->dry_run;
+    const bool refines = s->deploy.to || s->deploy.project || s->deploy.force || s->confirm;
+    if (refines && !s->deploy.wanted && !s->dry_run) {
+        code = cli_usage("batch", "--to, --project, --force and --confirm belong to --deploy, or "
+                                  "to an --output inside assets/");
+        goto done;
+    }
+    s->deploy.brp = s->confirm ? s->brp : NULL;
     s->batch.manifest = manifest;
     s->batch.text = text;
     s->batch.text_size = size;
@@ -209,10 +236,14 @@ static int start(settings *s, const char *manifest)
     s->batch.dry_run = s->dry_run;
     s->batch.has_seed = s->seed >= 0;
     s->batch.seed = s->seed >= 0 ? (uint64_t)s->seed : 0;
-    const dgxp_status status = dgxp_batch_open(&s->batch, &batch);
-    code = status != DGXP_OK ? cli_fail(status) : s->dry_run ? preview(s, batch) : paint(s, batch);
-    if (s->deploy.wanted && !s->dry_run && (code == CLI_OK || code == CLI_SOME_FAILED)) {
-        const int deployed = cli_batch_deploy_finish(&s->deploy, s->quiet);
+    const dgxp_status status = deploys ? cli_batch_deploy_open(&s->deploy, &s->batch, &batch)
+                                       : dgxp_batch_open(&s->batch, &batch);
+    int failed = 0;
+    code = status != DGXP_OK ? cli_fail(status)
+           : s->dry_run      ? preview(s, batch)
+                             : paint(s, batch, &failed);
+    if (deploys && (code == CLI_OK || code == CLI_SOME_FAILED)) {
+        const int deployed = deploy(s, &batch, failed);
         code = deployed == CLI_OK ? code : deployed;
     }
 done:
@@ -225,7 +256,10 @@ done:
 
 static int run(int argc, char **argv)
 {
-    settings s = {.batch = DGXP_BATCH_PARAMS_INIT, .model = DGXP_MODEL_PARAMS_INIT, .seed = -1};
+    settings s = {.batch = DGXP_BATCH_PARAMS_INIT,
+                  .model = DGXP_MODEL_PARAMS_INIT,
+                  .seed = -1,
+                  .brp = CLI_CONFIRM_URL};
     s.set.items = cli_zero((size_t)argc, sizeof *s.set.items);
     s.matrix.items = cli_zero((size_t)argc, sizeof *s.matrix.items);
     const cli_option options[] = {
@@ -272,6 +306,8 @@ static int run(int argc, char **argv)
          "with --deploy: the game's folder (default: from here upwards)", 0, 0, NULL},
         {"force", 0, CLI_FLAG, NULL, &s.deploy.force, "with --deploy: replace foreign files", 0, 0,
          NULL},
+        {"confirm", 0, CLI_FLAG, NULL, &s.confirm, "with --deploy: " CLI_CONFIRM_HELP, 0, 0, NULL},
+        {"brp", 0, CLI_TEXT, "URL", &s.brp, CLI_CONFIRM_BRP_HELP, 0, 0, NULL},
         {"dtype", 0, CLI_CHOICE, "T", &s.model.dtype, "", 0, 0, "dtype"},
         {"threads", 0, CLI_INT, "N", &s.model.threads, "CPU threads (default: all cores)", 1, 1024,
          NULL},
@@ -308,6 +344,7 @@ const cli_command cli_batch = {
         "The first line of CSV names them.  Fields: subject prompt kind negative_prompt seed size\n"
         "canvas steps guidance sampler schedule spacing tiling eta init strength mask count name "
         "…\n"
-        "Exit code 1: some lines failed.  docs/batch.md tells the rest.\n",
+        "Exit code 1: some lines failed, or the running game does not show all.  docs/batch.md "
+        "tells the rest.\n",
     .run = run,
 };

@@ -2,12 +2,18 @@
 /* Batches for a game: painted outside its assets, deployed when all is there. */
 #include "cli/batch_deploy.h"
 
+#include "cli/deploy.h"
 #include "cli/inputs.h"
 
 #include <dirent.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define STAGINGS ".dgx-pixels/batch"
+
+enum { STAGINGS_LIMIT = 10000 };
 
 static bool has_cargo(const char *folder)
 {
@@ -71,20 +77,7 @@ static char *find_upwards(void)
     return folder;
 }
 
-/* One folder a target: the same batch finds its journals again. */
-static char *staging_name(const cli_batch_deploy *self, const char *manifest)
-{
-    const char *base = *self->folder ? self->folder : cli_base(manifest);
-    char *name = cli_format("%s", base);
-    for (char *c = name; *c; c++) {
-        *c = *c == '/' ? '-' : *c;
-    }
-    char *path = cli_format("%s/.dgx-pixels/batch/%s", self->root, name);
-    free(name);
-    return path;
-}
-
-int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output, const char *manifest)
+int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output)
 {
     if (find_assets(output, &self->root, &self->folder)) {
         self->wanted = true;
@@ -96,18 +89,83 @@ int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output, const c
                     self->project ? self->project : "from here upwards");
             return CLI_NOT_FOUND;
         }
+        for (size_t length = strlen(self->folder); length && self->folder[length - 1] == '/';) {
+            self->folder[--length] = '\0';
+        }
     }
     if (!self->wanted) {
         return CLI_OK;
     }
-    self->staging = staging_name(self, manifest);
-    return cli_make_folders(self->staging);
+    char *above = cli_format("%s/" STAGINGS, self->root);
+    const int code = cli_make_folders(above);
+    free(above);
+    return code;
+}
+
+/* "heroes", "heroes-2" … below .dgx-pixels/batch/ */
+static char *staging_name(const cli_batch_deploy *self, const char *manifest, int number)
+{
+    char *name = cli_format("%s", *self->folder ? self->folder : cli_base(manifest));
+    for (char *c = name; *c; c++) {
+        *c = *c == '/' ? '-' : *c;
+    }
+    char *path = number == 1 ? cli_format("%s/" STAGINGS "/%s", self->root, name)
+                             : cli_format("%s/" STAGINGS "/%s-%d", self->root, name, number);
+    free(name);
+    return path;
+}
+
+dgxp_status cli_batch_deploy_open(cli_batch_deploy *self, dgxp_batch_params *params,
+                                  dgxp_batch **out)
+{
+    dgxp_status status = DGXP_ERR_MISMATCH;
+    for (int number = 1; status == DGXP_ERR_MISMATCH && number <= STAGINGS_LIMIT; number++) {
+        free(self->staging);
+        self->staging = staging_name(self, params->manifest, number);
+        params->output = self->staging;
+        status = dgxp_batch_open(params, out);
+    }
+    return status;
 }
 
 static int is_png(const struct dirent *entry)
 {
     return entry->d_name[0] != '.' && cli_has_suffix(entry->d_name, ".png") &&
            strcmp(entry->d_name, "contact.png") != 0;
+}
+
+static void print_warnings(const json_t *report)
+{
+    size_t i;
+    json_t *warning;
+    json_array_foreach(json_object_get(report, "warnings"), i, warning)
+    {
+        fprintf(stderr, "dgx-pixels: warning: %s\n", json_string_value(warning));
+    }
+}
+
+/* Of hundreds of pictures those count that the game does not have. */
+static void print_unconfirmed(const json_t *report, bool quiet)
+{
+    size_t i;
+    int asked = 0, confirmed = 0;
+    json_t *file;
+    json_array_foreach(json_object_get(report, "files"), i, file)
+    {
+        const json_t *answer = json_object_get(file, "confirmed");
+        const char *state = json_string_value(json_object_get(answer, "state"));
+        asked += state != NULL;
+        if (state && strcmp(state, "confirmed") == 0) {
+            confirmed++;
+        } else if (state) {
+            fprintf(stderr, "%s: unconfirmed: %s\n",
+                    json_string_value(json_object_get(file, "path")),
+                    json_string_value(json_object_get(answer, "reason")));
+        }
+    }
+    if (asked && !quiet) {
+        fprintf(stderr, "the running game has %d of %d\n", confirmed, asked);
+    }
 }
 
 int cli_batch_deploy_finish(const cli_batch_deploy *self, bool quiet)
@@ -128,21 +186,30 @@ int cli_batch_deploy_finish(const cli_batch_deploy *self, bool quiet)
     free(entries);
     dgxp_deploy_params params = DGXP_DEPLOY_PARAMS_INIT;
     char *to = cli_format("%s/", self->folder);
+    json_t *report = NULL;
+    bool confirmed = true;
     params.project = self->root;
     params.to = *self->folder ? to : NULL;
     params.force = self->force;
-    const dgxp_status status = dgxp_deploy(files, count, &params, NULL);
+    const dgxp_status status =
+        cli_deploy_files(files, count, &params, self->brp, &report, &confirmed);
     if (status == DGXP_OK && !quiet) {
-        fprintf(stderr, "deployed %d pictures into %s/assets/%s\n", count, self->root,
-                self->folder);
+        fprintf(stderr, "deployed %d picture%s: asset_server.load(\"%s%s\")%s\n", count,
+                count == 1 ? "" : "s", params.to ? to : "", cli_base(paths[0]),
+                count == 1 ? "" : " …");
     }
+    if (status == DGXP_OK) {
+        print_warnings(report);
+        print_unconfirmed(report, quiet);
+    }
+    json_decref(report);
     for (int i = 0; i < count; i++) {
         free(paths[i]);
     }
     free(paths);
     free(files);
     free(to);
-    return status == DGXP_OK ? CLI_OK : cli_fail(status);
+    return status != DGXP_OK ? cli_fail(status) : confirmed ? CLI_OK : CLI_SOME_FAILED;
 }
 
 void cli_batch_deploy_free(cli_batch_deploy *self)

@@ -10,16 +10,22 @@ typedef struct cli_batch_deploy {
     bool wanted;
     bool force;
     const char *project, *to; /* as given, or NULL */
+    const char *brp;          /* where the running game is asked about its pixels, or NULL */
     char *root, *folder;      /* found: the project, and the folder inside assets/ */
     char *staging;            /* where the batch is painted meanwhile */
 } cli_batch_deploy;
 
 /**
  * With `wanted`, or when `output` lies inside a Bevy project's assets/ (a running game must not see
- * journals and halves): find the project and make the staging folder, named after `output` or the
- * list. Returns an exit code.
+ * journals and halves): find the project and its folder. Returns an exit code.
  */
-int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output, const char *manifest);
+int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output);
+/**
+ * dgxp_batch_open() in the staging folder, which is named after `output` or the list; each batch has
+ * its own and finds it again, for the next list into the same folder of the game is another batch.
+ */
+dgxp_status cli_batch_deploy_open(cli_batch_deploy *self, dgxp_batch_params *params,
+                                  dgxp_batch **out);
 /** Deploy every picture of the staging folder; returns an exit code. */
 int cli_batch_deploy_finish(const cli_batch_deploy *self, bool quiet);
 void cli_batch_deploy_free(cli_batch_deploy *self);

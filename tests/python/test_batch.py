@@ -242,3 +242,41 @@ def test_into_a_game(build: Path, tiny: Path, tmp_path: Path) -> None:
     other = run(build, manifest, "--deploy", "--project", game, "--to", "heroes", *SMALL)
     assert other.returncode == 0, other.stderr
     assert len(list((game / "assets/heroes").glob("*.png"))) == 3
+
+
+def test_the_next_list_into_the_same_game(build: Path, tiny: Path, tmp_path: Path) -> None:
+    """An edited list is another batch, and goes into the same folder of the game all the same."""
+    game = tmp_path / "game"
+    game.mkdir()
+    (game / "Cargo.toml").write_text('[dependencies]\nbevy = { features = ["file_watcher"] }\n')
+    into = ("--deploy", "--project", game, "--to", "heroes/", "--seed", "7", *SMALL)
+    manifest = tmp_path / "a.txt"
+    for count in (2, 3):
+        done = run(build, wishes(manifest, count), *into)
+        assert done.returncode == 0, done.stderr
+    assert len(list((game / "assets/heroes").glob("*.png"))) == 3  # the first two are the same again
+    again = run(build, manifest, *into)
+    assert again.returncode == 2 and "3 of 3" in again.stderr and "--resume" in again.stderr
+    wishes(manifest, 2)
+    assert run(build, manifest, *into, "--resume").returncode == 0, "it does not find its own folder"
+    assert len(list((game / ".dgx-pixels/batch").iterdir())) == 2
+
+
+def test_a_share_is_not_deployed_alone(build: Path, tiny: Path, tmp_path: Path) -> None:
+    game = tmp_path / "game"
+    game.mkdir()
+    (game / "Cargo.toml").write_text('[dependencies]\nbevy = { features = ["file_watcher"] }\n')
+    words = (wishes(tmp_path / "a.txt", 6), "--deploy", "--project", game, *SMALL, "--resume")
+    first = run(build, *words, "--shard", "1/2")
+    assert first.returncode == 0 and "not deployed yet: 3 are not done" in first.stderr
+    assert not (game / "assets").exists()
+    second = run(build, *words, "--shard", "2/2")
+    assert second.returncode == 0, second.stderr
+    assert len(list((game / "assets/sprites").glob("*.png"))) == 6
+
+
+def test_options_of_a_deployment_need_one(build: Path, tiny: Path, tmp_path: Path) -> None:
+    for words in (("--to", "x/"), ("--force",), ("--confirm",), ("--project", tmp_path)):
+        done = run(build, wishes(tmp_path / "a.txt", 1), "-o", tmp_path / "out", *SMALL, *words)
+        assert done.returncode == 2 and "belong to --deploy" in done.stderr
+    assert not (tmp_path / "out").exists()

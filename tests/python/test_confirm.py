@@ -188,6 +188,23 @@ def test_build_asks_the_game(cli: Run, game: tuple[Game, str], project: Path, ti
     assert done.returncode == 0 and done.stdout.count("confirmed") == 1, done.stdout
 
 
+def test_batch_asks_the_game(cli: Run, game: tuple[Game, str], project: Path, tmp_path: Path,
+                             tiny: Path) -> None:
+    """Only what the game does not have is told, one line each, and all of it is counted."""
+    played, url = game
+    manifest = tmp_path / "a.txt"
+    manifest.write_text("knight --name knight\nstranger --name stranger\n")
+    words = ("batch", manifest, "--deploy", "--confirm", "--brp", url, "-m", "tiny", "--set", "steps=1",
+             "--set", "canvas=64x64")
+    done = cli(*words, cwd=project, env=STUB)
+    assert done.returncode == 1 and "the running game has 1 of 2" in done.stderr, done.stderr
+    assert "sprites/stranger.png: unconfirmed: the game has not loaded" in done.stderr
+    assert "sprites/knight.png: unconfirmed" not in done.stderr
+    played.loaded.add("sprites/stranger.png")
+    done = cli(*words, "--seed", "3", cwd=project, env=STUB)
+    assert done.returncode == 0 and "the running game has 2 of 2" in done.stderr, done.stderr
+
+
 def test_only_the_program_links_libcurl(build: Path) -> None:
     def needed(path: Path) -> str:
         return subprocess.run(["readelf", "-d", path], text=True, capture_output=True, check=True).stdout
