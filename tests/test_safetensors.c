@@ -212,7 +212,7 @@ START_TEST(safetensors_broken_index_is_named)
         dgxp_status status;
         const char *part;
     } cases[] = {
-        {"{}", DGXP_ERR_BAD_FORMAT, "field 'weight_map' is missing"},
+        {"{}", DGXP_ERR_BAD_FORMAT, "it has no 'weight_map'"},
         {"{\"weight_map\":{}}", DGXP_ERR_BAD_FORMAT, "is empty"},
         {"{\"weight_map\":{\"a\":\"../x.safetensors\"}}", DGXP_ERR_BAD_FORMAT, "without '/'"},
         {"{\"weight_map\":{\"a\":1}}", DGXP_ERR_BAD_FORMAT, "no file name"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a file or folder is, as a document: checkpoint, folder, bundle, LoRA, VAE, PNG. */
+/* What a file or folder is, as a document: checkpoint, folder, bundle, LoRA, VAE, picture. */
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -254,6 +254,26 @@ static bool put_makers(json_t *object, const char *path, const dgxp_image *image
     return fine;
 }
 
+/* Frames, milliseconds and tags. */
+static bool put_frames(json_t *object, const dgxp_sheet *sheet)
+{
+    json_t *tags = json_array();
+    int64_t duration = 0;
+    bool fine = true;
+    for (int32_t i = 0; i < dgxp_sheet_frame_count(sheet); i++) {
+        duration += dgxp_sheet_frame_duration(sheet, i);
+    }
+    for (int32_t i = 0; fine && i < dgxp_sheet_tag_count(sheet); i++) {
+        dgxp_tag tag = DGXP_TAG_INIT;
+        fine = dgxp_sheet_tag(sheet, i, &tag) == DGXP_OK &&
+               px_json_append(tags, json_pack("{ss, si, si}", "name", tag.name, "from", tag.from,
+                                              "to", tag.to));
+    }
+    fine = px_json_put(object, "tags", tags) && fine;
+    return fine && px_json_put_integer(object, "frames", dgxp_sheet_frame_count(sheet)) &&
+           px_json_put_integer(object, "duration_ms", duration);
+}
+
 static dgxp_status describe_picture(const char *path, json_t *object)
 {
     dgxp_image *image = NULL;
@@ -274,19 +294,66 @@ static dgxp_status describe_picture(const char *path, json_t *object)
     }
     fine = px_json_put(object, "text", texts) && fine;
     fine = fine && put_makers(object, path, image);
+    dgxp_sheet *sheet = NULL;
+    if (fine && dgxp_sheet_load(path, &sheet) == DGXP_OK && dgxp_sheet_frame_count(sheet) > 1) {
+        fine = put_frames(object, sheet); /* an APNG */
+    }
+    px_error_clear();
+    dgxp_sheet_free(sheet);
     dgxp_image_free(image);
     return fine ? DGXP_OK : px_error_memory("a description");
 }
 
-static bool is_picture(const char *path)
+static dgxp_status describe_animation(const char *path, const char *type, json_t *object)
 {
-    char start[4] = "";
+    dgxp_sheet *sheet = NULL;
+    const dgxp_status status = dgxp_sheet_load(path, &sheet);
+    if (status != DGXP_OK) {
+        return status;
+    }
+    const dgxp_image *first = dgxp_sheet_frame(sheet, 0);
+    const bool fine = px_json_put_text(object, "type", type) &&
+                      px_json_put_integer(object, "width", dgxp_image_width(first)) &&
+                      px_json_put_integer(object, "height", dgxp_image_height(first)) &&
+                      put_frames(object, sheet);
+    dgxp_sheet_free(sheet);
+    return fine ? DGXP_OK : px_error_memory("a description");
+}
+
+/* "png", "gif", "aseprite", or NULL: by the file's first bytes. */
+static const char *find_picture_type(const char *path)
+{
+    char start[8] = "";
     FILE *file = fopen(path, "rbe");
-    const bool png = file && fread(start, 1, 4, file) == 4 && memcmp(start, "\x89PNG", 4) == 0;
+    const bool whole = file && fread(start, 1, sizeof start, file) == sizeof start;
     if (file) {
         fclose(file);
     }
-    return png;
+    return !whole                                  ? NULL
+           : memcmp(start, "\x89PNG", 4) == 0      ? "png"
+           : memcmp(start, "GIF8", 4) == 0         ? "gif"
+           : memcmp(start + 4, "\xe0\xa5", 2) == 0 ? "aseprite"
+                                                   : NULL;
+}
+
+static dgxp_status describe_model(const char *path, json_t *object)
+{
+    dgxp_status status = describe_checkpoint(path, object);
+    if (status == DGXP_ERR_UNSUPPORTED && px_family_check_file(path) == DGXP_OK) {
+        px_error_clear();
+        status = describe_tensors(path, object);
+    }
+    if (status == DGXP_ERR_LIMIT || status == DGXP_ERR_BAD_FORMAT) {
+        /* No model; a picture of another program is called by its name. */
+        dgxp_image *image = NULL;
+        char said[1024];
+        snprintf(said, sizeof said, "%s", dgxp_last_error());
+        if (dgxp_image_load(path, &image) != DGXP_ERR_UNSUPPORTED) {
+            return px_error_set(status, "%s", said);
+        }
+        status = DGXP_ERR_UNSUPPORTED;
+    }
+    return status;
 }
 
 dgxp_status dgxp_inspect(const char *path, dgxp_document **out)
@@ -296,6 +363,7 @@ dgxp_status dgxp_inspect(const char *path, dgxp_document **out)
     if (!path || !out) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_inspect: path and out are required");
     }
+    const char *type = px_file_is_folder(path) ? NULL : find_picture_type(path);
     json_t *object = json_object();
     if (!px_json_put_text(object, "path", path)) {
         json_decref(object);
@@ -304,14 +372,11 @@ dgxp_status dgxp_inspect(const char *path, dgxp_document **out)
     if (px_file_is_folder(path)) {
         status =
             is_programs(path) ? describe_programs(path, object) : describe_checkpoint(path, object);
-    } else if (is_picture(path)) {
-        status = describe_picture(path, object);
+    } else if (type) {
+        status = strcmp(type, "png") == 0 ? describe_picture(path, object)
+                                          : describe_animation(path, type, object);
     } else {
-        status = describe_checkpoint(path, object);
-        if (status == DGXP_ERR_UNSUPPORTED && px_family_check_file(path) == DGXP_OK) {
-            px_error_clear();
-            status = describe_tensors(path, object);
-        }
+        status = describe_model(path, object);
     }
     if (status != DGXP_OK) {
         json_decref(object);

@@ -413,7 +413,13 @@ static dgxp_status open_index(px_safetensors *set, const px_safetensors_options 
         status = px_json_root(set->path, document, &root);
     }
     if (status == DGXP_OK) {
-        status = px_json_object(&root, "weight_map", PX_JSON_REQUIRED, &map);
+        status = px_json_object(&root, "weight_map", PX_JSON_OPTIONAL, &map);
+        if (status == DGXP_OK && !map.value) {
+            status = px_error_set(DGXP_ERR_BAD_FORMAT,
+                                  "%s: is no index of a model in several files: it has no "
+                                  "'weight_map'",
+                                  set->path);
+        }
     }
     if (status != DGXP_OK) {
         goto done;

@@ -266,6 +266,18 @@ def test_doctor_models_info(cli, tiny: Path, tmp_path: Path) -> None:  # type: i
         str(tmp_path / "more/tiny.safetensors")]
     about = json.loads(cli("info", tiny / "tiny.safetensors", "--json").stdout)
     assert about["type"] == "checkpoint" and about["dtype"] == "F32"
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=80)
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], duration=80)
+    for suffix in ("gif", "png"):
+        about = json.loads(cli("info", tmp_path / f"a.{suffix}", "--json").stdout)
+        assert [about[key] for key in ("type", "width", "frames", "duration_ms")] == [suffix, 8, 2, 160]
+    frames[0].save(tmp_path / "a.jpg")
+    done = cli("info", tmp_path / "a.jpg")
+    assert done.returncode == 4 and "is a JPEG file" in done.stderr
+    (tmp_path / "a.json").write_text("{}")
+    done = cli("info", tmp_path / "a.json")
+    assert done.returncode == 4 and "no index of a model" in done.stderr
     done = cli("info", tmp_path / "nothing")
     assert done.returncode == 3
 
