@@ -231,6 +231,39 @@ START_TEST(painted_pictures_are_divided_evenly)
 }
 END_TEST
 
+/* A photograph without colors, and a large smooth picture of few, have no more than a sprite may.
+ */
+START_TEST(few_colors_alone_are_no_pixel_art)
+{
+    static const struct {
+        int32_t side;
+        bool grey;
+        dgxp_grid_kind kind;
+    } cases[] = {{300, true, DGXP_GRID_PAINTED},
+                 {600, true, DGXP_GRID_PAINTED},
+                 {600, false, DGXP_GRID_PAINTED},
+                 {96, true, DGXP_GRID_FLAT}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const int32_t side = cases[i].side;
+        uint32_t state = 7;
+        dgxp_image *image = NULL;
+        ck_assert_ok(dgxp_image_create(side, side, NULL, &image));
+        for (int32_t y = 0; y < side; y++) {
+            for (int32_t x = 0; x < side; x++) {
+                const double wave = sin(x * 0.031 + 1) * cos(y * 0.023);
+                const int noise = cases[i].grey ? (int)(sprite_draw(&state) % 9) : 0;
+                const uint8_t v = (uint8_t)(120 + 100 * wave + noise);
+                const uint8_t color[4] = {v, cases[i].grey ? v : 40, v, 255};
+                memcpy(px_image_at(image, x, y), color, 4);
+            }
+        }
+        const dgxp_grid_info info = detect(image, NULL, NULL);
+        ck_assert_msg(info.kind == cases[i].kind, "case %zu is %d", i, info.kind);
+        dgxp_image_free(image);
+    }
+}
+END_TEST
+
 START_TEST(frames_share_one_grid)
 {
     dgxp_image *frames[3], *back = NULL;
@@ -324,6 +357,7 @@ int main(void)
     tcase_add_test(core, non_square_cells_are_a_mode);
     tcase_add_test(core, snap_and_border_are_obeyed);
     tcase_add_test(core, painted_pictures_are_divided_evenly);
+    tcase_add_test(core, few_colors_alone_are_no_pixel_art);
     tcase_add_test(core, frames_share_one_grid);
     suite_add_tcase(suite, core);
     TCase *limits = tcase_create("limits");

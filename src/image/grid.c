@@ -24,7 +24,8 @@
 #define PHASE_CELLS 8     /* fewer cells a side have too few edges to agree on a phase */
 #define NATIVE_COLORS 256 /* a picture with at most so many may be pixel art at its own size */
 #define NATIVE_SIDE 512
-#define TINY_SIDE 64 /* too small to be anything but native, whatever its colors */
+#define TINY_SIDE 128 /* a picture this small is native, however many greys it has */
+#define GREYS 64      /* all of them grey, more than these: a photograph, no palette */
 #define PHOTO_COLORS                                                                               \
     8000                /* cells of a few flat pixels with more colors are an enlarged painting    \
                          */
@@ -370,6 +371,19 @@ static double measure_softness(const dgxp_image *image)
     return all ? (double)alike / (double)all : 0;
 }
 
+/* Few enough colors for pixel art at its own size.  A black and white photograph has at most 256
+ * too, but nobody draws with more than GREYS. */
+static bool has_few_colors(const dgxp_image *image)
+{
+    const int32_t count = px_flat_count_colors(image, NATIVE_COLORS);
+    bool grey = count > GREYS && (image->width > TINY_SIDE || image->height > TINY_SIDE);
+    for (size_t i = 0; i < px_image_count(image) && grey; i++) {
+        const uint8_t *p = image->rgba + i * 4;
+        grey = p[0] == p[1] && p[1] == p[2];
+    }
+    return count <= NATIVE_COLORS && !grey;
+}
+
 static dgxp_status find_grid(search *self)
 {
     dgxp_grid *grid = self->grid;
@@ -379,7 +393,7 @@ static dgxp_status find_grid(search *self)
     if (try_flat(self, &enough) || !enough) {
         return enough ? DGXP_OK : px_error_memory("the search for flat cells");
     }
-    const bool few = px_flat_count_colors(self->images[0], NATIVE_COLORS) <= NATIVE_COLORS;
+    const bool few = has_few_colors(self->images[0]);
     double cell[2];
     dgxp_status status = search_period(self, cell);
     if (status) {
@@ -410,7 +424,7 @@ static dgxp_status find_grid(search *self)
         grid->centers = NULL;
         grid->info.bent = 0;
     }
-    if (few) {
+    if (few && (longer <= NATIVE_SIDE || measure_softness(self->images[0]) <= SOFT)) {
         set_even(grid, DGXP_GRID_FLAT, length[0], length[1]);
         return DGXP_OK;
     }
