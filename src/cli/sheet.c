@@ -172,6 +172,27 @@ static int write_frames(const dgxp_sheet *sheet, const char *folder, const char 
     return code;
 }
 
+/* What a grid of cells leaves over is lost, so it is told. */
+static void tell_rest(const char *path, const dgxp_image *image, const dgxp_cut_params *cut)
+{
+    const int32_t sides[2] = {dgxp_image_width(image), dgxp_image_height(image)};
+    const int32_t cells[2] = {cut->cell_width ? cut->cell_width : cut->cell_height,
+                              cut->cell_height ? cut->cell_height : cut->cell_width};
+    const int32_t counts[2] = {cut->columns, cut->rows};
+    int32_t rest[2] = {0, 0};
+    for (int i = 0; i < 2; i++) {
+        const int32_t room = sides[i] - 2 * cut->margin + cut->spacing;
+        const int32_t step = cells[i] + cut->spacing;
+        rest[i] = cells[i] ? room % step : counts[i] ? room % counts[i] : 0;
+    }
+    if (rest[0] || rest[1]) {
+        fprintf(stderr,
+                "dgx-pixels: %s: has %dx%d pixels: %d at the right and %d at the bottom are in no "
+                "cell; look at --cell, --margin and --spacing\n",
+                path, sides[0], sides[1], rest[0], rest[1]);
+    }
+}
+
 static int run_slice(int argc, char **argv)
 {
     dgxp_cut_params cut = DGXP_CUT_PARAMS_INIT;
@@ -212,6 +233,9 @@ static int run_slice(int argc, char **argv)
     dgxp_sheet *sheet = NULL;
     dgxp_status status = dgxp_image_load(argv[0], &image);
     status = status == DGXP_OK ? dgxp_sheet_cut(image, &cut, &sheet) : status;
+    if (status == DGXP_OK) {
+        tell_rest(argv[0], image, &cut);
+    }
     if (status != DGXP_OK) {
         code = cli_fail(status);
     } else if (cli_has_suffix(atlas.output, ".png") || cli_has_suffix(atlas.output, ".apng") ||

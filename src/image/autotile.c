@@ -220,7 +220,8 @@ static dgxp_status check_texture(const char *name, const dgxp_image *image, int3
     for (size_t i = 0; i < px_image_count(image); i++) {
         if (image->rgba[i * 4 + 3] != 0 && image->rgba[i * 4 + 3] != 255) {
             return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                                "dgxp_autotile: %s has alpha %d; make it hard (dgxp_matte() does)",
+                                "dgxp_autotile: %s has alpha %d, where a tile is opaque or clear: "
+                                "`dgx-pixels fix --background auto` or dgxp_matte() makes it so",
                                 name, image->rgba[i * 4 + 3]);
         }
     }

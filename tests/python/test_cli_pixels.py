@@ -491,6 +491,10 @@ def test_sheets_go_round(cli: Cli, tmp_path: Path) -> None:
     good(cli("sheet", "slice", tmp_path / "s.png", "-o", tmp_path / "cut", "--cell", 32))
     for i, frame in enumerate(frames):
         assert np.array_equal(read(tmp_path / f"cut/s_{i:03}.png"), frame)
+    whole = Image.fromarray(picture)
+    whole.resize((whole.width + 3, whole.height)).save(tmp_path / "odd.png")
+    rest = cli("sheet", "slice", tmp_path / "odd.png", "-o", tmp_path / "odd", "--cell", 32)
+    assert rest.returncode == 0 and "3 at the right and 0 at the bottom" in rest.stderr
     good(cli("sheet", "contact", tmp_path / "in", "-o", tmp_path / "c.png", "--scale", 4, "--names"))
     assert Image.open(tmp_path / "c.png").width >= 2 * 4 * 32
     for words in (("-t", "walk"), ("-t", "x:0-9"), ("-d", "xml"), ("--scale", 2)):
