@@ -9,6 +9,7 @@ import io
 import json
 import random
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -112,6 +113,9 @@ def test_a_job_is_accepted_watched_and_fetched(server: Server) -> None:
     assert size_of(image.body) == (16, 16)
     etag = image.headers["etag"]
     assert server.ask("GET", job["images"][1]["url"], If_None_Match=etag).status == 304
+    head = server.ask("HEAD", job["images"][1]["url"])
+    assert (head.status, head.body, head.headers["etag"]) == (200, b"", etag)
+    assert head.headers["content-length"] == str(len(image.body))
     assert size_of(server.ask("GET", job["images"][1]["url"] + "?scale=4").body) == (64, 64)
     about = server.ask("GET", job["images"][1]["about"]).json
     assert about["recipe"]["seed"] == 6 and "score" in about["quality"]
@@ -235,6 +239,32 @@ def test_a_defect_costs_its_own_job_only(slow: Server) -> None:
     assert told["status"] == "internal" and "KeyError" in told["message"]
     assert slow.ask("GET", "/readyz").status == 200
     assert slow.ask("POST", "/api/v1/generate", SMALL).status == 200
+
+
+def test_a_row_without_a_prompt_is_told_as_failed(slow: Server) -> None:
+    slow.ask("POST", "/api/v1/generate", {**SMALL, "steps": 100}, Prefer="respond-async")
+    job = slow.ask("POST", "/api/v1/generate", SMALL, Prefer="respond-async").json
+    with contextlib.closing(sqlite3.connect(slow.data / "jobs.sqlite")) as rows, rows:
+        assert rows.execute("UPDATE jobs SET request = '{}' WHERE id = ? AND state = 'queued'",
+                            (job["id"],)).rowcount == 1
+    until(lambda: slow.ask("GET", f"/api/v1/jobs/{job['id']}").json["state"] == "failed")
+    assert job["id"] in [entry["id"] for entry in slow.ask("GET", "/api/v1/jobs").json]
+    again = slow.ask("POST", f"/api/v1/jobs/{job['id']}/again", {})
+    assert again.status == 422 and again.json["field"] == "changes.prompt"
+
+
+def test_pictures_that_left_the_disk_are_told(server: Server) -> None:
+    """Somebody tidied up the results, or they were purged while a client asked."""
+    job = server.ask("POST", "/api/v1/generate", SMALL).json
+    shutil.rmtree(server.data / "results" / job["id"])
+    where = f"/api/v1/jobs/{job['id']}"
+    for path in (".png", ".json"):
+        gone = server.ask("GET", f"{where}/images/0{path}")
+        assert gone.status == 404 and b"not on the server's disk" in gone.body
+    assert server.ask("PUT", f"{where}/images/0/review", {"state": "approved"}).status == 404
+    assert server.ask("POST", "/api/v1/deploy", {"job": job["id"], "to": "x/"}).status == 404
+    told = server.ask("GET", f"{where}?data=true")
+    assert told.status == 200 and told.json["images"][0]["data"] is None
 
 
 def test_an_adapter_needs_no_weight(server: Server) -> None:

@@ -20,9 +20,9 @@ from . import compat_a1111, compat_openai, jobs, pixels, review
 from .engine import Engine
 from .metrics import Metrics
 from .schema import BadField
-from .security import Guard, problem
+from .security import Guard, Head, problem
 from .settings import Settings
-from .store import KeyReused, Store
+from .store import Forgotten, KeyReused, Store
 
 # What a status of the library means to a client.
 HTTP_STATUS = {
@@ -74,6 +74,10 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(KeyReused)
     async def _key(request: Request, error: KeyReused) -> Response:
         return shaped(request, 422, "Idempotency-Key reused", str(error), field="Idempotency-Key")
+
+    @app.exception_handler(Forgotten)
+    async def _gone(request: Request, error: Forgotten) -> Response:
+        return shaped(request, 404, "Picture forgotten", str(error))
 
     @app.exception_handler(DgxPixelsError)
     async def _library(request: Request, error: DgxPixelsError) -> Response:
@@ -137,6 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     review.add_page(app)
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Head)
     return app
 
 

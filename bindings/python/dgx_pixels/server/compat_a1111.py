@@ -148,7 +148,7 @@ async def paint(request: Request, body: PaintBody) -> Painted:
     store = engine_of(request).store
 
     def read() -> tuple[list[str], list[str]]:
-        pictures = [Image.decode(store.path(row.id, index).read_bytes())
+        pictures = [Image.decode(store.read(row.id, index))
                     for index in range(len(row.images))]
         return ([base64.b64encode(picture.encode(scale=scale)).decode() for picture in pictures],
                 [picture.text.get("parameters", "") for picture in pictures])

@@ -100,7 +100,7 @@ async def generations(request: Request, body: ImageRequest) -> ImagesResponse:
         if body.response_format == "url":
             path = f"api/v1/jobs/{row.id}/images/{index}.png"
             return ImageData(url=f"{request.base_url}{path}" + (f"?scale={scale}" if scale > 1 else ""))
-        png = store.path(row.id, index).read_bytes()
+        png = store.read(row.id, index)
         if scale > 1:
             from ..image import Image
 

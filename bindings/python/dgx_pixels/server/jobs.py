@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import math
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .engine import Engine
 from .schema import BadField, GenerateBody, Whole, decode_png, palette_of
-from .store import Row, Store
+from .store import Forgotten, Row, Store
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{24}$", description="as POST /generate returned it")]
@@ -81,14 +82,18 @@ def view(row: Row, engine: Engine, store: Store, with_data: bool = False) -> Job
     pictures = []
     for index, image in enumerate(row.images if row.state == "done" else []):
         url = f"/api/v1/jobs/{row.id}/images/{index}"
-        data = base64.b64encode(store.path(row.id, index).read_bytes()).decode() if with_data else None
+        data = None
+        if with_data:
+            with contextlib.suppress(Forgotten):
+                data = base64.b64encode(store.read(row.id, index)).decode()
         pictures.append(Picture(url=url + ".png", about=url + ".json", seed=image["seed"],
                                 width=image["width"], height=image["height"], sha256=image["sha256"],
                                 score=image["score"], passed=image["pass"],
                                 warnings=image["warnings"], data=data,
                                 review=Review(**store.review(row.id, index))))
     return JobView(
-        id=row.id, state=row.state, prompt=row.request["prompt"],  # type: ignore[arg-type]
+        id=row.id, state=row.state,  # type: ignore[arg-type]
+        prompt=str(row.request.get("prompt") or ""),  # a row that is broken is told as well
         position=store.position(row) if row.state == "queued" else None,
         progress=ProgressView(phase=progress.phase, step=progress.step, step_count=progress.step_count,
                               remaining=progress.remaining) if progress else None,
@@ -321,15 +326,14 @@ def get_image(request: Request, id: JobId,
     index, _, suffix = name.partition(".")
     if row.state != "done" or int(index) >= len(row.images):
         raise HTTPException(404, f"the job is {row.state}, with {len(row.images)} pictures")
-    path = engine.store.path(id, int(index), "." + suffix)
+    data = engine.store.read(id, int(index), "." + suffix)
     if suffix == "json":  # a review changes it
-        return Response(path.read_bytes(), media_type="application/json",
+        return Response(data, media_type="application/json",
                         headers={"Cache-Control": "no-cache"})
     etag = f'"{row.images[int(index)]["sha256"]}-{scale}"'
     headers = {"ETag": etag, "Cache-Control": "private, max-age=31536000, immutable"}
     if if_none_match and etag in if_none_match:
         return Response(status_code=304, headers=headers)
-    data = path.read_bytes()
     if scale > 1:
         from ..image import Image
 

@@ -95,7 +95,7 @@ def deploy(request: Request, body: DeployBody) -> dict[str, Any]:
     if row.state != "done" or body.index >= len(row.images):
         raise HTTPException(409, f"the job is {row.state}, with {len(row.images)} pictures")
     name = f"{row.id}-{body.index}.png"
-    data = engine.store.path(row.id, body.index).read_bytes()
+    data = engine.store.read(row.id, body.index)
     review = engine.store.review(row.id, body.index)
     if review:  # deploy takes it out of the picture again, into the sidecar
         picture = Image.decode(data)

@@ -33,10 +33,7 @@ def review(request: Request, id: JobId, index: Annotated[int, Path(ge=0, le=15)]
         raise HTTPException(404, f"the job is {row.state}, with {len(row.images)} pictures")
     decided = Review(**{**engine.store.review(id, index), **body.model_dump(exclude_none=True),
                         "at": time.time()})
-    try:
-        engine.store.set_review(id, index, decided.model_dump())
-    except FileNotFoundError:
-        raise HTTPException(404, f"job {id} was forgotten") from None
+    engine.store.set_review(id, index, decided.model_dump())
     engine.tell(id)
     return decided
 

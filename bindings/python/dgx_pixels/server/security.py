@@ -36,6 +36,17 @@ async def refuse(send: Send, status: int, title: str, detail: str,
     await send({"type": "http.response.body", "body": body})
 
 
+class Head:
+    """HEAD is GET without the body, which the web server leaves out (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        head = scope["type"] == "http" and scope["method"] == "HEAD"
+        await self.app({**scope, "method": "GET"} if head else scope, receive, send)
+
+
 class TooLarge(Exception):
     pass
 

@@ -75,6 +75,10 @@ class KeyReused(ValueError):
     """An Idempotency-Key came with another request."""
 
 
+class Forgotten(LookupError):
+    """A picture that was there once is not on the disk any more."""
+
+
 class Store:
     """Any thread may call; one connection, one lock."""
 
@@ -185,6 +189,14 @@ class Store:
     def path(self, id: str, index: int, suffix: str = ".png") -> Path:
         return self.results / id / f"{index}{suffix}"
 
+    def read(self, id: str, index: int, suffix: str = ".png") -> bytes:
+        """A result's file; Forgotten when it was purged or somebody tidied up."""
+        try:
+            return self.path(id, index, suffix).read_bytes()
+        except FileNotFoundError:
+            raise Forgotten(f"picture {index} of job {id} is not on the server's disk any more: paint it "
+                            f"again with POST /api/v1/jobs/{id}/again") from None
+
     def write(self, id: str, index: int, suffix: str, data: bytes) -> None:
         """A result's file, whole or not at all."""
         path = self.path(id, index, suffix)
@@ -196,8 +208,8 @@ class Store:
     def review(self, id: str, index: int) -> dict[str, Any]:
         """What was decided about a picture: {"state", "note", "at"}, or nothing yet."""
         try:
-            told: dict[str, Any] = json.loads(self.path(id, index, ".json").read_bytes())
-        except FileNotFoundError:  # forgotten at this moment
+            told: dict[str, Any] = json.loads(self.read(id, index, ".json"))
+        except Forgotten:
             return {}
         review: dict[str, Any] = told.get("review", {})
         return review
@@ -205,7 +217,7 @@ class Store:
     def set_review(self, id: str, index: int, review: dict[str, Any]) -> None:
         """Write it into the picture's sidecar, beside recipe and quality report."""
         with self._sidecars:
-            told = json.loads(self.path(id, index, ".json").read_bytes())
+            told = json.loads(self.read(id, index, ".json"))
             told["review"] = review
             self.write(id, index, ".json", json.dumps(told).encode())
 
