@@ -20,6 +20,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from fastmcp.exceptions import ToolError
 
+import dgx_pixels
 from serving import ROOT, free_port
 
 SMALL: dict[str, Any] = {"prompt": "knight", "kind": "character", "size": "16x16", "more": {"steps": 2}}
@@ -190,6 +191,8 @@ def test_stdout_holds_the_protocol_only(tiny: Path, game: Path, full: bool, evid
     for line in process.stdout:
         message = json.loads(line)
         assert message["jsonrpc"] == "2.0"
+        if message.get("id") == 1 and "result" in message:  # not FastMCP's own
+            assert message["result"]["serverInfo"] == {"name": "dgx-pixels", "version": dgx_pixels.__version__}
         seen += 1
         if message.get("id") == "last":
             break

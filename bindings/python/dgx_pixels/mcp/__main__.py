@@ -41,6 +41,7 @@ def main() -> int:
     try:
         from fastmcp import FastMCP
 
+        from .. import __version__
         from ..client import Client
         from .tools import add_tools
         from .workshop import Workshop, data_folder, local_server
@@ -58,7 +59,7 @@ def main() -> int:
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         print(f"dgx-pixels-mcp: {error}", file=sys.stderr)
         return 2
-    mcp: FastMCP = FastMCP("dgx-pixels", instructions=(
+    mcp: FastMCP = FastMCP("dgx-pixels", version=__version__, instructions=(
         "Paints pixel-art sprites and puts them into a Bevy game. Start with list_presets; generate "
         "shows candidates; deploy puts one into assets/ and asks the running game whether it arrived."))
     add_tools(mcp, Workshop(options.project, client, options.brp))
