@@ -178,6 +178,8 @@ START_TEST(files_are_saved_and_loaded)
     ck_assert_ok(dgxp_image_save(image, path, NULL));
     ck_assert_ok(dgxp_image_load(path, &back));
     ck_assert(px_image_equal(image, back));
+    ck_assert_refused(dgxp_image_save(image, "/nowhere/a.JPG", NULL), DGXP_ERR_UNSUPPORTED,
+                      "name it .png");
     dgxp_image_free(image);
     dgxp_image_free(back);
     unlink(path);

@@ -298,6 +298,9 @@ static int run_map(int argc, char **argv)
                                            : !name   ? "say which palette with -p"
                                                      : "say where to with -o");
     }
+    if (!cli_check_picture_name(map_command.name, output)) {
+        return CLI_USAGE;
+    }
     self.quantize.strength = (float)strength;
     dgxp_palette *palette = NULL;
     const dgxp_status status = dgxp_palette_load(name, &palette);

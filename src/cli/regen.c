@@ -252,7 +252,8 @@ static int run(int argc, char **argv)
                : words > 1 && s.output && !cli_is_folder(s.output)
                    ? cli_usage("regen", "of several pictures, -o must be a folder that is there")
                : s.set.count && !s.output ? cli_usage("regen", "--set needs -o: where to")
-                                          : start(&s, argv, words);
+               : s.output && !cli_check_picture_name("regen", s.output) ? CLI_USAGE
+                                                                        : start(&s, argv, words);
     }
     free(s.set.items);
     return code;

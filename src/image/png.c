@@ -473,6 +473,20 @@ dgxp_status dgxp_image_encode(const dgxp_image *image, const dgxp_png_params *pa
     return status ? status : px_png_encode("dgxp_image_encode", image, &known, bytes, size);
 }
 
+/* A PNG that is called .jpg opens nowhere that goes by names. */
+static dgxp_status check_name(const char *path)
+{
+    static const char *const others[] = {"jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff",
+                                         "tga", "avif", "heic", "jxl", "ico", "dds", "psd"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (px_file_has_suffix(path, others[i])) {
+            return px_error_set(DGXP_ERR_UNSUPPORTED, "%s: what is written is PNG; name it .png",
+                                path);
+        }
+    }
+    return DGXP_OK;
+}
+
 dgxp_status dgxp_image_save(const dgxp_image *image, const char *path,
                             const dgxp_png_params *params)
 {
@@ -485,6 +499,7 @@ dgxp_status dgxp_image_save(const dgxp_image *image, const char *path,
                             image ? "path" : "image");
     }
     dgxp_status status = px_image_params("dgxp_image_save", params, &known, sizeof known);
+    status = status ? status : check_name(path);
     if (!status) {
         status = px_png_encode(path, image, &known, &bytes, &size);
     }

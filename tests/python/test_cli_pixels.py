@@ -441,6 +441,8 @@ def test_palettes_go_round(cli: Cli, tmp_path: Path) -> None:
 def test_palette_mistakes(cli: Cli, tmp_path: Path) -> None:
     assert cli("palette", "show", "no-such").returncode in (2, 3)
     assert cli("palette", "map", "x.png", "-o", "y.png").returncode == 2
+    named = cli("palette", "map", tmp_path / "0.png", "-p", "pico-8", "-o", tmp_path / "y.jpg")
+    assert named.returncode == 2 and ".png" in named.stderr and not (tmp_path / "y.jpg").exists()
     assert cli("palette", "extract", tmp_path / "none.png").returncode == 3
     assert cli("palette", "spin").returncode == 2 and cli("palette").returncode == 2
     assert cli("palette", "--help").returncode == 0
