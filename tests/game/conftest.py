@@ -29,6 +29,10 @@ def build() -> Path:
     return Path(os.environ.get("DGXP_BUILD", ROOT / "build/release")).resolve()
 
 
+class Refused(Exception):
+    """An error that the game answered."""
+
+
 class Game:
     """The running game and its project folder."""
 
@@ -44,7 +48,8 @@ class Game:
                                          {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)
-        assert "error" not in answer, answer
+        if "error" in answer:
+            raise Refused(answer["error"]["message"])
         return answer["result"]
 
     def image(self, path: str) -> dict[str, Any]:
@@ -58,7 +63,6 @@ class Game:
             assert time.monotonic() < end, f"{image}\n{self.log.read_text()[-2000:]}"
             time.sleep(0.05)
         return image
-
 
     def wait_for_hash(self, path: str, digest: str, seconds: float = 30) -> dict[str, Any]:
         """Until the game holds these pixels."""

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from conftest import ROOT, Game, Painter
+from conftest import ROOT, Game, Painter, Refused
 from PIL import Image
 
 # What examples/bevy-game/src/main.rs says: its scale, and the colour behind everything.
@@ -19,9 +19,18 @@ HERO = "sprites/hero.png"
 
 
 def screenshot(game: Game, path: Path) -> Image.Image:
-    """The window as Bevy drew it, by `brp_extras/screenshot`, which answers when the file is whole."""
-    game.ask("brp_extras/screenshot", {"path": str(path)})
-    return Image.open(path).convert("RGBA")
+    """The window as Bevy drew it, by `brp_extras/screenshot`, which answers when the file is whole.
+
+    The answer may come a frame before the game has put the capture away; until then it refuses the next.
+    """
+    end = time.monotonic() + 60
+    while True:
+        try:
+            game.ask("brp_extras/screenshot", {"path": str(path)})
+            return Image.open(path).convert("RGBA")
+        except Refused as refused:
+            assert "already in progress" in str(refused) and time.monotonic() < end, refused
+            time.sleep(0.02)
 
 
 def drawn(game: Game, folder: Path) -> None:
