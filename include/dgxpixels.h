@@ -1092,6 +1092,12 @@ DGXP_API dgxp_status dgxp_job_set_schedule(dgxp_job *job, dgxp_schedule schedule
 DGXP_API dgxp_status dgxp_job_set_spacing(dgxp_job *job, dgxp_spacing spacing);
 /** Stochasticity of DDIM and TCD, 0..1; negative = the sampler's default (0 and 0.3). */
 DGXP_API dgxp_status dgxp_job_set_eta(dgxp_job *job, double eta);
+/**
+ * The share of the noise that a whole run puts back, 0..1: each of n steps leaves its n-th root.  1
+ * is the sampler as it was published; below it surfaces come out smoother and shapes plainer, which a
+ * small model needs.  Negative = the model's default, 1 where it has none.
+ */
+DGXP_API dgxp_status dgxp_job_set_temperature(dgxp_job *job, double temperature);
 /** 0..2^53-1.  Without one a seed is drawn and reported in the recipe. */
 DGXP_API dgxp_status dgxp_job_set_seed(dgxp_job *job, uint64_t seed);
 /** A seed from the system's generator, for callers that want to know it beforehand. */

@@ -120,7 +120,7 @@ class Lora:
 class Job:
     """A dgxp_job; keyword arguments name its setters."""
 
-    NUMBERS = {"guidance", "guidance_rescale", "cfg_stop", "eta"}
+    NUMBERS = {"guidance", "guidance_rescale", "cfg_stop", "eta", "temperature"}
     CHOICES = {"sampler", "schedule", "spacing", "tiling"}
 
     def __init__(self, library: Library, prompt: str, **settings: object) -> None:

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * Prints samplers' tables as JSON lines, for comparison with diffusers
- * (tests/python/test_scheduler.py). Each line of standard input is 19 numbers: prediction betas
+ * (tests/python/test_scheduler.py). Each line of standard input is 20 numbers: prediction betas
  * beta_start beta_end train_steps steps_offset zero_terminal_snr sampler schedule spacing steps
- * guidance cfg_stop eta strength has_init has_mask alpha_to_one final_sigma_min.
+ * guidance cfg_stop eta strength has_init has_mask alpha_to_one final_sigma_min temperature.
  */
 #include "diffusion/scheduler.h"
 
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIELDS = 19 };
+enum { FIELDS = 20 };
 
 static void print_number(double value)
 {
@@ -89,7 +89,8 @@ int main(void)
                                             .has_init = f[15] != 0,
                                             .has_mask = f[16] != 0,
                                             .alpha_to_one = f[17] != 0,
-                                            .final_sigma_min = f[18] != 0};
+                                            .final_sigma_min = f[18] != 0,
+                                            .temperature = f[19]};
         px_schedule table;
         const dgxp_status status = px_scheduler_build(&params, &table);
         if (status == DGXP_OK) {

@@ -27,6 +27,7 @@ static px_scheduler_params params_for(const px_bundle_settings *model, int32_t s
                                  .steps = steps,
                                  .guidance = 5.0,
                                  .cfg_stop = 1.0,
+                                 .temperature = 1.0,
                                  .eta = -1.0,
                                  .strength = 1.0};
 }
@@ -348,6 +349,7 @@ START_TEST(numbers_out_of_range_are_refused)
         CASE(guidance, INFINITY, "guidance is inf"),
         CASE(cfg_stop, 1.5, "cfg_stop is 1.5"),
         CASE(cfg_stop, NAN, "cfg_stop is nan"),
+        CASE(temperature, 1.01, "temperature is 1.01"),
         CASE(eta, 1.01, "eta is 1.01: use 0 to 1"),
         CASE(eta, NAN, "eta is nan"),
         CASE(strength, -0.1, "strength is -0.1"),

@@ -108,6 +108,7 @@ static int run(int argc, char **argv)
                   .rescale = -1,
                   .cfg_stop = -1,
                   .eta = -1,
+                  .temperature = -1,
                   .strength = -1};
     s.fields.items = cli_zero((size_t)argc, sizeof(char *));
     s.loras.items = cli_zero((size_t)argc, sizeof(char *));
@@ -166,6 +167,8 @@ static int run(int argc, char **argv)
         {"schedule", 0, CLI_CHOICE, "S", &s.schedule, "", 0, 0, "schedule"},
         {"spacing", 0, CLI_CHOICE, "S", &s.spacing, "", 0, 0, "spacing"},
         {"eta", 0, CLI_NUMBER, "F", &s.eta, "noise of ddim and tcd, 0..1", 0, 1, NULL},
+        {"temperature", 0, CLI_NUMBER, "F", &s.temperature,
+         "0..1: below 1 surfaces come out smoother", 0, 1, NULL},
         {"tiling", 0, CLI_CHOICE, "AXES", &s.tiling, "", 0, 0, "tiling"},
         {"negative", 0, CLI_TEXT, "TEXT", &s.negative, "what should not be there", 0, 0, NULL},
         {"init", 0, CLI_TEXT, "PNG", &s.init, "start from this picture", 0, 0, NULL},

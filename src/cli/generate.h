@@ -24,7 +24,7 @@ typedef struct cli_generate_settings {
     int64_t seed;
     int32_t count, batch, best_of, size[2], canvas[2], steps, scale, colors;
     int32_t sampler, schedule, spacing, tiling;
-    double guidance, rescale, cfg_stop, eta, strength;
+    double guidance, rescale, cfg_stop, eta, temperature, strength;
     bool dry_run, json, quiet, show, deploys, force, as_painted;
     bool partial; /* skip what of a LoRA does not fit */
     bool confirm; /* ask the game at `brp` whether it has the new pixels */

@@ -52,6 +52,7 @@ static dgxp_status fill_job(dgxp_job *job, const settings *s, uint64_t seed, con
     SET(s->rescale >= 0, dgxp_job_set_guidance_rescale(job, s->rescale));
     SET(s->cfg_stop >= 0, dgxp_job_set_cfg_stop(job, s->cfg_stop));
     SET(s->eta >= 0, dgxp_job_set_eta(job, s->eta));
+    SET(s->temperature >= 0, dgxp_job_set_temperature(job, s->temperature));
     SET(s->sampler, dgxp_job_set_sampler(job, (dgxp_sampler)s->sampler));
     SET(s->schedule, dgxp_job_set_schedule(job, (dgxp_schedule)s->schedule));
     SET(s->spacing, dgxp_job_set_spacing(job, (dgxp_spacing)s->spacing));

@@ -248,12 +248,13 @@ static dgxp_status read_defaults(const px_json *root, px_bundle_defaults *defaul
 {
     px_json object;
     int64_t steps = 0;
-    *defaults = (px_bundle_defaults){.guidance = -1, .guidance_rescale = -1};
+    *defaults = (px_bundle_defaults){.guidance = -1, .guidance_rescale = -1, .temperature = -1};
     dgxp_status status = px_json_object(root, "defaults", PX_JSON_OPTIONAL, &object);
     TRY(px_json_integer(&object, "steps", PX_JSON_OPTIONAL, 1, 1000, &steps));
     TRY(px_json_number(&object, "guidance", PX_JSON_OPTIONAL, 0, 100, &defaults->guidance));
     TRY(px_json_number(&object, "guidance_rescale", PX_JSON_OPTIONAL, 0, 1,
                        &defaults->guidance_rescale));
+    TRY(px_json_number(&object, "temperature", PX_JSON_OPTIONAL, 0, 1, &defaults->temperature));
     TRY(read_named(&object, "sampler", PX_JSON_OPTIONAL, "sampler", &defaults->sampler));
     TRY(read_named(&object, "schedule", PX_JSON_OPTIONAL, "schedule", &defaults->schedule));
     TRY(read_named(&object, "spacing", PX_JSON_OPTIONAL, "spacing", &defaults->spacing));

@@ -47,7 +47,7 @@ typedef struct px_bundle_text {
 /** What the model recommends; negative numbers and 0 (the enums' AUTO) where it says nothing. */
 typedef struct px_bundle_defaults {
     int32_t steps;
-    double guidance, guidance_rescale;
+    double guidance, guidance_rescale, temperature;
     int32_t sampler, schedule, spacing; /* a dgxp_sampler, a dgxp_schedule, a dgxp_spacing */
     const char *negative;               /* NULL: nothing said */
 } px_bundle_defaults;

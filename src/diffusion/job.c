@@ -36,7 +36,7 @@ dgxp_status dgxp_job_create(const char *prompt, dgxp_job **out)
     if (!job) {
         return px_error_memory("a job");
     }
-    job->guidance = job->rescale = job->eta = -1.0;
+    job->guidance = job->rescale = job->temperature = job->eta = -1.0;
     job->cfg_stop = 1.0;
     dgxp_status status = copy_prompt("the prompt", prompt, &job->prompt);
     if (status == DGXP_OK) {
@@ -190,6 +190,11 @@ dgxp_status dgxp_job_set_guidance_rescale(dgxp_job *job, double phi)
 dgxp_status dgxp_job_set_cfg_stop(dgxp_job *job, double share)
 {
     return set_number("cfg_stop", share, 1.0, false, &job->cfg_stop);
+}
+
+dgxp_status dgxp_job_set_temperature(dgxp_job *job, double temperature)
+{
+    return set_number("temperature", temperature, 1.0, true, &job->temperature);
 }
 
 dgxp_status dgxp_job_set_eta(dgxp_job *job, double eta)

@@ -37,8 +37,8 @@ struct dgxp_job {
     int32_t canvas[2];                          /* width, height; 0 = native */
     int32_t size[2];                            /* sprite; 0 = what the canvas holds */
     int32_t steps;                              /* 0 = recommended */
-    double guidance; /* negative = recommended; rescale and eta likewise */
-    double rescale;
+    double guidance; /* negative = recommended; rescale, temperature and eta likewise */
+    double rescale, temperature;
     double cfg_stop;
     double eta;
     int32_t sampler, schedule, spacing, tiling;

@@ -22,6 +22,7 @@ static dgxp_status check_alike(const dgxp_job *const *jobs, int32_t count)
         what = a->rescale != b->rescale ? "guidance rescale" : what;
         what = a->cfg_stop != b->cfg_stop ? "cfg_stop" : what;
         what = a->eta != b->eta ? "eta" : what;
+        what = a->temperature != b->temperature ? "temperature" : what;
         what = a->sampler != b->sampler ? "sampler" : what;
         what = a->schedule != b->schedule ? "schedule" : what;
         what = a->spacing != b->spacing ? "spacing" : what;
@@ -140,6 +141,7 @@ static void resolve_settings(const dgxp_model *model, const dgxp_job *job, px_pl
     plan->rescale = choose_number(job->rescale, defaults->guidance_rescale, 0);
     plan->cfg_stop = job->cfg_stop;
     plan->eta = job->eta;
+    plan->temperature = choose_number(job->temperature, defaults->temperature, 1.0);
     plan->strength = job->init ? job->strength : 1.0;
     plan->sampler = choose(job->sampler, defaults->sampler, DGXP_SAMPLER_EULER);
     plan->schedule = choose(job->schedule, defaults->schedule, DGXP_SCHEDULE_NORMAL);
@@ -173,6 +175,7 @@ static dgxp_status build_table(const dgxp_model *model, px_plan *plan)
         .spacing = plan->spacing,
         .steps = plan->steps,
         .eta = plan->eta,
+        .temperature = plan->temperature,
         .guidance = plan->guidance,
         .cfg_stop = plan->cfg_stop,
         .strength = plan->strength,

@@ -15,7 +15,7 @@ typedef struct px_plan {
     int32_t sprite_width, sprite_height; /* 0: whatever the canvas holds */
     int32_t latent_width, latent_height, channels;
     int32_t steps;
-    double guidance, rescale, cfg_stop, eta, strength;
+    double guidance, rescale, cfg_stop, eta, temperature, strength;
     int32_t sampler, schedule, spacing, tiling; /* none of them AUTO */
     bool has_init, has_mask;
     int32_t chunks; /* of every prompt; known once the words are encoded */

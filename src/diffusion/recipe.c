@@ -114,6 +114,7 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
            px_json_put_text(recipe, "schedule", choice_name("schedule", plan->schedule)) &&
            px_json_put_text(recipe, "spacing", choice_name("spacing", plan->spacing)) &&
            px_json_put_text(recipe, "tiling", choice_name("tiling", plan->tiling)) &&
+           px_json_put_number(recipe, "temperature", plan->temperature) &&
            (plan->eta < 0 || px_json_put_number(recipe, "eta", plan->eta)) &&
            (!plan->has_init || px_json_put_number(recipe, "strength", plan->strength)) &&
            put_picture(recipe, "init_pixels", job->init) &&

@@ -73,6 +73,7 @@ static dgxp_status check_params(const draft *d)
         {"cfg_stop", p->cfg_stop, 0, 1},
         {"strength", p->has_init ? p->strength : 1, 0, 1},
         {"eta", d->eta, 0, 1},
+        {"temperature", p->temperature, 0, 1},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const dgxp_status status =
@@ -396,6 +397,22 @@ static void set_tcd(const draft *d, int32_t i, px_step *row)
     row->b_n = sqrt(fmax(1.0 - share, 0.0));
 }
 
+/*
+ * Every step puts the same share of its noise back, the old that it keeps and the fresh, so that
+ * `steps` of them leave the temperature, however many they are.  A model that is given less noise
+ * than it expects takes away what it half believes: surfaces come out smooth.  It is the low
+ * temperature of other generative models (Kingma and Dhariwal 2018, section 6), and for the fresh
+ * noise alone k-diffusion's s_noise.
+ */
+static void set_temperature(const draft *d, int32_t i, px_step *row)
+{
+    const double share = pow(d->params->temperature, 1.0 / d->steps);
+    const double known = is_euler(d) ? 1.0 : level_before(d, i).known; /* x0's part in x */
+    row->b_0 += (1.0 - share) * row->b_x * known;
+    row->b_x *= share;
+    row->b_n *= share;
+}
+
 static void set_row(const draft *d, int32_t i, px_step *row)
 {
     const level next = level_before(d, i + 1);
@@ -417,6 +434,9 @@ static void set_row(const draft *d, int32_t i, px_step *row)
     default:
         set_euler(d, i, row);
         break;
+    }
+    if (d->params->temperature < 1.0) {
+        set_temperature(d, i, row);
     }
 }
 

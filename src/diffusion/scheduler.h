@@ -22,6 +22,7 @@ typedef struct px_scheduler_params {
     double guidance;      /* 0..100, for the guided rows */
     double cfg_stop;      /* 0..1: rows that begin after this share of them are not guided */
     double eta;           /* of DDIM and TCD, 0..1; negative: 0 and 0.3.  Others have none */
+    double temperature;   /* 0..1: the share of the noise that a whole run puts back; 1 is plain */
     double strength;      /* 0..1, with has_init: the share of `steps` that is painted */
     bool has_init;        /* start from a picture */
     bool has_mask;        /* with has_init: at strength 1 the start is noise alone */

@@ -84,6 +84,7 @@ static dgxp_status apply_settings(const px_json *settings, dgxp_job *job)
     NEXT(px_json_number(settings, "guidance_rescale", PX_JSON_OPTIONAL, 0, 1, &job->rescale));
     NEXT(px_json_number(settings, "cfg_stop", PX_JSON_OPTIONAL, 0, 1, &job->cfg_stop));
     NEXT(px_json_number(settings, "eta", PX_JSON_OPTIONAL, 0, 1, &job->eta));
+    NEXT(px_json_number(settings, "temperature", PX_JSON_OPTIONAL, 0, 1, &job->temperature));
     NEXT(apply_choice(settings, "sampler", &job->sampler));
     NEXT(apply_choice(settings, "schedule", &job->schedule));
     NEXT(apply_choice(settings, "spacing", &job->spacing));

@@ -23,6 +23,7 @@ static const px_request_field fields[] = {
     {"cfg_stop", PX_REQUEST_NUMBER, false},   {"sampler", PX_REQUEST_TEXT, false},
     {"schedule", PX_REQUEST_TEXT, false},     {"spacing", PX_REQUEST_TEXT, false},
     {"tiling", PX_REQUEST_TEXT, false},       {"eta", PX_REQUEST_NUMBER, false},
+    {"temperature", PX_REQUEST_NUMBER, false},
     {"init", PX_REQUEST_TEXT, true},          {"strength", PX_REQUEST_NUMBER, false},
     {"mask", PX_REQUEST_TEXT, true},          {"parity", PX_REQUEST_BOOLEAN, false},
     {"style", PX_REQUEST_TEXT, false},        {"speed", PX_REQUEST_TEXT, false},
@@ -239,6 +240,7 @@ static dgxp_status read_settings(const px_json *root, dgxp_job *job)
     NEXT(px_json_number(root, "guidance_rescale", PX_JSON_OPTIONAL, 0, 1, &job->rescale));
     NEXT(px_json_number(root, "cfg_stop", PX_JSON_OPTIONAL, 0, 1, &job->cfg_stop));
     NEXT(px_json_number(root, "eta", PX_JSON_OPTIONAL, 0, 1, &job->eta));
+    NEXT(px_json_number(root, "temperature", PX_JSON_OPTIONAL, 0, 1, &job->temperature));
     NEXT(read_choice(root, "sampler", &job->sampler));
     NEXT(read_choice(root, "schedule", &job->schedule));
     NEXT(read_choice(root, "spacing", &job->spacing));

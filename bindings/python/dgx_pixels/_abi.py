@@ -596,6 +596,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_job_set_schedule": ("status", [c_void_p, c_int32]),
     "dgxp_job_set_spacing": ("status", [c_void_p, c_int32]),
     "dgxp_job_set_eta": ("status", [c_void_p, c_double]),
+    "dgxp_job_set_temperature": ("status", [c_void_p, c_double]),
     "dgxp_job_set_seed": ("status", [c_void_p, c_uint64]),
     "dgxp_random_seed": ("status", [POINTER(c_uint64)]),
     "dgxp_job_set_tiling": ("status", [c_void_p, c_int32]),

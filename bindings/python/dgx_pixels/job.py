@@ -29,6 +29,7 @@ class JobOptions(TypedDict, total=False):
     schedule: str | int | None
     spacing: str | int | None
     eta: float | None
+    temperature: float | None
     negative: str | None
     tiling: str | int | None
     init: ImageLike | None
@@ -58,6 +59,7 @@ class Job:
     canvas    (width, height) that the model paints; for experts
     steps     1..1000
     guidance  0..100; 1 or less ignores the negative prompt and is twice as fast
+    temperature  0..1; below 1 surfaces come out smoother
     sampler, schedule, spacing, tiling   names, as `choices("sampler")` lists them
     negative  what should not be there
     init      a picture to start from; `strength` 0..1 is the share that is painted anew
@@ -80,6 +82,7 @@ class Job:
     schedule: str | int | None = None
     spacing: str | int | None = None
     eta: float | None = None
+    temperature: float | None = None
     negative: str | None = None
     tiling: str | int | None = None
     init: ImageLike | None = None
@@ -124,7 +127,7 @@ class Job:
     def _fill(self, job: int) -> None:
         plain: dict[str, Any] = {
             "steps": self.steps, "guidance": self.guidance, "guidance_rescale": self.guidance_rescale,
-            "cfg_stop": self.cfg_stop, "eta": self.eta,
+            "cfg_stop": self.cfg_stop, "eta": self.eta, "temperature": self.temperature,
             "negative_prompt": text_bytes(self.negative)}
         for name, value in plain.items():
             if value is not None:

@@ -1786,6 +1786,10 @@ unsafe extern "C" {
     pub fn dgxp_job_set_eta(job: *mut dgxp_job, eta: f64) -> dgxp_status;
 }
 unsafe extern "C" {
+    #[doc = " The share of the noise that a whole run puts back, 0..1: each of n steps leaves its n-th root.  1\n is the sampler as it was published; below it surfaces come out smoother and shapes plainer, which a\n small model needs.  Negative = the model's default, 1 where it has none."]
+    pub fn dgxp_job_set_temperature(job: *mut dgxp_job, temperature: f64) -> dgxp_status;
+}
+unsafe extern "C" {
     #[doc = " 0..2^53-1.  Without one a seed is drawn and reported in the recipe."]
     pub fn dgxp_job_set_seed(job: *mut dgxp_job, seed: u64) -> dgxp_status;
 }

@@ -217,6 +217,12 @@ impl Job {
         self.set(status)
     }
 
+    /// The share of the noise that a whole run puts back, 0..1; below 1 surfaces come out smoother.
+    pub fn temperature(self, temperature: f64) -> Result<Self> {
+        let status = unsafe { sys::dgxp_job_set_temperature(self.raw(), temperature) };
+        self.set(status)
+    }
+
     /// 0..2^53-1.  Without one a seed is drawn and stands in the recipe.
     pub fn seed(self, seed: u64) -> Result<Self> {
         let status = unsafe { sys::dgxp_job_set_seed(self.raw(), seed) };
