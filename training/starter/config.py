@@ -59,6 +59,7 @@ class TrainSettings:
     plan_minutes: float = 0.0  # planned length in minutes of training instead, if not 0
     ema: float = 0.999
     empty_prompt: float = 0.1
+    noisy: float = 0.5  # share of the steps that is drawn from the noisier half only
     clip: float = 1.0
     save_minutes: float = 5.0
     grid_minutes: float = 10.0

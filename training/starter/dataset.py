@@ -16,10 +16,10 @@ from .dolls import load_parts, make_dolls
 from .sprites import Sprite, load_sprites, read_manifest
 
 # How often a kind is drawn.  Characters and monsters vary most, so they get most.
-KIND_SHARE = {"character": 0.23, "monster": 0.22, "item": 0.19, "tile": 0.12, "icon": 0.08,
-              "effect": 0.06, "prop": 0.10}
+KIND_SHARE = {"character": 0.15, "monster": 0.24, "item": 0.25, "tile": 0.09, "icon": 0.09,
+              "effect": 0.05, "prop": 0.13}
 DOLL_SHARE = 0.75  # of the characters
-ONE_BIT_WEIGHT = 0.05  # white pictograms: useful shapes, unwanted style
+ONE_BIT_WEIGHT = 0.5  # white pictograms: useful shapes, another style
 RECOLOURED_WEIGHT = 0.5
 # What people ask a game sprite model for first; many of these are rare in the data.
 WANTED = {"dragon", "wolf", "dog", "spider", "knight", "skeleton", "goblin", "orc", "troll", "bat",

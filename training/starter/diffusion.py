@@ -43,7 +43,9 @@ class Corpus:
         x = to_float(self.pixels[pick])
         flip = self.flippable[pick] & (torch.rand(batch, device=device) < 0.5)
         x = torch.where(flip[:, None, None, None], x.flip(3), x)
-        return autoencoder.encode(x), ids, self.small[pick]
+        # The word alone must do it: whoever asks for a small sprite cannot give the time ids.
+        small = self.small[pick] & (torch.rand(batch, device=device) < 0.5)
+        return autoencoder.encode(x), ids, small
 
 
 def load_corpus(data: SpriteSet, words: CLIPTokenizer, device: torch.device) -> Corpus:
@@ -117,6 +119,7 @@ def train(data: SpriteSet, words: CLIPTokenizer, folder: Path, s: Settings,
         z = z.contiguous(memory_format=torch.channels_last)
         # One timestep in each of `batch` equal slices: the loss is less noisy than with free draws.
         u = (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
+        u = schedule.times(u, s.train.noisy).clamp(max=1 - 1e-6)
         t = (u * len(alphas)).long()
         noise = torch.randn_like(z)
         rate = schedule.rate(step, progress, s.train.rate, s.train.warmup, s.train.decay)

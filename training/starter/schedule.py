@@ -17,6 +17,15 @@ def rate(step: int, progress: float, peak: float, warmup: int, decay: float) -> 
     return peak * warm * min(1.0, left)
 
 
+def times(u: torch.Tensor, noisy: float) -> torch.Tensor:
+    """Uniform numbers u in 0..1 to times in 0..1, of which a share `noisy` lies in the upper half only.
+
+    Shapes are decided there, and that is what a short training learns last.
+    """
+    below = (1 - noisy) / 2
+    return torch.where(u < below, u * (0.5 / max(below, 1e-9)), 0.5 + (u - below) * 0.5 / (1 - below))
+
+
 def apply(optimizer: torch.optim.Optimizer, value: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = value
