@@ -270,15 +270,23 @@ static bool ends_like(const char *path, const char *name)
     return dot && px_file_has_suffix(path, dot + 1);
 }
 
-/* TO/NAME, or TO itself when it has the one file's own suffix. */
+/* TO/NAME, or TO itself when it has the one file's own suffix.  A folder called knight.png would be
+ * made by mistake only. */
 static dgxp_status make_target(const dgxp_deploy_params *params, const char *path, int32_t count,
                                char **target)
 {
     const char *name = px_file_name(path), *to = params->to ? params->to : "";
     const size_t length = strlen(to);
-    const bool whole = count == 1 && length && to[length - 1] != '/' && ends_like(to, name);
-    *target = whole ? px_mem_text(to)
-                    : px_mem_format("%s%s%s", to, length && to[length - 1] != '/' ? "/" : "", name);
+    const bool slash = length && to[length - 1] == '/';
+    const bool whole = count == 1 && length && !slash && ends_like(to, name);
+    if (!whole && !slash && px_file_has_suffix(to, "png")) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "'%s': is the name of one picture, but %s is deployed; a folder's name "
+                            "ends with '/'",
+                            to, count == 1 ? name : "more than one file");
+    }
+    *target =
+        whole ? px_mem_text(to) : px_mem_format("%s%s%s", to, length && !slash ? "/" : "", name);
     return *target ? px_beneath_check(*target, false) : px_error_memory("a path");
 }
 

@@ -136,6 +136,8 @@ def test_refusals_equal_the_librarys(games: dict[str, Path], opening: str) -> No
         assert "refused" in both(games, {"knight.png": painted()}, **options), options
     assert "refused" in both(games, {"a.txt": b"x"})
     assert "refused" in both(games, {"A.png": painted(), "a.png": painted()})
+    assert "refused" in both(games, {"a.png": painted(), "b.png": painted()}, to="c.png")
+    assert "refused" in both(games, {"a.json": b"{}"}, to="c.png")
     assert both(games, {"knight.png": painted()}, to="mine.png", force=True)["files"][0]["action"] == "replaced"
     assert (games["python"] / "assets/mine.png").read_bytes() != b"mine"
     project.undo_deploy(games["python"])

@@ -177,6 +177,9 @@ def _target(name: str, to: str, alone: bool) -> str:
     name = os.path.basename(name)
     whole = (alone and to and not to.endswith("/") and payload.suffix(name)
              and payload.suffix(to) == payload.suffix(name))
+    if not whole and not to.endswith("/") and payload.suffix(to) == "png":
+        raise InvalidArgument(f"'{to}': is the name of one picture, but {name if alone else 'more than one file'} "
+                              "is deployed; a folder's name ends with '/'")
     target = to if whole else f"{to}{'/' if to and not to.endswith('/') else ''}{name}"
     beneath.check(target)
     return target
