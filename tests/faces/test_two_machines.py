@@ -188,6 +188,10 @@ def test_the_clients_mcp_puts_the_file_into_the_clients_project(pair: Pair) -> N
     wrong = pair.run("-m", "dgx_pixels", "generate", "a", "--server", "http://127.0.0.1:9", "-o", "x.png")
     assert wrong.returncode == 1 and "is dgx-pixels-server running there" in wrong.stderr
 
+    for path, said in (("x.jpg", "name it .png"), ("none/x.png", "no folder none")):
+        done = pair.run("-m", "dgx_pixels", "generate", "a", "-o", path)
+        assert done.returncode == 1 and said in done.stderr
+
     if pair.near:  # they are apart: the server is not on the client's loopback, the game not on the server's
         apart = pair.run("-m", "dgx_pixels", "generate", "a", "--server", f"http://127.0.0.1:{pair.port}",
                          "-o", "x.png")

@@ -47,6 +47,8 @@ class Painted:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the PNG, whole or not at all."""
+        if os.path.splitext(path)[1].lower() not in ("", ".png"):
+            raise InvalidArgument(f"{os.fspath(path)}: what is written is PNG; name it .png")
         staged = f"{os.fspath(path)}.part"
         with open(staged, "wb") as file:
             file.write(self.png)

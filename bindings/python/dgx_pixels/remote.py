@@ -10,10 +10,11 @@ import sys
 from typing import Any
 
 from . import project
+from .errors import InvalidArgument
 
 EXAMPLES = """\
 examples:
-  python -m dgx_pixels generate "medieval knight" --server http://spark:8000 --to sprites/knight.png --confirm
+  python -m dgx_pixels generate "medieval knight" --kind character --to sprites/knight.png --confirm
   python -m dgx_pixels generate "a potion" --kind item --seed 7 --set steps=20 -o potion.png
 the token of the server is $DGX_PIXELS_TOKEN"""
 
@@ -116,10 +117,16 @@ def run_generate(options: argparse.Namespace) -> int:
         return tell(client.generate_and_deploy(
             options.prompt, options.kind, to=options.to, project=options.project, force=options.force,
             confirm=options.confirm, brp=options.brp, progress=hear, **fields), options.json)
+    folder = os.path.dirname(options.output) or "."
+    if not options.output.lower().endswith(".png") or not os.path.isdir(folder):
+        raise InvalidArgument(f"-o {options.output}: what is written is PNG; name it .png"
+                              if os.path.isdir(folder) else f"-o {options.output}: there is no folder {folder}")
     painted = client.generate(options.prompt, options.kind, progress=hear, **fields)
     for index, one in enumerate(painted):
-        stem, dot, end = options.output.rpartition(".")
-        one.save(options.output if not index else f"{stem}-{index}{dot}{end}")
+        path = f"{options.output[:-4]}-{index}.png" if index else options.output
+        one.save(path)
+        if not options.json:
+            print(path)
     if options.json:
         print(json.dumps([{"seed": one.seed, "recipe": one.recipe, "quality": one.quality}
                           for one in painted], indent=2))
