@@ -211,6 +211,11 @@ static int start(const settings *s, char **paths, int count)
         return CLI_USAGE;
     }
     self.changes = changes;
+    if (s->output && *s->output && s->output[strlen(s->output) - 1] == '/' &&
+        cli_make_folders(s->output) != CLI_OK) {
+        free(changes);
+        return CLI_IO;
+    }
     dgxp_status status = s->init ? dgxp_image_load(s->init, &self.init) : DGXP_OK;
     status = status == DGXP_OK && s->mask ? dgxp_image_load(s->mask, &self.mask) : status;
     const int code = status == DGXP_OK ? repaint_all(&self, paths, count) : cli_fail(status);
@@ -249,8 +254,9 @@ static int run(int argc, char **argv)
     int words, code;
     if (cli_parse(&cli_regen, options, argc, argv, &words, &code)) {
         code = words < 1 ? cli_usage("regen", "name at least one picture")
-               : words > 1 && s.output && !cli_is_folder(s.output)
-                   ? cli_usage("regen", "of several pictures, -o must be a folder that is there")
+               : words > 1 && s.output && !cli_is_folder(s.output) &&
+                       (!*s.output || s.output[strlen(s.output) - 1] != '/')
+                   ? cli_usage("regen", "of several pictures, -o is a folder: its name ends with /")
                : s.set.count && !s.output ? cli_usage("regen", "--set needs -o: where to")
                : s.output && !cli_check_picture_name("regen", s.output) ? CLI_USAGE
                                                                         : start(&s, argv, words);
