@@ -222,10 +222,10 @@ static int run(int argc, char **argv)
     s.subject = argv[words - 1];
     s.model.describe_only = s.dry_run;
     json_t *project = NULL;
-    code = check(&s);
+    code = cli_project_load(s.deploy.project, &project);
     if (code == CLI_OK) {
-        code = cli_project_load(s.deploy.project, &project);
         cli_project_apply(project, &s);
+        code = check(&s);
     }
     if (code == CLI_OK) {
         code = make_folder(s.output);

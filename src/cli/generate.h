@@ -17,6 +17,8 @@ typedef struct cli_generate_settings {
     const char *kind, *subject, *style, *speed;
     const char *named_fields[CLI_PRESET_FIELDS]; /* view, facing, outline, shading, detail, … */
     cli_list fields, loras;
+    const json_t *defaults; /* a request that the project begins with, or NULL */
+    const char *folder;     /* where its paths begin */
     const char *palette, *background;
     dgxp_model_params model;
     const char *model_path;

@@ -96,9 +96,62 @@ static dgxp_status make_styled(const settings *s, const dgxp_model *model, dgxp_
     return status;
 }
 
+/* The project's defaults with what was asked for laid over them.  Without a kind nothing is left of
+ * what refines one. */
+static json_t *make_request(const settings *s)
+{
+    json_t *request = json_deep_copy(s->defaults);
+    json_t *fields = json_object();
+    json_object_update(fields, json_object_get(request, "fields"));
+    json_object_del(request, "seed");
+    json_object_del(request, s->kind ? "prompt" : "subject");
+    json_object_set_new(request, s->kind ? "subject" : "prompt", cli_json_text(s->subject));
+    for (int i = 0; i < CLI_PRESET_FIELDS; i++) {
+        if (!s->kind) {
+            json_object_del(request, cli_preset_fields[i]);
+        } else if (s->named_fields[i]) {
+            json_object_set_new(request, cli_preset_fields[i], cli_json_text(s->named_fields[i]));
+        }
+    }
+    for (int i = 0; i < s->fields.count; i++) {
+        const char *equals = strchr(s->fields.items[i], '=');
+        char *name =
+            cli_format("%.*s", equals ? (int)(equals - s->fields.items[i]) : 0, s->fields.items[i]);
+        json_object_set_new(fields, name, cli_json_text(equals ? equals + 1 : ""));
+        free(name);
+    }
+    json_object_set_new(request, "fields", fields);
+    if (!s->kind) {
+        json_object_del(request, "style");
+        json_object_del(request, "speed");
+        json_object_del(request, "fields");
+    } else {
+        json_object_set_new(request, "kind", cli_json_text(s->kind));
+    }
+    if (s->style) {
+        json_object_set_new(request, "style", cli_json_text(s->style));
+    }
+    if (s->speed) {
+        json_object_set_new(request, "speed", cli_json_text(s->speed));
+    }
+    return request;
+}
+
+static dgxp_status make_requested(const settings *s, const dgxp_model *model, dgxp_job **out)
+{
+    json_t *request = make_request(s);
+    char *text = json_dumps(request, JSON_COMPACT);
+    const dgxp_status status = dgxp_job_create_request(model, text, s->folder, out);
+    free(text);
+    json_decref(request);
+    return status;
+}
+
 dgxp_status cli_generate_job(const settings *s, const dgxp_model *model, uint64_t seed,
                              const dgxp_image *init, const dgxp_image *mask, dgxp_job **out)
 {
-    dgxp_status status = s->kind ? make_styled(s, model, out) : dgxp_job_create(s->subject, out);
+    dgxp_status status = s->defaults ? make_requested(s, model, out)
+                         : s->kind   ? make_styled(s, model, out)
+                                     : dgxp_job_create(s->subject, out);
     return status == DGXP_OK ? fill_job(*out, s, seed, init, mask) : status;
 }

@@ -112,7 +112,7 @@ static bool add_presets(px_hash *hash, const json_t *request, const char *folder
 
 static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
 {
-    /* as it is written: the path that it becomes hangs on where the command was started */
+    /* as it is written: the path that it becomes hangs on where the project lies */
     const char *model = json_string_value(json_object_get(settings->document, "model"));
     uint8_t digest[32];
     px_hash hash;

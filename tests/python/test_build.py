@@ -118,14 +118,13 @@ def test_a_picture_that_was_deployed_by_hand_stays(cli: Run, game: Path, tmp_pat
     assert build_it(cli, game, "--force")[1]["made"] == 1
 
 
-def test_a_model_s_path_is_the_same_from_every_folder(cli: Run, game: Path, tiny: Path) -> None:
+def test_a_clone_builds_nothing(cli: Run, game: Path, tiny: Path) -> None:
+    """Wherever it lies: the model's path is hashed as it is written."""
     (game / "models").mkdir()
     (game / "models/own.safetensors").symlink_to(tiny / "tiny.safetensors")
     write(game, {**PROJECT, "model": "models/own.safetensors"})
-    assert build_it(cli, game)[1]["made"] == 3  # from src/
-    for folder in (game, game.parent):
-        done = cli("build", "--json", "--project", game, cwd=folder, env=STUB)
-        assert json.loads(done.stdout)["made"] == 0, done.stdout
+    assert build_it(cli, game)[1]["made"] == 3
+    assert build_it(cli, game.rename(game.with_name("clone")))[1]["made"] == 0
 
 
 def test_animations_and_tile_sets(cli: Run, game: Path) -> None:
@@ -239,6 +238,28 @@ def test_generate_takes_the_projects_defaults_and_options_win(cli: Run, game: Pa
     assert (job["style"], job["steps"], job["size"]) == ("1bit", 3, [8, 8])
     done = cli("generate", "item", "key", "--deploy", cwd=game, env=STUB)
     assert 'load("things/key.png")' in done.stdout, done.stderr
+
+
+def test_generate_begins_with_all_of_the_defaults(cli: Run, game: Path) -> None:
+    """Not only with those that are options of the same name: it paints what build would."""
+    defaults = {"kind": "item", "size": [16, 16], "steps": 3, "seed": 5, "sampler": "ddim", "eta": 0.5,
+                "schedule": "normal", "spacing": "trailing", "tiling": "x", "cfg_stop": 0.5,
+                "guidance": 3, "guidance_rescale": 0.25, "style": "1bit", "view": "side",
+                "finish": {"outline": "outer"}, "negative_prompt": "dull"}
+    write(game, {**PROJECT, "defaults": defaults,
+                 "assets": [{"path": "things/key.png", "subject": "key"}]})
+    job = json.loads(cli("generate", "key", "--dry-run", "--json", cwd=game).stdout)
+    assert {name: job[name] for name in defaults if name not in ("finish", "view")} == {
+        **{name: value for name, value in defaults.items() if name not in ("finish", "view")}}
+    assert job["finish"]["outline"] == "outer" and "side view" in job["prompt"]
+    assert build_it(cli, game)[1]["made"] == 1
+    assert cli("generate", "key", "-o", game / "key.png", cwd=game, env=STUB).returncode == 0
+    with Image.open(game / "key.png") as one, Image.open(game / "assets/things/key.png") as other:
+        assert one.convert("RGBA").tobytes() == other.convert("RGBA").tobytes()
+    job = json.loads(cli("generate", "key", "--style", "8bit", "--sampler", "euler", "-s", "9", "--view",
+                         "front", "--dry-run", "--json", cwd=game).stdout)
+    assert (job["style"], job["sampler"], job["seed"], job["eta"]) == ("8bit", "euler", 9, 0.5)
+    assert "front view" in job["prompt"] and "side" not in job["prompt"]
 
 
 def test_init_writes_what_build_reads(cli: Run, tmp_path: Path, tiny: Path) -> None:
