@@ -216,6 +216,9 @@ def test_changes(cli, painted: Path, tmp_path: Path) -> None:  # type: ignore[no
     done = cli("regen", painted, "--set", "stpes=4", "-o", other, env=STUB)
     assert done.returncode == 4 and "stpes" in done.stderr
     assert cli("regen", painted, "--set", "seed=4").returncode == 2
+    done = cli("regen", painted, "--set", "seed=4", "-o", f"{tmp_path}/new/deep/", env=STUB)
+    assert done.returncode == 0 and (tmp_path / "new/deep" / painted.name).exists(), done.stderr
+    assert cli("regen", painted, "-o", tmp_path / "x.jpg", env=STUB).returncode == 2
 
 
 def test_other_pictures_are_named(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
