@@ -52,10 +52,34 @@ static int check_output(const char *option, const char *path)
     return CLI_OK;
 }
 
+/* Whether a lone word is the name of a kind, so that the subject was forgotten. */
+static bool is_kind(const char *word)
+{
+    dgxp_document *document = NULL;
+    bool found = false;
+    if (dgxp_list_presets(&document) == DGXP_OK) {
+        size_t i;
+        json_t *list = json_loads(dgxp_document_text(document), 0, NULL), *preset;
+        json_array_foreach(list, i, preset)
+        {
+            const char *group = json_string_value(json_object_get(preset, "group"));
+            const char *name = json_string_value(json_object_get(preset, "name"));
+            found = found || (group && name && !strcmp(group, "kind") && !strcmp(name, word));
+        }
+        json_decref(list);
+    }
+    dgxp_document_free(document);
+    return found;
+}
+
 static int check(const settings *s)
 {
     if (s->subject[strspn(s->subject, " \t\r\n")] == '\0') {
         return cli_usage("generate", "say what to paint, in quotes");
+    }
+    if (!s->kind && is_kind(s->subject)) {
+        return cli_usage("generate", "'%s' is a KIND; say of what: generate %s \"medieval knight\"",
+                         s->subject, s->subject);
     }
     if (s->size[0] && s->canvas[0]) {
         return cli_usage("generate", "--size (sprite pixels) and --canvas (what the model paints) "

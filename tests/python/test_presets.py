@@ -120,6 +120,7 @@ def test_styles_hold_on_the_pixels(cli: Run, tiny: Path, tmp_path: Path, style: 
     (("character", "knight", "--palette", "pico-9"), "pico-9"),
     (("character", "knight", "--background", "blue"), "auto, keep"),
     (("a knight", "--style", "16bit"), "KIND"),
+    (("character",), "say of what"),
     (("../character", "knight"), "no preset"),
 ])
 def test_refusals_teach(cli: Run, tiny: Path, words: tuple[str, ...], said: str) -> None:
