@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import tomllib
 import warnings
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DgxPixelsError
-from . import settings, template
+from . import files, settings, template
 from .errors import TrainError
 
 EPILOG = """\
@@ -45,8 +46,9 @@ def parse(words: list[str] | None) -> argparse.Namespace:
         one = sub.add_parser(name, help=about)
         shared(one)
         if name == "train":
-            one.add_argument("--resume", action="store_true", help="go on where the run stopped")
-            one.add_argument("--restart", action="store_true", help="forget the run and begin anew")
+            how = one.add_mutually_exclusive_group()
+            how.add_argument("--resume", action="store_true", help="go on where the run stopped")
+            how.add_argument("--restart", action="store_true", help="forget the run and begin anew")
     judge = sub.add_parser("evaluate", help="measure checkpoints against the base: figures, sheet, verdict")
     shared(judge)
     judge.add_argument("--all", action="store_true", help="every checkpoint, not only the newest")
@@ -81,14 +83,16 @@ def changes(words: list[str]) -> dict[str, dict[str, Any]]:
 
 def init(options: argparse.Namespace) -> None:
     path: Path = options.file
-    if path.exists() and not options.force:
+    if path.is_file() and not options.force:
         raise TrainError(f"{path}: is there already; --force overwrites it")
     name = path.stem
     text = template.write(name, options.base, options.data, options.trigger or f"{name} style")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    if path.is_dir():
+        raise TrainError(f"{path}: is a folder; name the run's TOML file, {path / 'mystyle.toml'} for example")
+    files.usable(path.parent, str(path))
+    files.write_text(path, text)
     settings.load(path)  # what we write must be what we read
-    print(f"{path}: look it over, then: dgx-pixels-train lint {path}")
+    print(f"{path}: look it over, then: dgx-pixels-train lint {shlex.quote(str(path))}")
 
 
 def lint(s: settings.Settings, fix: bool, as_json: bool) -> int:
@@ -134,6 +138,7 @@ def command(options: argparse.Namespace) -> int:
         print(options.out)
         return 0
     s = settings.load(options.file, changes(options.set))
+    files.usable(s.folder, f"{s.path}: [output] runs")
     if options.command == "lint":
         return lint(s, options.fix, options.json)
     try:
@@ -144,8 +149,9 @@ def command(options: argparse.Namespace) -> int:
         raise TrainError(f"{error.name or error} is missing: pip install 'dgx-pixels[torch,train]'") from None
     if options.command == "prepare":
         loop.choose_threads(s)
-        base = bases.load(s)
-        data = prepare.prepare(s, base)
+        with files.alone(s.folder):
+            base = bases.load(s)
+            data = prepare.prepare(s, base)
         loop.tell(s, data)
         print(f"{s.folder / 'cache'}: {len(data.train.names)} pictures, {len(data.held.names)} held out, "
               f"{len(data.texts) - 1} captions, {data.scale} canvas pixels a sprite pixel")
@@ -155,16 +161,24 @@ def command(options: argparse.Namespace) -> int:
         print(evaluate.table(about))
         print(f"{s.folder / 'evaluate'}: sheet.png, figures.json, pictures")
         return 0
+    again = f"dgx-pixels-train train {shlex.quote(str(options.file))} --resume"
     try:
-        target = loop.train(s, options.resume, options.restart)
+        with files.alone(s.folder):
+            target = loop.train(s, options.resume, options.restart)
     except loop.Stopped:
-        print(f"stopped; go on with: dgx-pixels-train train {options.file} --resume")
+        print(f"stopped; go on with: {again}")
+        return 130
+    except KeyboardInterrupt:
+        if not (s.folder / "state.pt").exists():
+            raise
+        print(f"dgx-pixels-train: stopped at once; from what was last saved: {again}", file=sys.stderr)
         return 130
     print(f"{target}: {target.stat().st_size:,} bytes. Paint with it:\n"
-          f'  dgx-pixels generate "{loop.with_trigger(s, "a knight")}" --lora {target.stem}:0.8')
+          f"  dgx-pixels generate {shlex.quote(loop.with_trigger(s, 'a knight'))} "
+          f"--lora {shlex.quote(target.stem + ':0.8')}")
     if s.adapter.kind == "dora" and not s.output.peft:
         print("note: diffusers drops the magnitudes of a DoRA in this format; for it, PEFT's folders:\n"
-              f"  dgx-pixels-train train {options.file} --resume --set output.peft=true", file=sys.stderr)
+              f"  {again} --set output.peft=true", file=sys.stderr)
     return 0
 
 
@@ -172,7 +186,7 @@ def main(words: list[str] | None = None) -> int:
     options = parse(words)
     try:
         return command(options)
-    except (TrainError, DgxPixelsError) as error:
+    except (TrainError, DgxPixelsError, OSError) as error:
         print(f"dgx-pixels-train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

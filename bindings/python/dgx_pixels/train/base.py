@@ -95,8 +95,10 @@ def choose_device(s: Settings) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise TrainError(f"{s.path}: [train] device: '{name}' is no device: auto, cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise TrainError(f"{s.path}: [train] device: this torch sees no CUDA device")
+    if device.type not in ("cpu", "cuda"):
+        raise TrainError(f"{s.path}: [train] device: '{name}' is not supported: auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise TrainError(f"{s.path}: [train] device: '{name}': this torch sees {torch.cuda.device_count()} CUDA devices")
     return device
 
 

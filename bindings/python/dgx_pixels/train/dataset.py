@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import re
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from .errors import TrainError
 from .settings import Settings
 
 ENDINGS = (".png", ".webp", ".gif", ".bmp")  # what keeps pixels exact
+OTHERS = (".jpg", ".jpeg", ".tif", ".tiff", ".tga", ".psd", ".ase", ".aseprite", ".svg", ".avif")
 MANIFESTS = ("manifest.jsonl", "metadata.jsonl")
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -54,14 +56,31 @@ def read_folder(s: Settings) -> list[Example]:
                          str(p.relative_to(folder))) for p in paths]
     if not found:
         wanted = f" with {s.data.where}" if s.data.where else ""
+        there = f"; {len(others(s))} files of other kinds are not read: save them as PNG" if others(s) else ""
         raise TrainError(f"{s.path}: [data] folder: {folder} holds no picture{wanted} "
-                         f"({', '.join(ENDINGS)})")
+                         f"({', '.join(ENDINGS)}){there}")
     return sorted(found, key=lambda e: e.name)
+
+
+def others(s: Settings) -> list[str]:
+    """Pictures of kinds that are not read; a manifest names what it wants."""
+    folder = s.resolve(s.data.folder)
+    return [] if any((folder / m).exists() for m in MANIFESTS) else sorted(
+        str(p.relative_to(folder)) for p in folder.rglob("*") if p.suffix.lower() in OTHERS)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")  # some editors put a mark in front
+    except UnicodeDecodeError as error:
+        raise TrainError(f"{path}: is no UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    except OSError as error:
+        raise TrainError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _text_beside(path: Path) -> str | None:
     beside = path.with_suffix(".txt")
-    return beside.read_text("utf-8").strip() if beside.exists() else None
+    return " ".join(_read_text(beside).split()) if beside.exists() else None
 
 
 def _folder_name(path: Path, folder: Path) -> str | None:
@@ -73,21 +92,23 @@ def _folder_name(path: Path, folder: Path) -> str | None:
 
 def _of_manifest(s: Settings, folder: Path, manifest: Path) -> list[Example]:
     found = []
-    with open(manifest, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                name = row.get("file") or row["file_name"]
-            except (json.JSONDecodeError, KeyError, AttributeError):
-                raise TrainError(f"{manifest}: line {number}: must be a JSON object with 'file' and "
-                                 "'caption'") from None
-            if any(row.get(k) not in (v if isinstance(v, list) else [v]) for k, v in s.data.where.items()):
-                continue
-            caption = row.get("caption", row.get("text"))
-            found.append(Example(folder / name, name, None if caption is None else str(caption).strip(),
-                                 str(row.get("group") or name)))
+    for number, line in enumerate(_read_text(manifest).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            name = row.get("file") or row["file_name"]
+        except (json.JSONDecodeError, KeyError, AttributeError):
+            name = None
+        if not isinstance(name, str):
+            raise TrainError(f"{manifest}: line {number}: must be a JSON object with 'file' and 'caption'")
+        if Path(name).is_absolute() or ".." in Path(name).parts:  # --fix writes by these names
+            raise TrainError(f"{manifest}: line {number}: '{name}' lies outside of the folder: copy it in")
+        if any(row.get(k) not in (v if isinstance(v, list) else [v]) for k, v in s.data.where.items()):
+            continue
+        caption = row.get("caption", row.get("text"))
+        found.append(Example(folder / name, name, None if caption is None else str(caption).strip(),
+                             str(row.get("group") or name)))
     return found
 
 
@@ -125,19 +146,26 @@ def read_pixels(path: Path) -> Pixels:
     try:
         with PIL.Image.open(path) as image:
             return np.asarray(image.convert("RGBA")).copy()
-    except (OSError, ValueError, SyntaxError) as error:
-        raise TrainError(f"{path}: cannot be read: {error}") from None
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error).replace(f" '{path}'", "")
+        raise TrainError(f"{path}: cannot be read: {reason}; replace or remove it") from None
+
+
+def frames(path: Path) -> int:
+    """How many frames an animation holds; 1 for a picture."""
+    with PIL.Image.open(path) as image:
+        return int(getattr(image, "n_frames", 1))
 
 
 def enlargement(pixels: Pixels) -> int:
-    """The whole factor by which a picture was enlarged without smoothing; 1 is native."""
-    height, width = pixels.shape[:2]
-    for factor in range(min(height, width, 64), 1, -1):
-        if height % factor == 0 and width % factor == 0:
-            small = pixels[::factor, ::factor]
-            if (np.repeat(np.repeat(small, factor, 0), factor, 1) == pixels).all():
-                return factor
-    return 1
+    """The whole factor by which a picture was enlarged without smoothing; 1 is native.
+
+    Every place where colour changes is then a multiple of it, and so are the sides.
+    """
+    packed = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
+    across = np.flatnonzero((packed[:, 1:] != packed[:, :-1]).any(0)) + 1
+    down = np.flatnonzero((packed[1:] != packed[:-1]).any(1)) + 1
+    return math.gcd(*packed.shape, *across.tolist(), *down.tolist())
 
 
 def native(pixels: Pixels) -> Pixels:

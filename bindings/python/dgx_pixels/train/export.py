@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 
 from . import adapters
 from .adapters import Pair
+from .files import written
 from .base import TEXTS, Base, weights_hash
 from .geometry import bundle_of
 from .prepare import Prepared
@@ -111,12 +112,21 @@ def metadata(s: Settings, base: Base, data: Prepared, step: int) -> dict[str, st
     return {k: str(v) for k, v in values.items() if str(v)}
 
 
+def in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata sorted: the library writes them in another order each time,
+    and equal runs are to give equal files."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length:]
+
+
 def write(path: Path, s: Settings, base: Base, data: Prepared, step: int) -> Path:
     """Write the file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    save_file(tensors_of(s, base), part, metadata(s, base, data, step))
-    part.replace(path)
+    with written(path) as part:
+        part.write_bytes(in_order(save(tensors_of(s, base), metadata(s, base, data, step))))
     return path
 
 
@@ -137,8 +147,6 @@ def write_peft(folder: Path, s: Settings, base: Base) -> list[Path]:
     made = []
     for part in adapters.networks(s, base):
         out = folder / (TEXTS[part] if part else "unet")
-        out.mkdir(parents=True, exist_ok=True)
-        adapters.config_of(s, part).save_pretrained(out)
         tensors = {}
         for pair in (p for p in adapters.pairs(s, base) if p.part == part):
             name = f"base_model.model.{pair.path}"
@@ -146,7 +154,9 @@ def write_peft(folder: Path, s: Settings, base: Base) -> list[Path]:
             tensors[f"{name}.lora_B.weight"] = pair.up.to("cpu", dtype).contiguous()
             if pair.magnitude is not None:
                 tensors[f"{name}.lora_magnitude_vector"] = pair.magnitude.to("cpu", dtype).contiguous()
-        save_file(tensors, out / "adapter_model.safetensors", {"format": "pt"})
+        with written(out / "adapter_model.safetensors") as whole:
+            save_file(tensors, whole, {"format": "pt"})
+        adapters.config_of(s, part).save_pretrained(str(out))
         made.append(out)
     return made
 

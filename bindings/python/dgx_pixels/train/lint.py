@@ -19,7 +19,7 @@ import PIL.Image
 
 from .. import Palette, fix, quality
 from ..errors import DgxPixelsError
-from . import colour, dataset, picture
+from . import colour, dataset, files, picture
 from .dataset import Example, Pixels
 from .errors import TrainError
 from .geometry import Geometry, geometry
@@ -55,13 +55,19 @@ def lint(s: Settings) -> tuple[list[Example], list[Finding]]:
         try:
             pixels = dataset.read_pixels(example.path)
         except TrainError as error:
-            found.append(Finding("error", "unreadable", example.name, str(error),
+            found.append(Finding("error", "unreadable", example.name,
+                                 str(error).removeprefix(f"{example.path}: ").removesuffix("; replace or remove it"),
                                  "Replace or remove the file"))
             continue
+        if dataset.frames(example.path) > 1:
+            found.append(Finding("warning", "frames", example.name, f"holds {dataset.frames(example.path)} frames, "
+                                 "and only the first is taken", "Save the frames as pictures of their own"))
         more, small = look(s, place, example.name, pixels)
         found += more
         if small.size:
             seen.append((example, small))
+    found += [Finding("warning", "not-read", name, "is of a kind that is not read",
+                      "Save the original as PNG; JPEG has blurred its pixels for good") for name in dataset.others(s)]
     found += duplicates(seen) + odd_sizes(seen) + _whole_set(s, examples)
     order = {e.name: i for i, e in enumerate(examples)}
     return examples, sorted(found, key=lambda f: order.get(f.file, -1))
@@ -73,12 +79,12 @@ def lint(s: Settings) -> tuple[list[Example], list[Finding]]:
 def look(s: Settings, place: Geometry, name: str, pixels: Pixels) -> tuple[list[Finding], Pixels]:
     """The findings of one picture, and its native pixels (empty when it shows nothing)."""
     found: list[Finding] = []
-    opaque = pixels[..., 3] >= 128
-    if opaque.sum() < 4:
-        return [Finding("error", "empty", name, "shows nothing: every pixel is transparent",
-                        "Remove it")], pixels[:0, :0]
     factor = dataset.enlargement(pixels)
     small = pixels[::factor, ::factor]
+    count = int((small[..., 3] >= 128).sum())
+    if count < 4:
+        what = "every pixel is transparent" if not count else "fewer than 4 pixels at its true size"
+        return [Finding("error", "empty", name, f"shows nothing: {what}", "Remove it")], pixels[:0, :0]
     try:
         fixed = fix(small, background="keep", keep_colors=True)
         figures = {k: float(v["value"]) for k, v in quality(small)["metrics"].items()}
@@ -255,7 +261,7 @@ def _whole_set(s: Settings, examples: list[Example]) -> list[Finding]:
     found = []
     count = len(examples)
     if count < SOME:
-        found.append(Finding("error" if count < FEW else "warning", "few", "", f"holds {count} pictures",
+        found.append(Finding("error" if count < FEW else "warning", "few", "", f"holds {count} picture{'' if count == 1 else 's'}",
                              f"{SOME} and more teach a style; fewer than {FEW} are learned by heart"))
     texts = collections.Counter(e.caption for e in examples if e.caption)
     if texts and texts.most_common(1)[0][1] > max(1, 0.8 * count):
@@ -288,8 +294,8 @@ def write_picture(s: Settings, examples: list[Example], found: list[Finding]) ->
         tiles.append(picture.Tile(pixels, tuple(words[:3]), mark))
     path = s.folder / "lint.png"
     picture.write(path, tiles, columns=max(1, min(10, len(tiles))), side=96)
-    (s.folder / "lint.json").write_text(json.dumps([asdict(f) for f in found], indent=1, ensure_ascii=False)
-                                        + "\n", "utf-8")
+    files.write_text(s.folder / "lint.json",
+                     json.dumps([asdict(f) for f in found], indent=1, ensure_ascii=False) + "\n")
     return path
 
 

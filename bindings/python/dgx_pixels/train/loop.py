@@ -22,6 +22,7 @@ from . import adapters, base as bases, export, objective, picture, record
 from . import prepare as preparing
 from .base import Base
 from .errors import TrainError
+from .files import usable
 from .paint import paint
 from .prepare import Prepared
 from .settings import Settings
@@ -121,7 +122,7 @@ class Training:
 
     def save(self) -> None:
         state: dict[str, Any] = {
-            "step": self.step, "adapters": adapters.state(self.s, self.base),
+            "step": self.step, "data": self.data.digest, "adapters": adapters.state(self.s, self.base),
             "optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
         state["schedule"].pop("lr_lambdas", None)  # functions, made anew
         if self.ema:
@@ -129,7 +130,7 @@ class Training:
         record.save_state(self.s, state)
 
     def resume(self) -> None:
-        state = record.load_state(self.s, self.base.device)
+        state = record.load_state(self.s, self.base.device, self.data.digest)
         adapters.load_state(self.s, self.base, state["adapters"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict({"lr_lambdas": [None] * len(self.optimizer.param_groups),
@@ -235,17 +236,21 @@ def run(t: Training) -> None:
 
 
 def begin(s: Settings, resume: bool, restart: bool) -> None:
+    """Refuse what would be lost, and what could not be written in the end."""
     state = s.folder / "state.pt"
     if resume and not state.exists():
         raise TrainError(f"{s.folder}: holds no run to go on with: leave out --resume")
-    if state.exists() and restart:
-        for name in ("checkpoints", "samples", "tensorboard", "evaluate"):
-            shutil.rmtree(s.folder / name, ignore_errors=True)
-        (s.folder / "curves.csv").unlink(missing_ok=True)
-        state.unlink()
-    elif state.exists() and not resume:
+    usable(export.loras_folder(s), f"{s.path}: [output] folder")
+    if state.exists() and not resume and not restart:
         raise TrainError(f"{s.folder}: holds a run already: go on with --resume, begin anew with --restart, or "
                          "give it another [run] name")
+
+
+def forget(s: Settings) -> None:
+    for name in ("checkpoints", "samples", "tensorboard", "evaluate"):
+        shutil.rmtree(s.folder / name, ignore_errors=True)
+    for name in ("curves.csv", "state.pt"):
+        (s.folder / name).unlink(missing_ok=True)
 
 
 def make(s: Settings) -> Training:
@@ -266,9 +271,11 @@ def train(s: Settings, resume: bool = False, restart: bool = False) -> Path:
     try:
         training = make(s)
         base, data = training.base, training.data
-        record.write_record(s, bases.weights_hash(base.place.path), base.place.path, data)
-        if resume:
+        if restart:  # now, for a run that cannot begin must not cost the one before
+            forget(s)
+        elif resume:
             training.resume()
+        record.write_record(s, bases.weights_hash(base.place.path), base.place.path, data)
         print(f"{s.run.name}: {len(data.train.names)} pictures, {len(data.held.names)} held out, "
               f"{sum(p.numel() for p in training.parameters):,} parameters, from step {training.step}",
               flush=True)

@@ -11,6 +11,7 @@ import PIL.Image
 import PIL.ImageDraw
 
 from .dataset import Pixels
+from .files import written
 
 BACKGROUND = (88, 104, 124, 255)
 LINE = 12  # pixels a line of words
@@ -48,7 +49,5 @@ def write(path: Path, tiles: Sequence[Tile], columns: int, side: int = 132) -> N
         for n, words in enumerate(tile.words):
             draw.text((x + 4, y + side + 6 + LINE * n), words[:side // 6],
                       fill=COLOURS.get(tile.mark, "white"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    sheet.convert("RGB").save(part, format="PNG")
-    part.replace(path)
+    with written(path) as part:
+        sheet.convert("RGB").save(part, format="PNG")

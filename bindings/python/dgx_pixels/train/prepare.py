@@ -20,6 +20,7 @@ from . import dataset
 from .base import Base
 from .dataset import Example, Pixels
 from .errors import TrainError
+from .files import write_text, written
 from .settings import Settings
 
 VERSION = 1  # of the cache: raise it when the same input gives other latents
@@ -44,6 +45,7 @@ class Prepared:
     left_out: list[str]  # pictures that do not fit, with the reason
     scale: int
     hashes: dict[str, str]
+    digest: str  # of all that it was made from
 
 
 # ------------------------------------------------------------------------------------ placing
@@ -221,12 +223,10 @@ def prepare(s: Settings, base: Base, say: Any = print) -> Prepared:
     if not s.adapter.text_encoders:
         stored["context"], stored["pooled"] = embed(base, list(texts))
     about = {"digest": digest, "texts": list(texts), "scale": scale, "left_out": left_out, **parts}
-    index.parent.mkdir(parents=True, exist_ok=True)
     index.unlink(missing_ok=True)  # whoever stops now leaves a cache that is made anew
-    save_file(stored, tensors)
-    part_file = index.with_suffix(".part")
-    part_file.write_text(json.dumps(about), "utf-8")
-    part_file.replace(index)
+    with written(tensors) as part_file:
+        save_file(stored, part_file)
+    write_text(index, json.dumps(about))
     return _open(about, stored, hashes)
 
 
@@ -249,7 +249,7 @@ def _open(about: dict[str, Any], tensors: dict[str, torch.Tensor], hashes: dict[
                     [r["rows"] for r in rows])
 
     return Prepared(part(about["train"]), part(about["held"]), about["texts"], tensors.get("context"),
-                    tensors.get("pooled"), about["left_out"], about["scale"], hashes)
+                    tensors.get("pooled"), about["left_out"], about["scale"], hashes, about["digest"])
 
 
 def clear(folder: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import json
-import os
+import pickle
 import platform
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from .errors import TrainError
+from .files import write_text, written
 from .prepare import Prepared
 from .settings import Settings
 
@@ -38,28 +39,28 @@ def versions() -> dict[str, str]:
 
 def write_record(s: Settings, base_hash: str, base_path: Path, data: Prepared) -> None:
     """run.toml as it was given, and record.json with all that is needed to repeat the run."""
-    s.folder.mkdir(parents=True, exist_ok=True)
-    (s.folder / "run.toml").write_text(s.text, "utf-8")
+    write_text(s.folder / "run.toml", s.text)
     about = {"settings": s.table(), "versions": versions(),
              "base": {"path": str(base_path), "sha256": base_hash},
              "data": {"train": data.train.names, "held_out": data.held.names,
                       "left_out": data.left_out, "pixel_scale": data.scale, "sha256": data.hashes},
              "threads": torch.get_num_threads()}
-    (s.folder / "record.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_text(s.folder / "record.json", json.dumps(about, indent=1, ensure_ascii=False) + "\n")
 
 
 def save_state(s: Settings, state: dict[str, Any]) -> None:
     """Written beside and renamed: whoever is killed at any moment leaves the old one or the new one."""
+    with written(s.folder / "state.pt") as part:
+        torch.save({**state, "settings": s.table()}, part)
+
+
+def load_state(s: Settings, device: torch.device, data: str = "") -> dict[str, Any]:
+    """The state of a run of the same settings, on the same `data` (its digest; empty: not looked at)."""
     path = s.folder / "state.pt"
-    part = path.with_suffix(".part")
-    torch.save({**state, "settings": s.table()}, part)
-    with open(part, "rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def load_state(s: Settings, device: torch.device) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(s.folder / "state.pt", map_location=device, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):
+        raise TrainError(f"{path}: is damaged, and the run cannot go on from it: begin anew with --restart") from None
     for section, values in state["settings"].items():
         free = FREE.get(section, set())
         if free is None:
@@ -69,6 +70,9 @@ def load_state(s: Settings, device: torch.device) -> dict[str, Any]:
             if name not in free and now.get(name) != was:
                 raise TrainError(f"{s.path}: [{section}] {name}: was {was!r} when the run began and is "
                                  f"{now.get(name)!r}: put it back, or begin anew with --restart")
+    if data and state["data"] != data:
+        raise TrainError(f"{s.path}: the pictures, their captions or the model's weights are not those with which the "
+                         "run began (record.json lists them): put them back, or begin anew with --restart")
     return state
 
 

@@ -154,7 +154,7 @@ KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "
 def load(path: Path, changes: dict[str, dict[str, Any]] | None = None) -> Settings:
     """Read and check a run file; `changes` are laid over it (options of the command line)."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # some editors put a mark in front
         document = tomllib.loads(text)
     except FileNotFoundError:
         raise TrainError(f"{path}: no such file; `dgx-pixels-train init {path}` writes a template") from None
@@ -163,7 +163,8 @@ def load(path: Path, changes: dict[str, dict[str, Any]] | None = None) -> Settin
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrainError(f"{path}: not valid TOML: {error}") from None
     for section, values in (changes or {}).items():
-        document.setdefault(section, {}).update(values)
+        if isinstance(document.setdefault(section, {}), dict):  # else it is told below
+            document[section].update(values)
     _known(path, "section", document, SECTIONS)
     parts = {name: _section(path, name, kind, document.get(name, {})) for name, kind in SECTIONS.items()}
     made = Settings(path=path, text=text, **parts)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Files and folders of a run: whole or not there, and never two trainings in one folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from .errors import TrainError
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place when the block ends well, and else is gone."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch's writer raises RuntimeError
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise TrainError(f"{path}: cannot be written: {reason}; free some space, or choose another folder in "
+                         "[output]") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with written(path) as part:
+        part.write_text(text, "utf-8")
+
+
+def usable(folder: Path, where: str) -> None:
+    """Make the folder and see that a file can be written to it, before work depends on it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrainError(f"{where}: nothing can be written to {folder}: {error.strerror or error}; name another "
+                         "folder") from None
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Refuse a second process in a run's folder; the lock ends with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise TrainError(f"{folder}: another process prepares or trains this run: wait for it, stop it, or give "
+                             "this one another [run] name") from None
+        yield
