@@ -107,7 +107,7 @@ def to_request(body: PaintBody, default: str | None) -> tuple[dict[str, Any], in
     count = body.batch_size * body.n_iter
     if count > 16:
         raise BadField("n_iter", "batch_size times n_iter is at most 16")
-    asked: dict[str, Any] = {"prompt": body.prompt, "count": count,
+    asked: dict[str, Any] = {"prompt": body.prompt, "count": count, "colors": sizes.COLORS,
                              "steps": body.steps, "guidance": body.cfg_scale}
     if body.negative_prompt:
         asked["negative"] = body.negative_prompt

@@ -73,7 +73,7 @@ class ImagesResponse(BaseModel):
 @router.post("/images/generations", operation_id="openai_generate", response_model_exclude_none=True)
 async def generations(request: Request, body: ImageRequest) -> ImagesResponse:
     """Sizes up to 256 are sprite pixels; larger ones enlarge a sprite by whole pixels."""
-    asked: dict[str, Any] = {"prompt": body.prompt}
+    asked: dict[str, Any] = {"prompt": body.prompt, "colors": sizes.COLORS}
     scale = 1
     named = await asyncio.to_thread(model_names)
     if body.model in named:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 SPRITE = 256
 LIMIT = 4096
+COLORS = 32  # of a picture for a client that cannot say how many: what it gets is finished all the same
 
 
 def split(width: int, height: int, most: int = SPRITE) -> tuple[int, int, int] | None:
