@@ -57,6 +57,7 @@ def arguments() -> argparse.Namespace:
         one.add_argument("--steps", type=int, default=20)
         one.add_argument("--guidance", type=float, default=4.0)
         one.add_argument("--rescale", type=float, default=0.7)
+        one.add_argument("--temperature", type=float, default=0.6)
     tuning = sub.add_parser("tune", help="measure settings with pictures of the command line")
     tuning.add_argument("--program", type=Path, required=True, help="dgx-pixels")
     tuning.add_argument("--model", type=Path, default=PROMPTS.parent, help="the bundle")
@@ -117,7 +118,7 @@ def main() -> None:
                         settings, prompts, device, args.minutes, args.warm_start)
         return
     painter = diffusion.load_trained(args.cache, device)
-    options = {n: getattr(args, n) for n in ("steps", "guidance", "rescale") if hasattr(args, n)}
+    options = {n: getattr(args, n) for n in ("steps", "guidance", "rescale", "temperature") if hasattr(args, n)}
     if args.command == "grid":
         wanted = args.prompt or prompts
         seeds = range(args.seed, args.seed + len(wanted))

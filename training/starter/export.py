@@ -17,7 +17,7 @@ from .config import FACTOR, SIZE
 # What `python -m dgx_pixels.programs BUNDLE --from FOLDER --set FOLDER/fields.json` cannot work out.
 FIELDS = {"name": "starter", "title": "DGX-Pixels starter", "license": "CC0-1.0",
           "canvas": {"native": [SIZE, SIZE], "max": 2 * SIZE}, "pixel_scale": 1, "vae": {"f16_safe": True},
-          # Ancestral noise mends what a weak model got wrong in earlier steps.
+          # Measured with `tune`; a temperature below 1 takes the grain away (models/starter/README.md).
           "defaults": {"steps": 28, "guidance": 3.0, "guidance_rescale": 0.7,
                        "sampler": "euler-a", "spacing": "trailing"}}
 

@@ -20,11 +20,16 @@ def has_fast_bf16(device: torch.device) -> bool:
 @torch.no_grad()
 def latents(painter: model.Painter, ids: torch.Tensor, empty: torch.Tensor, seeds: Sequence[int],
             steps: int = 20, guidance: float = 4.0, rescale: float = 0.7,
-            scheduler: object | None = None) -> torch.Tensor:
-    """Latents of token rows `ids` [n, CONTEXT]; `empty` is the row of the empty prompt."""
+            temperature: float = 0.6) -> torch.Tensor:
+    """Latents of token rows `ids` [n, CONTEXT]; `empty` is the row of the empty prompt.
+
+    `temperature` as in the engine: each step leaves its share of what is not the predicted picture.
+    """
     device = ids.device
-    schedule = scheduler or model.scheduler()
+    schedule = model.scheduler()
     schedule.set_timesteps(steps)
+    known = torch.cat([schedule.alphas_cumprod[schedule.timesteps[1:]], torch.ones(1)]).sqrt()
+    share = temperature ** (1 / steps)
     context, pooled = model.read(painter.text, torch.cat([empty[None], ids]))
     n = len(ids)
     context = torch.cat([context[:1].expand(n, -1, -1), context[1:]])
@@ -34,16 +39,16 @@ def latents(painter: model.Painter, ids: torch.Tensor, empty: torch.Tensor, seed
     channels, side = painter.unet.config.in_channels, painter.unet.config.sample_size
     x = torch.stack([torch.randn(channels, side, side, generator=torch.Generator().manual_seed(s))
                      for s in seeds]).to(device)
-    x = x * schedule.init_noise_sigma
-    for t in schedule.timesteps:
-        given = schedule.scale_model_input(x, t)
-        out = painter.unet(torch.cat([given, given]), t, context, added_cond_kwargs=added).sample
+    for t, part in zip(schedule.timesteps, known):
+        out = painter.unet(torch.cat([x, x]), t, context, added_cond_kwargs=added).sample
         without, with_text = out.float().chunk(2)
         v = without + guidance * (with_text - without)
         if rescale:
             factor = with_text.std((1, 2, 3), keepdim=True) / v.std((1, 2, 3), keepdim=True)
             v = v * (rescale * factor + 1 - rescale)
-        x = schedule.step(v, t, x, return_dict=False)[0]
+        after = schedule.step(v, t, x)
+        still = part * after.pred_original_sample
+        x = still + share * (after.prev_sample - still)
     return x
 
 
