@@ -57,7 +57,7 @@ def test_equals_diffusers(build: Path, tmp_path: Path) -> None:
     prompt, steps, guidance = "green slime, monster", 8, 4.0
     library = Library(build)
     with library.open(STARTER, device="cpu", dtype=1) as model:  # DGXP_DTYPE_F32
-        job = library.job(prompt, steps=steps, guidance=guidance, guidance_rescale=0.7, seed=1,
+        job = library.job(prompt, steps=steps, guidance=guidance, guidance_rescale=0.7, seed=1, temperature=1.0,
                           sampler="ddim", spacing="trailing", noise=(start, None))
         ours = model.generate(job)[0].canvas
     np.save(tmp_path / "start.npy", start)
