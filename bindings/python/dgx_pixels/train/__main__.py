@@ -144,7 +144,7 @@ def command(options: argparse.Namespace) -> int:
     try:
         quiet()
         from . import base as bases
-        from . import evaluate, loop, prepare
+        from . import dataset, evaluate, loop, prepare
     except ImportError as error:
         raise TrainError(f"{error.name or error} is missing: pip install 'dgx-pixels[torch,train]'") from None
     if options.command == "prepare":
@@ -174,7 +174,7 @@ def command(options: argparse.Namespace) -> int:
         print(f"dgx-pixels-train: stopped at once; from what was last saved: {again}", file=sys.stderr)
         return 130
     print(f"{target}: {target.stat().st_size:,} bytes. Paint with it:\n"
-          f"  dgx-pixels generate {shlex.quote(loop.with_trigger(s, 'a knight'))} "
+          f"  dgx-pixels generate {shlex.quote(dataset.with_trigger(s, 'a knight'))} "
           f"--lora {shlex.quote(target.stem + ':0.8')}")
     if s.adapter.kind == "dora" and not s.output.peft:
         print("note: diffusers drops the magnitudes of a DoRA in this format; for it, PEFT's folders:\n"

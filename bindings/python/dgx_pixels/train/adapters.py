@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from .base import Base
 from .errors import TrainError
@@ -69,6 +71,19 @@ def add(s: Settings, base: Base) -> list[dict[str, Any]]:
         groups.append({"params": parameters,
                        "lr": (s.train.text_rate or s.train.rate) if part else s.train.rate})
     return groups
+
+
+@contextmanager
+def off(s: Settings, base: Base) -> Iterator[None]:
+    """The base as it was, for a while."""
+    layers = [m for net in networks(s, base).values() for m in net.modules() if isinstance(m, BaseTunerLayer)]
+    for layer in layers:
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.enable_adapters(True)
 
 
 def state(s: Settings, base: Base) -> dict[str, torch.Tensor]:

@@ -114,8 +114,13 @@ def _of_manifest(s: Settings, folder: Path, manifest: Path) -> list[Example]:
 
 def caption_of(s: Settings, example: Example) -> str:
     """The caption that is trained, the trigger words in front."""
-    text, trigger = example.caption or "", s.run.trigger
-    if not s.data.add_trigger or not trigger or trigger.lower() in text.lower():
+    return with_trigger(s, example.caption or "") if s.data.add_trigger else example.caption or ""
+
+
+def with_trigger(s: Settings, text: str) -> str:
+    """The trigger words in front of a text that lacks them."""
+    trigger = s.run.trigger
+    if not trigger or trigger.lower() in text.lower():
         return text
     return f"{trigger}, {text}" if text else trigger
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,14 @@ import numpy as np
 import PIL.Image
 import torch
 
+from .. import version
 from . import adapters, base as bases, dataset, export, objective, picture, style
 from . import prepare as preparing
 from .base import Base
 from .dataset import Pixels
 from .errors import TrainError
-from .loop import choose_threads, sample_prompts, with_trigger, without_trigger
-from .paint import paint
+from .loop import SAMPLES, choose_threads, sample_prompts, without_trigger
+from .paint import COLORS, paint
 from .prepare import Prepared
 from .settings import Settings
 
@@ -121,6 +124,24 @@ def save_pictures(folder: Path, made: Sequence[Pixels]) -> None:
         PIL.Image.fromarray(pixels).save(folder / f"{i:03d}.png")
 
 
+def paint_base(s: Settings, base: Base, jobs: list[tuple[str, int]], device: str, say: Any) -> list[Pixels]:
+    """The base's pictures; runs that lie side by side paint them once."""
+    about = json.dumps([bases.weights_hash(base.place.path), version(), device, COLORS, jobs])
+    kept = s.folder.parent / ".base" / hashlib.sha256(about.encode()).hexdigest()[:16]
+    if not kept.exists():
+        say(f"the base: {len(jobs)} pictures", flush=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+            part = Path(folder) / "pictures"
+            save_pictures(part, paint(base.place, jobs, device=device))
+            try:
+                part.replace(kept)
+            except OSError:
+                if not kept.exists():  # else a run beside this one was faster
+                    raise
+    return [dataset.read_pixels(kept / f"{i:03d}.png") for i in range(len(jobs))]
+
+
 def evaluate(s: Settings, every: bool = False, say: Any = print) -> dict[str, Any]:
     """Measure the newest checkpoint of the run, or all; figures.json, sheet.png and pictures are written."""
     files = sorted((s.folder / "checkpoints").glob("*.safetensors"))
@@ -138,8 +159,7 @@ def evaluate(s: Settings, every: bool = False, say: Any = print) -> dict[str, An
     drawn = {"train": drawn_figures(s, data.train.names), "held_out": drawn_figures(s, data.held.names)}
     out = s.folder / "evaluate"
     shutil.rmtree(out, ignore_errors=True)
-    say(f"the base: {len(jobs)} pictures", flush=True)
-    plain_pictures = paint(base.place.path, jobs, device=device)
+    plain_pictures = paint_base(s, base, jobs, device, say)
     save_pictures(out / "pictures/base", plain_pictures)
     loss_base = held_out_loss(s, base, data, trigger=False)
     plain = {"loss_held_out": round(loss_base, 6), **measure(asked, plain_pictures, drawn, judge)}
@@ -152,7 +172,7 @@ def evaluate(s: Settings, every: bool = False, say: Any = print) -> dict[str, An
         measured = []
         for weight in s.evaluate.weights:
             say(f"{file.stem} at {weight:g}: {len(jobs)} pictures", flush=True)
-            made = paint(base.place.path, [(with_trigger(s, p), seed) for p, seed in jobs], file, weight, device)
+            made = paint(base.place, [(dataset.with_trigger(s, p), seed) for p, seed in jobs], file, weight, device)
             save_pictures(out / f"pictures/{file.stem}-{weight:g}", made)
             measured.append({"weight": weight, **measure(asked, made, drawn, judge)})
             rows.append((f"{file.stem[-6:]} at {weight:g}", made))
@@ -161,9 +181,9 @@ def evaluate(s: Settings, every: bool = False, say: Any = print) -> dict[str, An
     best = min(about["checkpoints"], key=lambda c: (not c["better"], c["loss_held_out"]))
     about["recommended"] = {"file": best["file"], "weight": best["recommended_weight"],
                             "verdict": best["verdict"]}
-    step = len(s.evaluate.seeds)  # the sheet shows the first seed of each prompt
+    step, shown = len(s.evaluate.seeds), prompts[:SAMPLES]  # the sheet shows the first seed of each
     picture.write(out / "sheet.png", [picture.Tile(m, (label if n == 0 else p, )) for label, made in rows
-                                      for n, (m, p) in enumerate(zip(made[::step], prompts))], len(prompts), 96)
+                                      for n, (m, p) in enumerate(zip(made[::step], shown))], len(shown), 96)
     (out / "figures.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return about
 
@@ -195,12 +215,13 @@ def compare(runs: Sequence[Settings], out: Path) -> str:
         about = json.loads(file.read_text("utf-8"))
         best = about["recommended"]
         lines += [f"{s.run.name}:", table(about)]
-        step, columns = len(about["seeds"]), max(columns, len(about["prompts"]))
+        step, shown = len(about["seeds"]), about["prompts"][:SAMPLES]
+        columns = max(columns, len(shown))
         for label, name in (("base", "base"), (f"{s.run.name} at {best['weight']:g}",
                                                f"{Path(best['file']).stem}-{best['weight']:g}")):
             files = sorted((file.parent / "pictures" / name).glob("*.png"))[::step]
             row = [picture.Tile(dataset.read_pixels(f), (label if n == 0 else p,))
-                   for n, (f, p) in enumerate(zip(files, about["prompts"]))]
+                   for n, (f, p) in enumerate(zip(files, shown))]
             tiles.append(row)
     blank = picture.Tile(np.zeros((0, 0, 4), np.uint8))
     picture.write(out, [t for row in tiles for t in [*row, *[blank] * (columns - len(row))]], columns, 96)

@@ -18,7 +18,7 @@ from accelerate.utils import set_seed
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 
-from . import adapters, base as bases, export, objective, picture, record
+from . import adapters, base as bases, dataset, export, objective, picture, record
 from . import prepare as preparing
 from .base import Base
 from .errors import TrainError
@@ -27,7 +27,7 @@ from .paint import paint
 from .prepare import Prepared
 from .settings import Settings
 
-SAMPLES = 8  # prompts of a sample grid when none are named
+SAMPLES = 8  # prompts of a sample grid, and of a sheet
 REPORT_SECONDS = 10.0
 
 
@@ -72,10 +72,6 @@ def sample_prompts(s: Settings, data: Prepared) -> list[str]:
 
 def without_trigger(s: Settings, text: str) -> str:
     return text.removeprefix(s.run.trigger).lstrip(", ") if s.run.trigger else text
-
-
-def with_trigger(s: Settings, prompt: str) -> str:
-    return f"{s.run.trigger}, {prompt}" if s.run.trigger else prompt
 
 
 def make_optimizer(s: Settings, groups: list[dict[str, Any]]) -> Any:
@@ -144,11 +140,11 @@ class Training:
         """The loss, and the gradient's norm before it was clipped."""
         s, total = self.s, 0.0
         for i in range(s.train.accumulation):
-            batch = objective.draw_batch(s, self.base, self.data.train,
-                                         self.step * s.train.accumulation + i)
+            batch = objective.draw_batch(s, self.base, self.data, self.step * s.train.accumulation + i)
             with self.accelerator.autocast():
+                said = objective.base_says(s, self.base, self.data, batch) if batch.kept else None
                 context, pooled = objective.read_captions(self.base, self.data, batch.rows)
-                loss = objective.losses(self.base, batch, context, pooled, s.train.min_snr).mean()
+                loss = objective.losses(self.base, batch, context, pooled, s.train.min_snr, said).mean()
             self.accelerator.backward(loss / s.train.accumulation)
             total += loss.item() / s.train.accumulation
         norm = self.accelerator.clip_grad_norm_(self.parameters, s.train.clip)
@@ -184,9 +180,9 @@ class Training:
 
     def sample(self, file: Path) -> None:
         """A grid painted by the engine; a failure is told, and the training goes on."""
-        prompts = sample_prompts(self.s, self.data)
+        prompts = sample_prompts(self.s, self.data)[:SAMPLES]
         try:
-            made = paint(self.base.place.path, [(with_trigger(self.s, p), i + 1) for i, p in enumerate(prompts)],
+            made = paint(self.base.place, [(dataset.with_trigger(self.s, p), i + 1) for i, p in enumerate(prompts)],
                          file, device="" if self.base.device.type == "cuda" else "cpu")
         except TrainError as error:
             print(f"samples of step {self.step} are missing: {error}", file=sys.stderr, flush=True)

@@ -21,18 +21,20 @@ import PIL.Image
 
 from .dataset import Pixels
 from .errors import TrainError
+from .geometry import Geometry
 
 BATCH = 16
+COLORS = 24  # as the presets of the starter finish its sprites
 PACKAGE = Path(__file__).resolve().parents[2]
 
 
-def paint(model: Path, prompts: Sequence[tuple[str, int]], lora: Path | None = None,
+def paint(place: Geometry, prompts: Sequence[tuple[str, int]], lora: Path | None = None,
           weight: float = 1.0, device: str = "") -> list[Pixels]:
-    """RGBA of every (prompt, seed), with the model's own settings."""
+    """RGBA of every (prompt, seed), with the model's own settings, finished as a user gets them."""
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
         request.write_text(json.dumps({
-            "model": str(model), "lora": str(lora) if lora else None, "weight": weight,
+            "model": str(place.path), "alpha": place.alpha, "lora": str(lora) if lora else None, "weight": weight,
             "device": device, "jobs": list(prompts)}), "utf-8")
         path = os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))
         done = subprocess.run([sys.executable, "-m", "dgx_pixels.train.paint", str(request)], text=True,
@@ -51,9 +53,10 @@ def main() -> None:
     request = Path(sys.argv[1])
     asked: dict[str, Any] = json.loads(request.read_text("utf-8"))
     options: dict[str, Any] = {"loras": {asked["lora"]: asked["weight"]}} if asked["lora"] else {}
+    finish = {"colors": COLORS, "background": "keep" if asked["alpha"] else "auto"}
     with Model.load(asked["model"], **({"device": asked["device"]} if asked["device"] else {})) as model:
         for start in range(0, len(asked["jobs"]), BATCH):
-            jobs = [Job(prompt, seed=seed, **options) for prompt, seed in asked["jobs"][start:start + BATCH]]
+            jobs = [Job(prompt, seed=seed, finish=finish, **options) for prompt, seed in asked["jobs"][start:start + BATCH]]
             for i, result in enumerate(model.generate_many(jobs), start):
                 result.image.save(request.parent / f"{i}.png")
 

@@ -23,7 +23,7 @@ from .errors import TrainError
 from .files import write_text, written
 from .settings import Settings
 
-VERSION = 1  # of the cache: raise it when the same input gives other latents
+VERSION = 2  # of the cache: raise it when the same input gives other latents
 
 
 @dataclass
@@ -42,6 +42,7 @@ class Prepared:
     texts: list[str]  # captions; the first is empty
     context: torch.Tensor | None  # [texts, T, D], None when text encoders are trained
     pooled: torch.Tensor | None
+    kept: list[list[int]]  # of what is painted as the base does: captions with and without the trigger words
     left_out: list[str]  # pictures that do not fit, with the reason
     scale: int
     hashes: dict[str, str]
@@ -171,6 +172,7 @@ def encode(base: Base, pictures: list[Pixels], name: str) -> torch.Tensor:
 def _digest(s: Settings, base: Base, hashes: dict[str, str], captions: list[str | None]) -> str:
     about = {"version": VERSION, "data": vars(s.data), "trigger": s.run.trigger, "seed": s.run.seed,
              "base": bases.weights_hash(base.place.path), "texts": bool(s.adapter.text_encoders),
+             "keep": s.train.keep_from < 1,
              "dtype": str(base.dtype), "files": hashes, "captions": captions}
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
@@ -220,9 +222,16 @@ def prepare(s: Settings, base: Base, say: Any = print) -> Prepared:
     if not parts["train"]:
         raise TrainError(f"{s.path}: [data] folder: no picture can be trained on: "
                          + "; ".join(left_out[:3]))
+    kept = []
+    if s.train.keep_from < 1:
+        named = {e.name: e.caption or "" for e in train}
+        for text in s.data.keep_prompts or dict.fromkeys(named[r["name"]] for r in parts["train"]):
+            with_trigger = dataset.with_trigger(s, text)
+            kept.append([texts.setdefault(t, len(texts)) for t in (with_trigger, text)])
     if not s.adapter.text_encoders:
         stored["context"], stored["pooled"] = embed(base, list(texts))
-    about = {"digest": digest, "texts": list(texts), "scale": scale, "left_out": left_out, **parts}
+    about = {"digest": digest, "texts": list(texts), "scale": scale, "left_out": left_out, "kept": kept,
+             **parts}
     index.unlink(missing_ok=True)  # whoever stops now leaves a cache that is made anew
     with written(tensors) as part_file:
         save_file(stored, part_file)
@@ -249,7 +258,7 @@ def _open(about: dict[str, Any], tensors: dict[str, torch.Tensor], hashes: dict[
                     [r["rows"] for r in rows])
 
     return Prepared(part(about["train"]), part(about["held"]), about["texts"], tensors.get("context"),
-                    tensors.get("pooled"), about["left_out"], about["scale"], hashes, about["digest"])
+                    tensors.get("pooled"), about["kept"], about["left_out"], about["scale"], hashes, about["digest"])
 
 
 def clear(folder: Path) -> None:

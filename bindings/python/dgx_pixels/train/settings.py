@@ -19,9 +19,9 @@ REQUIRED = object()
 
 
 def _option(default: Any, about: str, *, low: float | None = None, high: float | None = None,
-            choices: tuple[str, ...] = (), of: type = str) -> Any:
-    """`of` is the type of a list's entries."""
-    metadata = {"help": about, "low": low, "high": high, "choices": choices, "of": of}
+            choices: tuple[str, ...] = (), of: type = str, of_file: bool = False) -> Any:
+    """`of` is the type of a list's entries; with `of_file` "@FILE" stands for the lines of a file."""
+    metadata = {"help": about, "low": low, "high": high, "choices": choices, "of": of, "of_file": of_file}
     if default is REQUIRED:
         return field(metadata=metadata)
     if isinstance(default, (list, dict)):
@@ -59,6 +59,8 @@ class Data:
     views: int = _option(4, "forms of each picture that are cached: background, order of tags, flip",
                          low=1, high=64)
     flip: bool = _option(False, "mirror every second view: only for art without a direction")
+    keep_prompts: list[str] = _option([], "what keep_from speaks of, without the trigger words; empty: the "
+                                      'captions; "@FILE": its lines', of_file=True)
     shuffle_tags: bool = _option(True, "another order of the comma-separated tags in every view")
     buckets: bool = _option(False, "canvases of other aspect ratios for tall and wide sprites")
 
@@ -88,6 +90,9 @@ class Train:
                             "then lets it fall", choices=("constant", "hold", "linear", "cosine"))
     warmup: int = _option(20, "steps of rising rate", low=0, high=1e6)
     min_snr: float = _option(5.0, "gamma of min-SNR weighting; 0: none", low=0, high=100)
+    keep_from: float = _option(1.0, "from this share of the noise on, where shapes are decided, it learns to "
+                               "do as the base does, so that a style of heads still paints knights; 1: nowhere",
+                               low=0, high=1)
     caption_dropout: float = _option(0.1, "share of empty prompts: guidance needs them", low=0, high=1)
     precision: str = _option("auto", "auto: bf16 where the machine computes it fast",
                              choices=("auto", "bf16", "fp32"))
@@ -105,7 +110,7 @@ class Train:
 @dataclass(frozen=True)
 class Evaluate:
     prompts: list[str] = _option([], "painted while it trains and by evaluate, without the trigger "
-                                 "words; empty: held-out captions")
+                                 "words; empty: held-out captions; the first eight are shown", of_file=True)
     seeds: list[int] = _option([1, 2, 3], "", low=0, high=2**53 - 1, of=int)
     weights: list[float] = _option([0.6, 0.8, 1.0], "of the LoRA", low=0, high=2, of=float)
     classifier: str = _option("", "a TorchScript program that names the kind of a sprite (docs/training.md)")
@@ -193,7 +198,24 @@ def _section(path: Path, name: str, kind: Any, given: Any) -> Any:
             values[key] = _value(where, given[key], str(option.type), option.metadata)
         elif option.default is MISSING and option.default_factory is MISSING:
             raise TrainError(f"{where}: is missing: {option.metadata['help']}")
+        if option.metadata["of_file"]:
+            values[key] = _lines(path, where, values.get(key, []))
     return kind(**values)
+
+
+def _lines(path: Path, where: str, given: list[str]) -> list[str]:
+    """The list with "@FILE" replaced by the lines of that file, beside the run file."""
+    found = []
+    for entry in given:
+        if not entry.startswith("@"):
+            found.append(entry)
+            continue
+        file = path.parent / os.path.expandvars(os.path.expanduser(entry[1:]))
+        try:
+            found += [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise TrainError(f"{where}: {file} cannot be read: {error}") from None
+    return found
 
 
 def _value(where: str, value: Any, kind: str, about: Any) -> Any:

@@ -8,15 +8,21 @@ from typing import Any
 
 from .settings import SECTIONS
 
+# What the starter is asked for, so that a style leaves its shapes alone; none is a prompt of its card.
+STARTER_PROMPTS = ["soldier with spear, character", "princess, character", "thief with dagger, character",
+                   "pirate, character", "farmer, character", "rat, monster", "demon, monster",
+                   "beetle, monster", "blue jelly, monster", "vampire, monster", "green potion, item",
+                   "silver sword, item", "crossbow, item", "gloves, item", "crown, item", "cake, item",
+                   "ice spell, icon", "poison cloud, effect", "barrel, prop", "statue, prop"]
 # What differs from the defaults, which are SDXL's.
 STARTING_POINTS: dict[str, dict[str, dict[str, Any]]] = {
     "sdxl": {"run": {"base": "sdxl"}, "data": {"canvas": [1024, 1024]},
              "train": {"gradient_checkpointing": True, "min_snr": 5.0}},
-    "starter": {"run": {"base": "starter"}, "data": {"views": 8},
+    "starter": {"run": {"base": "starter"}, "data": {"views": 8, "keep_prompts": STARTER_PROMPTS},
                 "adapter": {"kind": "locon", "rank": 4, "alpha": 4.0, "text_encoders": [2]},
-                "train": {"steps": 400, "batch": 24, "rate": 3e-3, "schedule": "hold", "min_snr": 0.0,
-                          "save_every": 100, "sample_every": 200},
-                "evaluate": {"weights": [0.6, 0.8, 1.0]}},
+                "train": {"steps": 250, "keep_from": 0.5, "batch": 24, "rate": 3e-3, "schedule": "hold", "min_snr": 0.0,
+                          "save_every": 125, "sample_every": 125},
+                "evaluate": {"weights": [0.7, 1.0]}},
 }
 
 
