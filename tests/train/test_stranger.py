@@ -170,25 +170,18 @@ def test_a_full_disk(tmp_path: Path, train: Train, starter: Path, capsys: pytest
 
 
 def test_ctrl_c_twice(tmp_path: Path, starter: Path) -> None:
-    """The second one is obeyed at once, in the middle of a step; what was saved before is whole."""
+    """The second one is obeyed at once, in the middle of a step that lasts for minutes."""
     make_set(tmp_path / "sprites", 4)
-    file = small(tmp_path, train={"steps": 500, "accumulation": 16})
-    process = start("train", file)
+    process = start("train", small(tmp_path, train={"accumulation": 1024}))
+    curves = tmp_path / "runs/x/curves.csv"  # opened before the first step
     until = time.monotonic() + LIMIT
-    curves = tmp_path / "runs/x/curves.csv"
-    while not (tmp_path / "runs/x/state.pt").exists() and process.is_alive() and time.monotonic() < until:
+    while not curves.exists() and process.is_alive() and time.monotonic() < until:
         time.sleep(0.02)
     assert process.pid
-    done = steps_done(curves)
-    os.kill(process.pid, signal.SIGINT)
-    time.sleep(0.1)
-    os.kill(process.pid, signal.SIGINT)
+    for _ in range(2):
+        time.sleep(0.5)
+        os.kill(process.pid, signal.SIGINT)
     process.join(LIMIT)
-    assert process.exitcode == 0 and steps_done(curves) <= done + 1
+    assert process.exitcode == 0  # main() returned
+    assert steps_done(curves) == 0 and not (tmp_path / "runs/x/state.pt").exists()
     assert list(tmp_path.rglob("*.part")) == [] and not list(tmp_path.glob("loras/*"))
-    again = start("train", small(tmp_path, train={"steps": 500, "accumulation": 16}), "--resume")
-    while steps_done(curves) < done + 1 and again.is_alive() and time.monotonic() < until:
-        time.sleep(0.02)
-    assert again.is_alive() and again.pid
-    os.kill(again.pid, signal.SIGKILL)
-    again.join(LIMIT)
