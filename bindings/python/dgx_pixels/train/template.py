@@ -20,8 +20,8 @@ STARTING_POINTS: dict[str, dict[str, dict[str, Any]]] = {
              "train": {"gradient_checkpointing": True, "min_snr": 5.0}},
     "starter": {"run": {"base": "starter"}, "data": {"views": 8, "keep_prompts": STARTER_PROMPTS},
                 "adapter": {"kind": "locon", "rank": 4, "alpha": 4.0, "text_encoders": [2]},
-                "train": {"steps": 250, "keep_from": 0.5, "batch": 24, "rate": 3e-3, "schedule": "hold", "min_snr": 0.0,
-                          "save_every": 125, "sample_every": 125},
+                "train": {"steps": 200, "keep_from": 0.5, "batch": 16, "rate": 3e-3, "schedule": "hold", "min_snr": 0.0,
+                          "save_every": 100, "sample_every": 100},
                 "evaluate": {"weights": [0.7, 1.0]}},
 }
 
