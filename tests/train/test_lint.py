@@ -224,5 +224,5 @@ def test_the_template_is_read_back(base: str, tmp_path: Path, train: Callable[..
     whole = settings.load(file)
     assert whole.table() == chosen.table()
     assert chosen.run.trigger == "mine style" and chosen.run.base == base
-    rank, steps = (4, 400) if base == "starter" else (32, 3000)
+    rank, steps = (4, 200) if base == "starter" else (32, 3000)
     assert (chosen.adapter.rank, chosen.train.steps) == (rank, steps)

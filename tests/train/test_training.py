@@ -67,7 +67,7 @@ def ours(build: Path, model: Path, prompt: str, start: np.ndarray, side: int,
     library = Library(build)
     with library.open(model, device="cpu", dtype=1) as opened:  # DGXP_DTYPE_F32
         report = opened.set_loras((library.lora(lora), 1.0))[0] if lora else {}
-        job = library.job(prompt, steps=STEPS, guidance=3.0, guidance_rescale=0.0, sampler="ddim",
+        job = library.job(prompt, steps=STEPS, guidance=3.0, guidance_rescale=0.0, temperature=1.0, sampler="ddim",
                           spacing="trailing", noise=(start, None), seed=1)
         return opened.generate(job)[0].canvas, report
 
