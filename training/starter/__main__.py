@@ -95,7 +95,7 @@ def main() -> None:
         prepare(dataset.load(args.sprites), args.cache)
         return
     if args.command == "classifier":
-        judge = evaluate.load_classifier(dataset.load(args.sprites), args.cache / "evaluate")
+        judge = evaluate.load_classifier(lambda: dataset.load(args.sprites), args.cache / "evaluate")
         classifier.export(judge, args.out)
         return
     if args.command == "plot":

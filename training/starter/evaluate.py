@@ -63,11 +63,11 @@ def tasks(data: SpriteSet, card: Sequence[str]) -> list[Task]:
     return chosen
 
 
-def load_classifier(data: SpriteSet, folder: Path) -> torch.nn.Module:
-    """Trained once for a folder: some minutes."""
+def load_classifier(read: Callable[[], SpriteSet], folder: Path) -> torch.nn.Module:
+    """Trained once for a folder: some minutes; the sprites are read only then."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "classifier.pt"
-    return classifier.load(path) if path.exists() else classifier.train(data, path)
+    return classifier.load(path) if path.exists() else classifier.train(read(), path)
 
 
 def read_images(folder: Path, count: int) -> np.ndarray:
@@ -170,7 +170,7 @@ def run(data: SpriteSet, card: Sequence[str], folder: Path, paint: Paint | None,
     (folder / "prompts.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     if prompts_only:
         return
-    model = load_classifier(data, folder)
+    model = load_classifier(lambda: data, folder)
     if images:
         made = read_images(images, len(todo))
     else:

@@ -54,7 +54,7 @@ def run(data: SpriteSet, card: Sequence[str], folder: Path, program: Path, bundl
     """Prints a row as each setting is done; `every` takes each n-th wish of the evaluation only."""
     folder.mkdir(parents=True, exist_ok=True)
     todo = [task for task in tasks(data, card) if task.part != "card"][::every]
-    model = load_classifier(data, folder)
+    model = load_classifier(lambda: data, folder)
     print(HEAD, flush=True)
     for each in settings:
         print(row(program, bundle, todo, model, each), flush=True)

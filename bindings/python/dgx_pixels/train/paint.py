@@ -24,7 +24,7 @@ from .errors import TrainError
 from .geometry import Geometry
 
 BATCH = 16
-COLORS = 24  # as the presets of the starter finish its sprites
+COLORS = 24  # a finished sprite's palette at most; the starter's presets allow 16
 PACKAGE = Path(__file__).resolve().parents[2]
 
 
