@@ -20,6 +20,12 @@ static char *opened_path, *torch_folder;
 
 dgxp_status px_backend_status(int32_t status, const px_shim_error *error)
 {
+    if (status == DGXP_ERR_OUT_OF_MEMORY) {
+        return px_error_set(DGXP_ERR_OUT_OF_MEMORY,
+                            "not enough memory: use a smaller canvas, fewer pictures at once or a "
+                            "16-bit dtype, or free other models (%s)",
+                            error->text);
+    }
     return status == DGXP_OK ? DGXP_OK : px_error_set((dgxp_status)status, "%s", error->text);
 }
 
