@@ -1010,7 +1010,10 @@ typedef enum dgxp_tiling {
 /** One picture to paint.  Setters check their range at once; a job may be used again. */
 typedef struct dgxp_job dgxp_job;
 
-/** `prompt` in A1111's grammar: (word:1.2), [word], BREAK; at most 65,536 bytes. */
+/**
+ * `prompt` in A1111's grammar: (word:1.2), [word], BREAK; at most 65,536 bytes.  What the model
+ * recommends holds until a setter says otherwise, its pixel steps too (dgxp_job_set_finish()).
+ */
 DGXP_API dgxp_status dgxp_job_create(const char *prompt, dgxp_job **out);
 DGXP_API void dgxp_job_free(dgxp_job *job);
 /**
@@ -1022,9 +1025,10 @@ DGXP_API dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char 
                                             const char *subject, dgxp_job **out);
 /**
  * A job from a request: JSON with the fields that a recipe has (prompt, or kind and subject,
- * negative_prompt, seed, size, canvas, steps, guidance, sampler …, and init, strength, mask).  A
- * recipe is a request: its prompt is taken as it is.  Paths begin at `folder`, NULL = the working
- * directory. DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or range.
+ * negative_prompt, seed, size, canvas, steps, guidance, sampler, finish …, and init, strength, mask,
+ * as_painted: no pixel steps).  A recipe is a request: its prompt is taken as it is, and steps that it
+ * does not tell are not taken.  Paths begin at `folder`, NULL = the working directory.
+ * DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or range.
  */
 DGXP_API dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
                                              const char *folder, dgxp_job **out);
@@ -1070,9 +1074,10 @@ DGXP_API dgxp_status dgxp_job_set_canvas(dgxp_job *job, int32_t width, int32_t h
 /** Sprite pixels, what comes out; 0 = whatever the canvas holds. */
 DGXP_API dgxp_status dgxp_job_set_size(dgxp_job *job, int32_t width, int32_t height);
 /**
- * The pixel steps between canvas and sprite, as a JSON object that is laid over what the job has (a
- * preset's); null takes a step out.  NULL takes out all, which is the default: the canvas is only
- * brought to its size and its alpha made hard.  All may be absent: "background" auto|keep|#rrggbb,
+ * The pixel steps between canvas and sprite, as a JSON object that is laid over what the job has: a
+ * preset's, else the model's own (a bundle's "defaults"; an SDXL checkpoint has none); null takes a
+ * step out.  NULL takes out all: the canvas is only brought to its size and its alpha made hard, as
+ * it is by default where the model has none.  All may be absent: "background" auto|keep|#rrggbb,
  * "tolerance", "rule" (dgxp_cell_rule), "palette" (name, path or {"name", "colors": ["#rrggbb"]}; else
  * one is found of at most "colors", 0 = as few as suffice), "dither", "dither_strength", "orphans",
  * "jaggies", "outline" none|outer|inner, "outline_color", "trim", "padding", "pivot": as in

@@ -516,6 +516,8 @@ START_TEST(bundle_broken_fields_are_named)
         {"programs", "[{\"component\":\"unet\",\"file\":\"u.pt\",\"size\":1,\"sha256\":\"AB\"}]",
          DGXP_ERR_BAD_FORMAT, "64 lower-case hexadecimal digits"},
         {"defaults", "{\"sampler\":\"magic\"}", DGXP_ERR_BAD_FORMAT, "'defaults.sampler'"},
+        {"defaults", "{\"finish\":16}", DGXP_ERR_BAD_FORMAT, "'defaults.finish'"},
+        {"defaults", "{\"finish\":{\"colors\":999}}", DGXP_ERR_BAD_FORMAT, "'colors'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *document = load_sdxl_bundle();

@@ -278,7 +278,9 @@ const cli_command cli_generate = {
         "  dgx-pixels generate \"blue potion\" --init bottle.png --strength 0.5 --show\n"
         "  dgx-pixels generate monster \"green slime\" --style gameboy --deploy --to enemies/\n"
         "KIND is a preset: character, monster, item, tile, icon, effect … (`dgx-pixels presets`).\n"
-        "Without it the subject is the whole prompt.  (word:1.2) stresses a word, [word] weakens\n"
-        "it, <lora:NAME:0.8> takes a LoRA.\n",
+        "Without it the subject is the whole prompt, and the model's own pixel steps finish it "
+        "(the\n"
+        "starter's: 16 colors); an SDXL checkpoint has none, so say --size 64x64 --colors 16.\n"
+        "(word:1.2) stresses a word, [word] weakens it, <lora:NAME:0.8> takes a LoRA.\n",
     .run = run,
 };

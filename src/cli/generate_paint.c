@@ -21,6 +21,7 @@ typedef struct painting {
     dgxp_image *init, *mask;
     json_t *list;     /* what --json prints */
     bool unconfirmed; /* a running game does not show some of it */
+    bool unfinished;  /* nothing says what becomes of the canvas's pixels */
 } painting;
 
 /* -------------------------------------------------------------------------------------- names */
@@ -127,6 +128,29 @@ static dgxp_status deploy_result(painting *p, int index, const dgxp_image *image
     return status;
 }
 
+static bool is_unfinished(const char *recipe)
+{
+    json_t *root = json_loads(recipe, 0, NULL);
+    const bool none = root && !json_object_get(root, "finish");
+    json_decref(root);
+    return none;
+}
+
+/* A model without pixel steps of its own cannot know what its pixels are. */
+static void hint(const painting *p)
+{
+    const cli_generate_settings *s = p->s;
+    if (p->unfinished && !s->as_painted && !s->quiet && !s->json) {
+        fprintf(
+            stderr,
+            "dgx-pixels: as it was painted, without palette and clean-up: this model names no "
+            "pixel steps of its own.\n"
+            "dgx-pixels: a KIND (generate character \"%s\"), or --size 64x64 --colors 16, makes "
+            "a sprite of it; --as-painted keeps it.\n",
+            s->subject);
+    }
+}
+
 static dgxp_status save_result(painting *p, const dgxp_result *result, int32_t i, int index,
                                uint64_t seed)
 {
@@ -137,6 +161,7 @@ static dgxp_status save_result(painting *p, const dgxp_result *result, int32_t i
     const char *recipe = dgxp_result_recipe(result, i);
     dgxp_status status = DGXP_OK;
     png.scale = s->scale;
+    p->unfinished = p->unfinished || is_unfinished(recipe);
     if (!s->deploys || s->output) {
         output_path(s, s->output, index, seed, path);
         status = dgxp_image_save(image, path, &png);
@@ -301,6 +326,7 @@ int cli_generate_paint(const cli_generate_settings *s)
     dgxp_status status = prepare(&p, &seed);
     if (status == DGXP_OK) {
         status = s->dry_run ? describe(&p, seed) : paint_all(&p, seed);
+        hint(&p);
     }
     if (s->json && json_array_size(p.list)) {
         json_dumpf(p.list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

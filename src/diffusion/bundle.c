@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "diffusion/finish.h"
 
 #include <math.h>
 #include <string.h>
@@ -246,7 +247,7 @@ static dgxp_status read_preview(const px_json *root, px_bundle *bundle)
 
 static dgxp_status read_defaults(const px_json *root, px_bundle_defaults *defaults)
 {
-    px_json object;
+    px_json object, finish;
     int64_t steps = 0;
     *defaults = (px_bundle_defaults){.guidance = -1, .guidance_rescale = -1, .temperature = -1};
     dgxp_status status = px_json_object(root, "defaults", PX_JSON_OPTIONAL, &object);
@@ -259,6 +260,10 @@ static dgxp_status read_defaults(const px_json *root, px_bundle_defaults *defaul
     TRY(read_named(&object, "schedule", PX_JSON_OPTIONAL, "schedule", &defaults->schedule));
     TRY(read_named(&object, "spacing", PX_JSON_OPTIONAL, "spacing", &defaults->spacing));
     TRY(px_json_text(&object, "negative", PX_JSON_OPTIONAL, 65536, &defaults->negative));
+    TRY(px_json_object(&object, "finish", PX_JSON_OPTIONAL, &finish));
+    if (status == DGXP_OK && finish.value) {
+        status = px_finish_read(root->file, finish.value, &defaults->finish);
+    }
     defaults->steps = (int32_t)steps;
     return status;
 }
@@ -442,6 +447,7 @@ void px_bundle_free(px_bundle *bundle)
 {
     if (bundle) {
         json_decref(bundle->document);
+        json_decref(bundle->defaults.finish);
         px_mem_free(bundle->folder);
         px_mem_free(bundle->shapes);
         px_mem_free(bundle->programs);

@@ -29,4 +29,8 @@ dgxp_status px_finish(const dgxp_image *canvas, const px_finish_params *params, 
  */
 dgxp_status px_finish_read(const char *where, const json_t *steps, json_t **out);
 
+/** `over` laid over `under` (or NULL): its steps replace those of the same name, nulls stay.  A new
+ * object, NULL when memory runs out. */
+json_t *px_finish_lay(const json_t *under, const json_t *over);
+
 #endif

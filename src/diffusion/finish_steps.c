@@ -217,6 +217,16 @@ void px_finish_steps_free(px_finish_steps *steps)
     steps->palette = NULL;
 }
 
+json_t *px_finish_lay(const json_t *under, const json_t *over)
+{
+    json_t *laid = under ? json_copy((json_t *)(uintptr_t)under) : json_object();
+    if (laid && over && json_object_update(laid, (json_t *)(uintptr_t)over) != 0) {
+        json_decref(laid);
+        return NULL;
+    }
+    return laid;
+}
+
 dgxp_status px_finish_read(const char *where, const json_t *steps, json_t **out)
 {
     px_finish_steps read;

@@ -109,23 +109,7 @@ dgxp_status dgxp_job_set_size(dgxp_job *job, int32_t width, int32_t height)
     return set_sides("size", width, height, job->size);
 }
 
-/* What the job has with `given` laid over it; a null takes a step out. */
-static json_t *merge_steps(const json_t *has, const json_t *given)
-{
-    json_t *merged = has ? json_copy((json_t *)(uintptr_t)has) : json_object(), *value;
-    const char *name;
-    json_object_foreach((json_t *)(uintptr_t)given, name, value)
-    {
-        if (json_is_null(value)) {
-            json_object_del(merged, name);
-        } else if (json_object_set(merged, name, value)) {
-            json_decref(merged);
-            return NULL;
-        }
-    }
-    return merged;
-}
-
+/* Nulls stay: they take out steps of the model's own, which are not known yet. */
 dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps)
 {
     px_error_clear();
@@ -136,7 +120,7 @@ dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps)
         if (status == DGXP_OK && !json_is_object(given)) {
             status = px_error_set(DGXP_ERR_BAD_FORMAT, "the pixel steps: must be a JSON object");
         }
-        merged = status == DGXP_OK ? merge_steps(job->finish, given) : NULL;
+        merged = status == DGXP_OK ? px_finish_lay(job->finish, given) : NULL;
         if (status == DGXP_OK) {
             status = merged ? px_finish_read("the pixel steps", merged, &whole)
                             : px_error_memory("the pixel steps");
@@ -145,6 +129,7 @@ dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps)
     if (status == DGXP_OK) {
         json_decref(job->finish);
         job->finish = whole;
+        job->finish_alone = job->finish_alone || !steps;
     }
     json_decref(merged);
     json_decref(given);

@@ -32,7 +32,8 @@ struct dgxp_job {
     char *subject;
     char *style, *speed;                        /* likewise */
     json_t *fields;                             /* of the preset: {"view": "side"}, or NULL */
-    json_t *finish;                             /* the pixel steps of px_finish_read(), or NULL */
+    json_t *finish;    /* the pixel steps of px_finish_read(), laid over the model's own; or NULL */
+    bool finish_alone; /* nothing lies under them; without steps the canvas comes out as painted */
     int32_t size_low, size_high, size_multiple; /* what the preset allows a side; 0 = anything */
     int32_t canvas[2];                          /* width, height; 0 = native */
     int32_t size[2];                            /* sprite; 0 = what the canvas holds */

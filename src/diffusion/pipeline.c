@@ -420,7 +420,7 @@ static dgxp_status finish(run *r)
                                              .height = r->plan.sprite_height,
                                              .at_border = r->plan.tiling != DGXP_TILING_NONE,
                                              .native = r->model->bundle->pixel_scale == 1,
-                                             .steps = r->jobs[i]->finish,
+                                             .steps = r->plan.finish[i],
                                              .recipe = picture->recipe};
             status = picture->recipe ? px_finish(picture->canvas, &params, &picture->image)
                                      : px_error_memory("a recipe");

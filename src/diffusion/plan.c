@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/rng.h"
+#include "diffusion/finish.h"
 
 #include <string.h>
 
@@ -166,6 +167,16 @@ static dgxp_status resolve_seeds(const dgxp_job *const *jobs, px_plan *plan)
     return DGXP_OK;
 }
 
+static dgxp_status resolve_finish(const dgxp_model *model, const dgxp_job *const *jobs,
+                                  px_plan *plan)
+{
+    dgxp_status status = DGXP_OK;
+    for (int32_t i = 0; i < plan->count && status == DGXP_OK; i++) {
+        status = px_plan_finish(model, jobs[i], &plan->finish[i]);
+    }
+    return status;
+}
+
 static dgxp_status build_table(const dgxp_model *model, px_plan *plan)
 {
     const px_scheduler_params params = {
@@ -189,6 +200,9 @@ void px_plan_free(px_plan *plan)
 {
     px_scheduler_free(&plan->table);
     json_decref(plan->loras);
+    for (int32_t i = 0; i < plan->count; i++) {
+        json_decref(plan->finish[i]);
+    }
 }
 
 dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
@@ -208,6 +222,9 @@ dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs,
         status = resolve_seeds(jobs, &plan);
     }
     if (status == DGXP_OK) {
+        status = resolve_finish(model, jobs, &plan);
+    }
+    if (status == DGXP_OK) {
         status = build_table(model, &plan);
     }
     if (status != DGXP_OK) {
@@ -222,6 +239,30 @@ const char *px_plan_negative(const dgxp_model *model, const dgxp_job *job)
 {
     const char *recommended = model->bundle->defaults.negative;
     return job->has_negative || !recommended ? job->negative : recommended;
+}
+
+dgxp_status px_plan_finish(const dgxp_model *model, const dgxp_job *job, json_t **out)
+{
+    const json_t *under = job->finish_alone ? NULL : model->bundle->defaults.finish;
+    const char *name;
+    json_t *value;
+    void *next;
+    *out = NULL;
+    if (!under && !job->finish) {
+        return DGXP_OK;
+    }
+    json_t *steps = px_finish_lay(under, job->finish);
+    if (!steps) {
+        return px_error_memory("the pixel steps");
+    }
+    json_object_foreach_safe(steps, next, name, value)
+    {
+        if (json_is_null(value)) {
+            json_object_del(steps, name);
+        }
+    }
+    *out = steps;
+    return DGXP_OK;
 }
 
 size_t px_plan_latents(const px_plan *plan)

@@ -20,6 +20,7 @@ typedef struct px_plan {
     bool has_init, has_mask;
     int32_t chunks; /* of every prompt; known once the words are encoded */
     uint64_t seeds[PX_PLAN_JOBS];
+    json_t *finish[PX_PLAN_JOBS]; /* the pixel steps of each; NULL: as painted */
     px_schedule table;
     json_t *loras; /* the adapters that it is painted with, for the recipe; NULL: none */
 } px_plan;
@@ -34,6 +35,12 @@ void px_plan_free(px_plan *plan);
 
 /** The job's negative prompt, or the model's when the job says nothing. */
 const char *px_plan_negative(const dgxp_model *model, const dgxp_job *job);
+
+/**
+ * The pixel steps of a job: its own, laid over the model's unless it wants those out.  `*out` is
+ * yours; NULL means that only size and alpha are seen to.
+ */
+dgxp_status px_plan_finish(const dgxp_model *model, const dgxp_job *job, json_t **out);
 
 /** Floats of one picture's latents. */
 size_t px_plan_latents(const px_plan *plan);

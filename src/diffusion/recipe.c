@@ -94,8 +94,9 @@ static bool put_picture(json_t *recipe, const char *name, const dgxp_image *imag
 
 /* What both the recipe and a dry run tell; false when memory runs out. */
 static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan *plan,
-                         const dgxp_job *job)
+                         const dgxp_job *job, int32_t index)
 {
+    const json_t *finish = plan->finish[index];
     return (!job->kind || px_json_put_text(recipe, "kind", job->kind)) &&
            (!job->subject || px_json_put_text(recipe, "subject", job->subject)) &&
            (!job->style || px_json_put_text(recipe, "style", job->style)) &&
@@ -119,7 +120,7 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
            (!plan->has_init || px_json_put_number(recipe, "strength", plan->strength)) &&
            put_picture(recipe, "init_pixels", job->init) &&
            put_picture(recipe, "mask_pixels", job->mask) &&
-           (!job->finish || px_json_put(recipe, "finish", json_incref(job->finish))) &&
+           (!finish || px_json_put(recipe, "finish", json_deep_copy(finish))) &&
            (!job->parity || px_json_put_boolean(recipe, "parity", true)) &&
            (!plan->loras || px_json_put(recipe, "loras", json_incref(plan->loras)));
 }
@@ -132,7 +133,7 @@ char *px_plan_recipe(const px_plan *plan, const dgxp_model *model, const dgxp_jo
     const bool ok = px_json_put_integer(recipe, "format", RECIPE_FORMAT) &&
                     px_json_put_text(recipe, "version", dgxp_version_text()) &&
                     px_json_put_integer(recipe, "seed", (int64_t)plan->seeds[index]) &&
-                    put_settings(recipe, model, plan, job) &&
+                    put_settings(recipe, model, plan, job, index) &&
                     px_json_put_integer(batch, "size", plan->count) &&
                     px_json_put_integer(batch, "position", index) &&
                     px_json_put_integer(batch, "chunks", plan->chunks) &&
@@ -194,7 +195,7 @@ dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model, dgxp
     if (status == DGXP_OK) {
         json_t *about = json_object();
         const bool ok = px_json_put_integer(about, "seed", (int64_t)plan.seeds[0]) &&
-                        put_settings(about, model, &plan, job) &&
+                        put_settings(about, model, &plan, job, 0) &&
                         px_json_put_integer(about, "prompt_chunks", chunks) &&
                         px_json_put(about, "timesteps", describe_steps(&plan)) &&
                         px_json_put_integer(about, "unet_passes", px_estimate_passes(&plan)) &&

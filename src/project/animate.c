@@ -180,7 +180,8 @@ static dgxp_status finish_frames(animation *a)
     dgxp_document *report = NULL;
     px_finish_steps steps;
     dgxp_status status = px_workflow_job(a->w, a->plans[0].changes, &job);
-    json_t *finish = status == DGXP_OK && job->finish ? json_incref(job->finish) : json_object();
+    json_t *finish = NULL;
+    status = status == DGXP_OK ? px_workflow_finish(a->w, job, &finish) : status;
     status = status == DGXP_OK ? px_finish_steps_read("the pixel steps", finish, &steps) : status;
     if (status == DGXP_OK) {
         const bool same = job->size[0] == 0 || (job->size[0] == dgxp_image_width(a->canvases[0]) &&

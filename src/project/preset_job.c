@@ -66,6 +66,9 @@ static dgxp_status apply_finish(const px_json *settings, dgxp_job *job)
     px_json finish;
     dgxp_status status = px_json_object(settings, "finish", PX_JSON_OPTIONAL, &finish);
     if (status == DGXP_OK && finish.value) {
+        json_decref(job->finish); /* of the section that a later one replaces */
+        job->finish = NULL;
+        job->finish_alone = true;
         status = px_finish_read(settings->file, finish.value, &job->finish);
     }
     return status;

@@ -31,7 +31,8 @@ static const px_request_field fields[] = {
     {"shading", PX_REQUEST_TEXT, true},        {"detail", PX_REQUEST_TEXT, true},
     {"isometric", PX_REQUEST_TEXT, true},      {"palette", PX_REQUEST_TEXT, true},
     {"colors", PX_REQUEST_INTEGER, true},      {"background", PX_REQUEST_TEXT, true},
-    {"fields", PX_REQUEST_OTHER, true},        {"finish", PX_REQUEST_OTHER, true},
+    {"as_painted", PX_REQUEST_BOOLEAN, true},  {"fields", PX_REQUEST_OTHER, true},
+    {"finish", PX_REQUEST_OTHER, true},
     {"format", PX_REQUEST_OTHER, false},       {"version", PX_REQUEST_OTHER, false},
     {"lora", PX_REQUEST_TEXT, false},          {"loras", PX_REQUEST_OTHER, false},
     {"init_pixels", PX_REQUEST_OTHER, false},  {"mask_pixels", PX_REQUEST_OTHER, false},
@@ -263,19 +264,30 @@ static dgxp_status name_place(const char *where, dgxp_status status)
     return px_error_set(status, "%s: %s", where, said);
 }
 
+/* A recipe's prompt is taken as it is, and so are its steps: what it does not say was not done, so
+ * nothing of the model's own may lie under them. */
+static bool is_recipe(const px_json *root)
+{
+    return json_is_integer(json_object_get(root->value, "format")) &&
+           json_is_string(json_object_get(root->value, "prompt"));
+}
+
 /* "palette", "colors" and "background" are steps of "finish" that people write often. */
 static dgxp_status read_finish(const px_json *root, dgxp_job *job)
 {
     px_json finish;
     const char *palette = NULL, *background = NULL;
     int64_t colors = 0;
+    bool as_painted = false;
     dgxp_status status = px_json_object(root, "finish", PX_JSON_OPTIONAL, &finish);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(px_json_text(root, "palette", PX_JSON_OPTIONAL, PATH_LIMIT, &palette));
     NEXT(px_json_text(root, "background", PX_JSON_OPTIONAL, 16, &background));
     NEXT(px_json_integer(root, "colors", PX_JSON_OPTIONAL, 1, 256, &colors));
+    NEXT(px_json_boolean(root, "as_painted", PX_JSON_OPTIONAL, &as_painted));
+    NEXT(as_painted || is_recipe(root) ? dgxp_job_set_finish(job, NULL) : DGXP_OK);
 #undef NEXT
-    if (status != DGXP_OK || !(finish.value || palette || background || colors)) {
+    if (status != DGXP_OK || as_painted || !(finish.value || palette || background || colors)) {
         return status;
     }
     json_t *steps = finish.value ? json_copy((json_t *)(uintptr_t)finish.value) : json_object();

@@ -40,7 +40,8 @@ static dgxp_status finish_textures(const px_workflow *w, dgxp_image *textures[2]
     dgxp_image *finished[2] = {NULL, NULL};
     px_finish_steps steps;
     dgxp_status status = px_workflow_job(w, NULL, &job);
-    json_t *finish = status == DGXP_OK && job->finish ? json_copy(job->finish) : json_object();
+    json_t *finish = NULL;
+    status = status == DGXP_OK ? px_workflow_finish(w, job, &finish) : status;
     if (status == DGXP_OK && !px_json_put_text(finish, "background", "keep")) {
         status = px_error_memory("a texture");
     }

@@ -37,6 +37,9 @@ typedef struct px_workflow {
 
 /** A job of the workflow's request with `changes` (or NULL) laid over it. */
 dgxp_status px_workflow_job(const px_workflow *w, const json_t *changes, dgxp_job **out);
+/** The pixel steps of a job as an object of your own; empty when it asks for none: several pictures
+ * still get one palette. */
+dgxp_status px_workflow_finish(const px_workflow *w, const dgxp_job *job, json_t **out);
 /** Refuse a request with `changes` that no job could be made of; needs no model. */
 dgxp_status px_workflow_check(const px_workflow *w, const json_t *changes);
 /** Paint `count` jobs with the caller's progress and cancel token. */

@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "diffusion/plan.h"
 #include "project/request.h"
 #include "project/workflow.h"
 
@@ -35,6 +36,15 @@ dgxp_status px_workflow_job(const px_workflow *w, const json_t *changes, dgxp_jo
                 : px_error_memory("a request");
     json_decref(request);
     return status;
+}
+
+dgxp_status px_workflow_finish(const px_workflow *w, const dgxp_job *job, json_t **out)
+{
+    const dgxp_status status = px_plan_finish(w->model, job, out);
+    if (status == DGXP_OK && !*out) {
+        *out = json_object();
+    }
+    return status == DGXP_OK && !*out ? px_error_memory("the pixel steps") : status;
 }
 
 dgxp_status px_workflow_check(const px_workflow *w, const json_t *changes)

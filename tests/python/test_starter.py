@@ -168,7 +168,7 @@ def test_adherence(cli: Cli, build: Path, tmp_path: Path, full: bool,
     todo = [json.loads(line) for line in
             (tmp_path / "evaluate/prompts.jsonl").read_text().splitlines()]
     made = paint(cli, tmp_path, [{"prompt": t["prompt"], "seed": t["seed"],
-                                  "finish": {"colors": 32}} for t in todo])
+                                  "finish": {"colors": 32, "background": "auto"}} for t in todo])
     images = tmp_path / "images"
     images.mkdir()
     for i, pixels in enumerate(made):

@@ -19,7 +19,8 @@ FIELDS = {"name": "starter", "title": "DGX-Pixels starter", "license": "CC0-1.0"
           "canvas": {"native": [SIZE, SIZE], "max": 2 * SIZE}, "pixel_scale": 1, "vae": {"f16_safe": True},
           # Measured with `tune`; a temperature below 1 takes the grain away (models/starter/README.md).
           "defaults": {"steps": 14, "guidance": 4.0, "guidance_rescale": 0.7, "temperature": 0.8,
-                       "sampler": "dpmpp-2m", "spacing": "trailing"}}
+                       "sampler": "dpmpp-2m", "spacing": "trailing",
+                       "finish": {"background": "keep", "colors": 16}}}  # as its presets
 
 
 def write(out: Path, painter: model.Painter, words: CLIPTokenizer) -> None:

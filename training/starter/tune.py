@@ -27,8 +27,8 @@ HEAD = "| settings | kind named right | colour word honoured | score of the qual
 
 def paint(program: Path, bundle: Path, todo: Sequence[Task], settings: str, folder: Path) -> list[Path]:
     wishes = folder / "wishes.jsonl"
-    wishes.write_text("".join(json.dumps({"prompt": t.prompt, "seed": t.seed, "finish": {"colors": 32}}) + "\n"
-                              for t in todo))
+    finish = {"colors": 32, "background": "auto"}
+    wishes.write_text("".join(json.dumps({"prompt": t.prompt, "seed": t.seed, "finish": finish}) + "\n" for t in todo))
     fields = [word for setting in settings.split() for word in ("--set", setting)]
     subprocess.run([program, "batch", wishes, "-o", folder / "out", "-m", bundle, "--batch", "16", "-q", *fields],
                    check=True)

@@ -40,6 +40,7 @@ class JobOptions(TypedDict, total=False):
     fields: Sequence[tuple[str, str]] | Mapping[str, str]
     loras: Sequence[tuple[str, float]] | Mapping[str, float]
     finish: Mapping[str, Any] | None
+    as_painted: bool
 
 
 class BuiltJob(Handle):
@@ -66,7 +67,8 @@ class Job:
     mask      white paints anew, black keeps the init picture
     style, speed, fields   a preset's: "16bit", "fast", {"view": "side"}
     loras     adapters by name or path with their weight: {"pixel-style": 0.8}
-    finish    the pixel steps after painting: {"palette": "pico-8", "outline": "outer"} …
+    finish    pixel steps after painting, over the preset's or the model's own: {"palette": "pico-8"} …
+    as_painted   no pixel steps at all: only the size, and hard alpha
     """
 
     prompt: str
@@ -93,6 +95,7 @@ class Job:
     fields: Sequence[tuple[str, str]] | Mapping[str, str] = ()
     loras: Sequence[tuple[str, float]] | Mapping[str, float] = ()
     finish: Mapping[str, Any] | None = None
+    as_painted: bool = False
 
     def build(self, model: int) -> BuiltJob:
         """The C job for a model's handle; every setter checks its range at once."""
@@ -146,6 +149,8 @@ class Job:
                 getattr(lib, f"dgxp_job_set_{name}")(job, choice(name, value))
         for lora, weight in dict(self.loras).items():
             lib.dgxp_job_add_lora(job, os.fsencode(lora), weight, weight)
+        if self.as_painted:
+            lib.dgxp_job_set_finish(job, None)
         if self.finish is not None:
             lib.dgxp_job_set_finish(job, json.dumps(dict(self.finish)).encode())
         if self.init is not None:

@@ -40,7 +40,7 @@ To = Annotated[str, Field(description="inside assets/: a folder 'sprites/' or a 
                           "'sprites/knight.png'", max_length=128)]
 More = Annotated[dict[str, Any] | None, Field(
     description="further fields: negative, model, loras [{name, weight}], steps, guidance, sampler, "
-    "palette (a name or ['#rrggbb']), colors, tiling 'xy', speed, fields {name: value}")]
+    "palette (a name or ['#rrggbb']), colors, as_painted, tiling 'xy', speed, fields {name: value}")]
 
 
 def summary(path: Path, painted: Painted) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class GenerateBody(Body):
     prompt: Prompt
     kind: Slug | None = Field(
         None, description="a preset: character, monster, item, tile, icon …; with a style or speed the "
-        "default is character, else `prompt` is taken as it is")
+        "default is character, else `prompt` is the whole prompt and the model's own pixel steps finish it")
     style: Slug | None = Field(None, description="16bit, gameboy … as /api/v1/presets lists them")
     speed: Slug | None = Field(None, description="fast, balanced, quality")
     fields: dict[Slug, Annotated[str, StringConstraints(max_length=64)]] | None = Field(
@@ -103,6 +103,7 @@ class GenerateBody(Body):
     palette: str | list[Hex] | None = Field(
         None, description="a built-in palette's name, or up to 256 colors", max_length=256)
     colors: Whole | None = Field(None, ge=1, le=256, description="at most so many colors")
+    as_painted: bool | None = Field(None, strict=True, description="no palette, matte and clean-up")
     init: Picture | None = None
     strength: Number = Field(0.75, ge=0, le=1)
     mask: Picture | None = None
@@ -210,12 +211,13 @@ def jobs_of(request: dict[str, Any], pixel_limit: int) -> list[Job]:
     fields = tuple(sorted((request.get("fields") or {}).items()))
     loras = tuple((lora["name"], lora.get("weight", 1.0)) for lora in request.get("loras") or ())
     return [Job(request["prompt"], seed=request["seed"] + index, strength=request.get("strength", 0.75),
-                fields=fields, loras=loras, finish=finish, **plain, **pairs, **pictures)
+                fields=fields, loras=loras, finish=finish, as_painted=bool(request.get("as_painted")),
+                **plain, **pairs, **pictures)
             for index in range(request.get("count", 1))]
 
 
 # What makes two requests unequal in shape: only equal ones are painted in one call.
-FREE = frozenset({"prompt", "negative", "seed", "count", "init", "mask", "palette", "colors"})
+FREE = frozenset({"prompt", "negative", "seed", "count", "init", "mask", "palette", "colors", "as_painted"})
 
 
 def shape_of(request: dict[str, Any]) -> tuple[Any, ...]:

@@ -1645,7 +1645,7 @@ pub struct dgxp_job {
     _unused: [u8; 0],
 }
 unsafe extern "C" {
-    #[doc = " `prompt` in A1111's grammar: (word:1.2), [word], BREAK; at most 65,536 bytes."]
+    #[doc = " `prompt` in A1111's grammar: (word:1.2), [word], BREAK; at most 65,536 bytes.  What the model\n recommends holds until a setter says otherwise, its pixel steps too (dgxp_job_set_finish())."]
     pub fn dgxp_job_create(
         prompt: *const ::core::ffi::c_char,
         out: *mut *mut dgxp_job,
@@ -1664,7 +1664,7 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " A job from a request: JSON with the fields that a recipe has (prompt, or kind and subject,\n negative_prompt, seed, size, canvas, steps, guidance, sampler …, and init, strength, mask).  A\n recipe is a request: its prompt is taken as it is.  Paths begin at `folder`, NULL = the working\n directory. DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or range."]
+    #[doc = " A job from a request: JSON with the fields that a recipe has (prompt, or kind and subject,\n negative_prompt, seed, size, canvas, steps, guidance, sampler, finish …, and init, strength, mask,\n as_painted: no pixel steps).  A recipe is a request: its prompt is taken as it is, and steps that it\n does not tell are not taken.  Paths begin at `folder`, NULL = the working directory.\n DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or range."]
     pub fn dgxp_job_create_request(
         model: *const dgxp_model,
         request: *const ::core::ffi::c_char,
@@ -1750,7 +1750,7 @@ unsafe extern "C" {
     pub fn dgxp_job_set_size(job: *mut dgxp_job, width: i32, height: i32) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " The pixel steps between canvas and sprite, as a JSON object that is laid over what the job has (a\n preset's); null takes a step out.  NULL takes out all, which is the default: the canvas is only\n brought to its size and its alpha made hard.  All may be absent: \"background\" auto|keep|#rrggbb,\n \"tolerance\", \"rule\" (dgxp_cell_rule), \"palette\" (name, path or {\"name\", \"colors\": [\"#rrggbb\"]}; else\n one is found of at most \"colors\", 0 = as few as suffice), \"dither\", \"dither_strength\", \"orphans\",\n \"jaggies\", \"outline\" none|outer|inner, \"outline_color\", \"trim\", \"padding\", \"pivot\": as in\n dgxp_fix_params.  They stand in the recipe, palette included."]
+    #[doc = " The pixel steps between canvas and sprite, as a JSON object that is laid over what the job has: a\n preset's, else the model's own (a bundle's \"defaults\"; an SDXL checkpoint has none); null takes a\n step out.  NULL takes out all: the canvas is only brought to its size and its alpha made hard, as\n it is by default where the model has none.  All may be absent: \"background\" auto|keep|#rrggbb,\n \"tolerance\", \"rule\" (dgxp_cell_rule), \"palette\" (name, path or {\"name\", \"colors\": [\"#rrggbb\"]}; else\n one is found of at most \"colors\", 0 = as few as suffice), \"dither\", \"dither_strength\", \"orphans\",\n \"jaggies\", \"outline\" none|outer|inner, \"outline_color\", \"trim\", \"padding\", \"pivot\": as in\n dgxp_fix_params.  They stand in the recipe, palette included."]
     pub fn dgxp_job_set_finish(
         job: *mut dgxp_job,
         steps: *const ::core::ffi::c_char,

@@ -255,8 +255,8 @@ impl Job {
         self.set(status)
     }
 
-    /// The pixel steps between canvas and sprite, JSON that is laid over what the job has; `None` takes all
-    /// out.  `dgxp_job_set_finish()` in the header lists them.
+    /// The pixel steps between canvas and sprite, JSON that is laid over the preset's, else the model's own;
+    /// `None` takes all out: as it was painted.  `dgxp_job_set_finish()` in the header lists them.
     pub fn finish(self, steps: Option<&str>) -> Result<Self> {
         let steps = steps.map(c_text).transpose()?;
         let steps = steps.as_ref().map_or(std::ptr::null(), |steps| steps.as_ptr());
