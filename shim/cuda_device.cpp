@@ -91,9 +91,9 @@ class CudaAccelerator final : public Accelerator
         } catch (const c10::OutOfMemoryError &) {
             end_capture(*captured, begun);
             throw;
-        } catch (
-            const std::exception &error) { /* slower, not wrong: said, and painted all the same */
+        } catch (const std::exception &error) {
             end_capture(*captured, begun);
+            /* Slower, not wrong: said, and painted all the same. */
             TORCH_WARN("a denoising step cannot be captured as a CUDA graph and runs without one: ",
                        error.what());
             return nullptr;

@@ -41,7 +41,7 @@ SLOWER = 1.05  # two minima of equal programs differ by so much on a machine tha
 
 ENGINES = ("diffusers", "diffusers-compile", "ours-no-graph", "ours")
 TITLES = {"diffusers": "diffusers, eager",
-          "diffusers-compile": "diffusers, compile (max-autotune, channels last)",
+          "diffusers-compile": "diffusers, compile ({}, channels last)",
           "ours-no-graph": "DGX-Pixels, without graphs", "ours": "DGX-Pixels"}
 
 
@@ -55,6 +55,7 @@ class Setting:
     device: str
     dtype: str
     threads: int
+    compile_mode: str = "max-autotune"
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,9 @@ class Diffusers:
         if setting.engine == "diffusers-compile":
             self.pipe.unet.to(memory_format=torch.channels_last)
             self.pipe.vae.to(memory_format=torch.channels_last)
-            self.pipe.unet = torch.compile(self.pipe.unet, mode="max-autotune", fullgraph=True)
-            self.pipe.vae.decode = torch.compile(self.pipe.vae.decode, mode="max-autotune",
+            self.pipe.unet = torch.compile(self.pipe.unet, mode=setting.compile_mode,
+                                           fullgraph=True)
+            self.pipe.vae.decode = torch.compile(self.pipe.vae.decode, mode=setting.compile_mode,
                                                  fullgraph=True)
 
     def wait(self) -> None:
@@ -349,38 +351,46 @@ def bench_cuda(options: argparse.Namespace) -> int:
     print(f"\n{shown}; SDXL, random {options.dtypes[0]}, {options.canvas}², guidance 5; fastest of "
           f"{options.runs}.\n")
     print("| engine | batch | steps | s/image | TFLOP/s | images/min | open | first image | "
-          "device peak | host peak |")
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+          "device peak | host peak | from the first engine |")
+    print("|---" * 11 + "|", flush=True)
+    pictures: dict[Work, np.ndarray] = {}
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         model = options.full or make_full(Path(scratch) / "sdxl")
         for engine in options.engines:
-            measure_engine(options, engine, model)
+            measure_engine(options, engine, model, pictures)
     return 0
 
 
-def measure_engine(options: argparse.Namespace, engine: str, model: Path) -> None:
-    """One process a batch size, so that its peak is that of this batch alone."""
+def measure_engine(options: argparse.Namespace, engine: str, model: Path,
+                   pictures: dict[Work, np.ndarray]) -> None:
+    """One process a batch size, so that its peak is that of this batch alone.
+
+    `pictures` holds what the first engine painted: bf16 over so many steps drifts, so it is shown.
+    """
     for batch in options.batches:
-        worker = Worker(Setting(engine, options.build, model, "cuda:0", options.dtypes[0], 0))
+        worker = Worker(Setting(engine, options.build, model, "cuda:0", options.dtypes[0], 0,
+                                options.compile_mode))
         first = None
         rows = []
         for steps in [options.steps] if options.steps else [20, 30]:
             work = Work(options.canvas, steps, batch)
-            warm = worker.paint(work).seconds  # compiles, tunes or captures
-            first = first or warm
+            warm = worker.paint(work)  # compiles, tunes or captures
+            first = first or warm.seconds
+            pictures.setdefault(work, warm.picture)
             best = min(worker.paint(work).seconds for _ in range(options.runs))
-            rows.append((work, best))
+            rows.append((work, best, psnr(warm.picture, pictures[work])))
         host, device = worker.close()
-        for work, best in rows:
+        title = TITLES[engine].format(options.compile_mode)
+        for work, best, alike in rows:
             rate = f"{work.tflop() / best:.0f}" if work.canvas == 1024 else "-"
-            print(f"| {TITLES[engine]} | {batch} | {work.steps} | {best / batch:.3f} | {rate} "
+            print(f"| {title} | {batch} | {work.steps} | {best / batch:.3f} | {rate} "
                   f"| {60 * batch / best:.1f} | {worker.opening:.1f} s | {first:.1f} s "
-                  f"| {device} MiB | {host} MiB |", flush=True)
+                  f"| {device} MiB | {host} MiB | {alike:.0f} dB |", flush=True)
             if options.json:
                 with options.json.open("a") as file:
                     file.write(json.dumps({"engine": engine, **asdict(work), "seconds": best,
                                            "open": worker.opening, "first": first,
-                                           "device_mib": device, "host_mib": host}) + "\n")
+                                           "device_mib": device, "host_mib": host, "db": alike}) + "\n")
 
 
 def main() -> int:
@@ -397,6 +407,7 @@ def main() -> int:
     add("--cuda", action="store_true", help="full-size SDXL on the GPU instead")
     add("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     add("--batches", nargs="+", type=int, default=[1, 4, 8])
+    add("--compile-mode", default="max-autotune", help="of torch.compile: default is much sooner ready")
     add("--canvas", type=int, default=1024, help="with --cuda")
     add("--full", type=Path, help="a diffusers folder of SDXL; default: random weights, 7 GB")
     add("--scratch", type=Path, help="where those are written (default: the temporary folder)")

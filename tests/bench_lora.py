@@ -5,6 +5,9 @@ Two rank-32 adapters that are already read change places on the CPU in f32.  PEF
 unfuse, set_adapters, fuse.  Ours: dgxp_model_set_loras() with nothing kept, so that every swap is
 merged anew; and with what was merged before kept.  The weights are compared afterwards, so that
 equal work is timed.  The ratio of the fastest swaps must not be above 1.
+
+With --cuda FOLDER: SDXL at its full size on a GPU, bf16, ours alone; tests/python/test_cuda.py
+compares the weights.
 """
 
 from __future__ import annotations
@@ -40,25 +43,65 @@ def fastest(swap: Callable[[int], Any], runs: int) -> float:
     return 1000 * min(moments[2:])
 
 
+def shapes_of(folder: Path) -> lora_files.Modules:
+    from safetensors import safe_open
+
+    shapes: lora_files.Modules = {}
+    for component, file in (("unet", "unet/diffusion_pytorch_model"), ("text_1", "text_encoder/model"),
+                            ("text_2", "text_encoder_2/model")):
+        with safe_open(folder / f"{file}.safetensors", "pt") as tensors:
+            shapes[component] = {n: list(tensors.get_slice(n).get_shape()) for n in tensors.keys()}
+    return shapes
+
+
+def write_two(modules: lora_files.Modules, scratch: str, dtype: Any) -> list[Path]:
+    return [lora_files.write(Path(scratch) / f"{i}.safetensors",
+                             lora_files.make_lora(modules, "kohya-diffusers", RANK, 1.0, i, dtype))
+            for i in (0, 1)]
+
+
+def bench_cuda(build: Path, folder: Path, runs: int) -> None:
+    import torch
+
+    shapes = shapes_of(folder)
+    modules = lora_files.lora_modules(shapes)
+    library = Library(build)
+    with tempfile.TemporaryDirectory() as scratch, \
+            library.open(folder, device="cuda:0", dtype=2) as model:
+        loras = [library.lora(file) for file in write_two(modules, scratch, torch.float16)]
+        bias = shapes["unet"]["conv_out.bias"]
+
+        def swap(i: int) -> None:
+            model.set_loras((loras[i], 1.0))
+            model.weight("unet", "conv_out.bias", tuple(bias))  # waits for the device
+
+        model.keep_loras(0)
+        anew = fastest(swap, runs)
+        model.keep_loras(1 << 36)
+        kept = fastest(swap, runs)
+        began = time.perf_counter()
+        model.set_loras()
+        model.weight("unet", "conv_out.bias", tuple(bias))
+        removed = 1000 * (time.perf_counter() - began)
+        peak = model.describe()["memory"]["device_peak_mib"]
+    print(f"{bench_engine.describe_machine('cuda')}, rank {RANK}, bf16, adapters in f16\n\n"
+          "| model | swap, merged anew (ms) | swap, kept (ms) | removed (ms) | device peak |\n"
+          "|---|---|---|---|---|\n"
+          f"| SDXL, {sum(map(len, modules.values()))} modules | {anew:.1f} | {kept:.1f} | {removed:.1f} "
+          f"| {peak} MiB |", flush=True)
+
+
 def bench(build: Path, name: str, runs: int, threads: int) -> float:
     import torch
     from diffusers import StableDiffusionXLPipeline
-    from safetensors import safe_open
 
     torch.set_num_threads(threads)
     home = bench_engine.kept_models(build, name)
     os.environ.update(DGX_PIXELS_MODELS=str(home), XDG_CONFIG_HOME=str(home / "config"))
     folder = home / f"{name}-diffusers"
-    shapes = {}
-    for component, file in (("unet", "unet/diffusion_pytorch_model"), ("text_1", "text_encoder/model"),
-                            ("text_2", "text_encoder_2/model")):
-        with safe_open(folder / f"{file}.safetensors", "pt") as tensors:
-            shapes[component] = {n: list(tensors.get_slice(n).get_shape()) for n in tensors.keys()}
-    modules = lora_files.lora_modules(shapes)
+    modules = lora_files.lora_modules(shapes_of(folder))
     with tempfile.TemporaryDirectory() as scratch:
-        files = [lora_files.write(Path(scratch) / f"{i}.safetensors",
-                                  lora_files.make_lora(modules, "kohya-diffusers", RANK, 1.0, i))
-                 for i in (0, 1)]
+        files = write_two(modules, scratch, torch.float32)
         pipe = StableDiffusionXLPipeline.from_pretrained(folder, torch_dtype=torch.float32)
         for i, file in enumerate(files):
             pipe.load_lora_weights(scratch, weight_name=file.name, adapter_name=f"a{i}")
@@ -96,9 +139,13 @@ def main() -> int:
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
     parser.add_argument("--models", nargs="+", choices=("tiny", "mid"), default=["tiny", "mid"])
     parser.add_argument("--runs", type=int, default=6)
+    parser.add_argument("--cuda", type=Path, metavar="FOLDER", help="SDXL as a diffusers folder, on the GPU")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in bench_engine.py
+    if options.cuda:
+        bench_cuda(options.build.resolve(), options.cuda.resolve(), options.runs)
+        return 0
     print(f"{bench_engine.describe_machine('cpu')}, {options.threads} threads, rank {RANK}, f32\n\n"
           "| model | PEFT: unfuse, set, fuse (ms) | ours (ms) | ratio | ours, kept (ms) |\n"
           "|---|---|---|---|---|", flush=True)

@@ -3,8 +3,9 @@
 
 --size full takes SDXL at its full size and 1024x1024, with random weights (7 GB in --scratch), on a
 GPU; --size tiny takes the tests' small SDXL on any machine and shows that all of this works.  Each
-row is a process of its own, so that its peak is its own; it prepares, trains and optimizes by
-dgx-pixels-train's own code and recipe (rank 32, AdamW, latents and embeddings cached).
+row prepares, trains and optimizes by dgx-pixels-train's own code and recipe (rank 32, AdamW, latents
+and embeddings cached).  The model is opened once, in a process of its own; the device's peak is each
+row's, the host's that of all rows so far.
 
 The work of a step is counted by torch, operation by operation, on a model without memory.  The
 forecast for another machine is
@@ -18,6 +19,7 @@ product's rate does not explain is taken to wait for memory.  F_here and B_here 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import resource
@@ -26,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +43,8 @@ PICTURES = 8
 # (TFLOP/s of a bf16 matrix product, TB/s of a copy): H200 by torch 2.11, 8192^3 and 8.6 GB; GB10 as
 # huggingface/kernels#283 reports.
 MACHINES = {"H200": (788.0, 4.3), "GB10": (92.0, 0.218)}
-ROWS = [(1, True), (1, False), (4, False)]  # pictures a step, gradient checkpointing
+Rows = list[tuple[int, bool]]  # pictures a step, gradient checkpointing
+ROWS: Rows = [(1, True), (1, False), (4, False)]
 WARM = 3
 
 
@@ -68,6 +72,7 @@ def architecture(size: str) -> Any:
     return make_tiny.tiny()
 
 
+@functools.cache
 def counted(size: str, side: int, kind: str, rank: int, checkpointing: bool) -> float:
     """TFLOP of the forward and backward pass of one picture (multiply and add are two)."""
     import torch
@@ -155,46 +160,52 @@ def write_run(folder: Path, options: argparse.Namespace, model: Path) -> Path:
     return path
 
 
-def row(file: Path, batch: int, checkpointing: bool, runs: int) -> Measured:
-    """In a process of its own: the median step after a few."""
+def train_rows(file: Path, rows: Rows, runs: int) -> None:
+    """In a process of its own: a line of JSON for each row, the median step after a few."""
     import torch
 
     from dgx_pixels.train import __main__ as program
     from dgx_pixels.train import loop, settings
 
     program.quiet()
-    s = settings.load(file, {"train": {"batch": batch, "gradient_checkpointing": checkpointing}})
-    times, loss, parameters = [], float("nan"), 0
-    cuda = False
-    try:
-        training = loop.make(s)
-        parameters = sum(p.numel() for p in training.parameters)
-        before = [p.detach().clone() for p in training.parameters]
-        cuda = training.base.device.type == "cuda"
+    training = loop.make(settings.load(file, {"train": {"gradient_checkpointing": True}}))
+    unet, cuda = training.base.unet, training.base.device.type == "cuda"
+    parameters = sum(p.numel() for p in training.parameters)
+    for batch, checkpointing in rows:
+        training.s = settings.load(file, {"train": {"batch": batch, "gradient_checkpointing": checkpointing}})
+        unet.train(checkpointing)
+        (unet.enable_gradient_checkpointing if checkpointing else unet.disable_gradient_checkpointing)()
         if cuda:
+            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-        for _ in range(WARM + runs):
-            began = time.perf_counter()
-            loss, _norm = training.one_step()
-            if cuda:
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - began)
-        if all(torch.equal(a, p) for a, p in zip(before, training.parameters)):
-            raise SystemExit("bench: the steps changed no weight: not the work that is asked for")
-        seconds: float | None = statistics.median(times[WARM:])
-    except (torch.OutOfMemoryError, MemoryError):
-        seconds = None
-    return Measured(seconds, loss, parameters, torch.cuda.max_memory_reserved() >> 20 if cuda else 0,
-                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+        times, loss = [], float("nan")
+        try:
+            before = [p.detach().clone() for p in training.parameters]
+            for _ in range(WARM + runs):
+                began = time.perf_counter()
+                loss, _norm = training.one_step()
+                if cuda:
+                    torch.cuda.synchronize()
+                times.append(time.perf_counter() - began)
+            if all(torch.equal(a, p) for a, p in zip(before, training.parameters)):
+                raise SystemExit("bench: the steps changed no weight: not the work that is asked for")
+            seconds: float | None = statistics.median(times[WARM:])
+        except (torch.OutOfMemoryError, MemoryError):
+            seconds = None
+        print(json.dumps(asdict(Measured(
+            seconds, loss, parameters, torch.cuda.max_memory_reserved() >> 20 if cuda else 0,
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10))), flush=True)
 
 
-def measure(file: Path, batch: int, checkpointing: bool, runs: int) -> Measured:
-    words = [sys.executable, "-W", "ignore", __file__, "--row", str(file), str(batch),
-             str(int(checkpointing)), "--runs", str(runs)]
-    done = subprocess.run(words, text=True, stdout=subprocess.PIPE, check=False)
-    if done.returncode:
-        raise SystemExit(f"bench: the row of batch {batch} ended with status {done.returncode}")
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+def measure(file: Path, rows: Rows, runs: int) -> Iterator[Measured]:
+    words = [sys.executable, "-W", "ignore", __file__, "--train", str(file), json.dumps(rows), "--runs", str(runs)]
+    with subprocess.Popen(words, text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("{"):
+                yield Measured(**json.loads(line))
+    if process.returncode:
+        raise SystemExit(f"bench: the process that trains ended with status {process.returncode}")
 
 
 # ------------------------------------------------------------------------------------ forecast
@@ -239,9 +250,8 @@ def bench(options: argparse.Namespace, model: Path, scratch: Path) -> int:
           f"| {STEPS} steps here | " + " | ".join(f"forecast: {m}" for m in MACHINES) + " |")
     print("|---" * (9 + len(MACHINES)) + "|", flush=True)
     file = write_run(scratch, options, model)
-    work = {c: counted(options.size, options.canvas, options.kind, options.rank, c) for c in (True, False)}
-    for batch, checkpointing in ROWS:
-        made, total = measure(file, batch, checkpointing, options.runs), batch * work[checkpointing]
+    for (batch, checkpointing), made in zip(ROWS, measure(file, ROWS, options.runs)):
+        total = batch * counted(options.size, options.canvas, options.kind, options.rank, checkpointing)
         start = f"| {batch} | {'yes' if checkpointing else 'no'} |"
         if made.seconds is None:
             print(f"{start} out of memory |" + " |" * (6 + len(MACHINES)), flush=True)
@@ -273,10 +283,10 @@ def main() -> int:
     add("--model", type=Path, help="a diffusers folder of SDXL in place of random weights")
     add("--scratch", type=Path, help="where those are written (default: the temporary folder)")
     add("--json", type=Path, help="append each row to this file, too")
-    add("--row", nargs=3, help=argparse.SUPPRESS)
+    add("--train", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.row:
-        print(json.dumps(asdict(row(Path(options.row[0]), int(options.row[1]), options.row[2] == "1", options.runs))))
+    if options.train:
+        train_rows(Path(options.train[0]), json.loads(options.train[1]), options.runs)
         return 0
     import torch
 

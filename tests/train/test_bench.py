@@ -23,9 +23,11 @@ def test_the_work_is_counted() -> None:
     assert 1.2 * plain < again < 1.6 * plain
 
 
-def test_a_row_is_measured(tiny: Path, tmp_path: Path) -> None:
+def test_rows_are_measured(tiny: Path, tmp_path: Path) -> None:
     options = argparse.Namespace(size="tiny", canvas=64, kind="lora", rank=4, device="cpu")
     file = bench_train.write_run(tmp_path, options, tiny / "tiny-diffusers")
-    made = bench_train.measure(file, 2, True, 1)
-    assert made.seconds and made.seconds > 0 and made.loss == made.loss
-    assert made.parameters > 0 and made.host_mib > 100 and made.device_mib == 0
+    measured = list(bench_train.measure(file, [(2, True), (1, False)], 1))
+    assert len(measured) == 2
+    for made in measured:
+        assert made.seconds and made.seconds > 0 and made.loss == made.loss
+        assert made.parameters > 0 and made.host_mib > 100 and made.device_mib == 0
