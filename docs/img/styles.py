@@ -12,13 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import os
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +20,9 @@ from PIL import Image, ImageDraw
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT / "bindings/python")]
+sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/game")]
+
+import running  # noqa: E402
 
 from dgx_pixels.train import dataset, geometry, paint, picture, settings  # noqa: E402
 
@@ -97,42 +93,9 @@ def of_loras(folder: Path, work: Path) -> None:
 
 def of_game(project: Path, program: Path, work: Path) -> None:
     """The window of the running example, as Bevy drew it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    icd = next(Path("/usr/share/vulkan/icd.d").glob("lvp_icd*.json"))
-    log = work.with_suffix(".log")
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            ["xvfb-run", "-a", "-s", "-screen 0 1024x768x24", program], stdout=out, stderr=out,
-            env={**os.environ, "BEVY_ASSET_ROOT": str(project), "BRP_EXTRAS_PORT": str(port),
-                 "VK_ICD_FILENAMES": str(icd), "VK_DRIVER_FILES": str(icd), "WGPU_BACKEND": "vulkan",
-                 "WINIT_X11_SCALE_FACTOR": "1"})
-
-    def ask(method: str, **params: str) -> None:
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, **({"params": params} if params else {})}
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/", json.dumps(body).encode(),
-                                         {"Content-Type": "application/json"})
-        urllib.request.urlopen(request, timeout=60).read()
-
-    try:
-        end = time.monotonic() + 180
-        while True:  # until the shaders are compiled and the sprites are drawn
-            assert process.poll() is None and time.monotonic() < end, log.read_text()
-            time.sleep(1)
-            try:
-                ask("brp_extras/screenshot", path=str(work))
-                if len(Image.open(work).convert("RGB").getcolors(1 << 20) or []) >= 8:
-                    break
-            except OSError:
-                continue
-        keep(work, "style-game.png")
-    finally:
-        try:
-            ask("brp_extras/shutdown")
-            process.wait(20)
-        except (OSError, subprocess.TimeoutExpired):
-            process.terminate()
+    with running.start(program, project, work.with_suffix(".log")) as game:
+        game.drawn(work)
+    keep(work, "style-game.png")
 
 
 def main() -> None:

@@ -10,35 +10,13 @@ import subprocess
 import time
 from pathlib import Path
 
-from conftest import ROOT, Game, Painter, Refused
+from conftest import ROOT, Painter
 from PIL import Image
+from running import Game
 
 # What examples/bevy-game/src/main.rs says: its scale, and the colour behind everything.
 SCALE, BACKGROUND = 4, (34, 32, 52, 255)
 HERO = "sprites/hero.png"
-
-
-def screenshot(game: Game, path: Path) -> Image.Image:
-    """The window as Bevy drew it, by `brp_extras/screenshot`, which answers when the file is whole.
-
-    The answer may come a frame before the game has put the capture away; until then it refuses the next.
-    """
-    end = time.monotonic() + 60
-    while True:
-        try:
-            game.ask("brp_extras/screenshot", {"path": str(path)})
-            return Image.open(path).convert("RGBA")
-        except Refused as refused:
-            assert "already in progress" in str(refused) and time.monotonic() < end, refused
-            time.sleep(0.02)
-
-
-def drawn(game: Game, folder: Path) -> None:
-    """Until the first sprites are on the screen: the shaders are compiled after they are loaded."""
-    end = time.monotonic() + 60
-    while len(screenshot(game, folder / "first.png").getcolors(1 << 20)) < 8:
-        assert time.monotonic() < end, game.log.read_text()[-2000:]
-        time.sleep(0.1)
 
 
 def expected(sprite: Path) -> Image.Image:
@@ -78,7 +56,7 @@ def test_prompt_to_screenshot(game: Game, painter: Painter, tmp_path: Path) -> N
         held = game.wait_for_hash(HERO, decoded_hash(hero))
         assert held["state"] == "loaded"
         assert (held["width"], held["height"]) == Image.open(hero).size
-        shots.append(screenshot(game, tmp_path / f"shot-{seed}.png"))
+        shots.append(game.screenshot(tmp_path / f"shot-{seed}.png"))
         wanted.append(expected(hero))
         assert difference(shots[-1], wanted[-1]) == 0, "pixels inside the sprite's rectangle"
     assert wanted[0].tobytes() != wanted[1].tobytes()
@@ -107,10 +85,10 @@ def test_a_clip_plays(game: Game, tmp_path: Path) -> None:
         cut = picture.crop((box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"]))
         cut.save(tmp_path / "frame.png")
         frames.append(expected(tmp_path / "frame.png"))
-    drawn(game, tmp_path)
+    game.drawn(tmp_path / "first.png")
     seen = set()
     for number in range(12):
-        shot = screenshot(game, tmp_path / f"clip-{number}.png")
+        shot = game.screenshot(tmp_path / f"clip-{number}.png")
         # main.rs: 220 left of the middle, standing on the floor of 16 sprite pixels.
         left = shot.width // 2 - 220 - frames[0].width // 2
         top = shot.height - 16 * SCALE - frames[0].height
