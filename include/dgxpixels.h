@@ -1107,6 +1107,11 @@ DGXP_API dgxp_status dgxp_job_set_temperature(dgxp_job *job, double temperature)
 DGXP_API dgxp_status dgxp_job_set_seed(dgxp_job *job, uint64_t seed);
 /** A seed from the system's generator, for callers that want to know it beforehand. */
 DGXP_API dgxp_status dgxp_random_seed(uint64_t *seed);
+/** Room for dgxp_slug(): 40 letters and the end. */
+#define DGXP_SLUG_SIZE 41
+/** A readable file name of a subject: "Medieval knight, red" -> "medieval-knight-red"; "sprite" when
+ * no letter of it fits.  Pictures are named so everywhere. */
+DGXP_API void dgxp_slug(const char *subject, char slug[DGXP_SLUG_SIZE]);
 DGXP_API dgxp_status dgxp_job_set_tiling(dgxp_job *job, dgxp_tiling tiling);
 /**
  * Start from a picture (copied; scaled to the canvas by whole pixels or bilinearly).  `strength`

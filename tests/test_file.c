@@ -179,8 +179,8 @@ START_TEST(file_slugs_are_readable)
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char slug[PX_FILE_SLUG + 1];
-        px_file_slug(cases[i][0], slug);
+        char slug[DGXP_SLUG_SIZE];
+        dgxp_slug(cases[i][0], slug);
         ck_assert_str_eq(slug, cases[i][1]);
     }
 }

@@ -9,8 +9,8 @@
 
 /** The typed fields that have an option of their own; presets may have more (--field). */
 enum { CLI_PRESET_FIELDS = 6 };
-/** How many are painted at once at most; how long a name from words may be. */
-enum { CLI_GENERATE_BATCH = 64, CLI_SLUG = 40 };
+/** How many are painted at once at most. */
+enum { CLI_GENERATE_BATCH = 64 };
 
 typedef struct cli_generate_settings {
     const char *output, *negative, *init, *mask, *raw;
@@ -36,8 +36,6 @@ typedef struct cli_generate_settings {
 /** In the order of `named_fields`. */
 extern const char *const cli_preset_fields[CLI_PRESET_FIELDS];
 
-/** "Medieval knight, red" -> "medieval-knight-red"; "sprite" when nothing is left. */
-void cli_slug(const char *text, char slug[CLI_SLUG + 8]);
 /** Whether an output is meant to be a folder: it is one, or ends with a slash. */
 bool cli_names_folder(const char *path);
 

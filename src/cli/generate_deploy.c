@@ -13,8 +13,8 @@ enum { PATH_ROOM = 1280 };
 /* The same subject is the same file, so that painting again replaces it in the running game. */
 static void make_name(const cli_generate_settings *s, int index, char *name, size_t room)
 {
-    char slug[CLI_SLUG + 8];
-    cli_slug(s->subject, slug);
+    char slug[DGXP_SLUG_SIZE];
+    dgxp_slug(s->subject, slug);
     if (s->count == 1) {
         snprintf(name, room, "%s.png", slug);
     } else {

@@ -4,7 +4,6 @@
 #include "cli/generate.h"
 #include "cli/inputs.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -26,22 +25,6 @@ typedef struct painting {
 
 /* -------------------------------------------------------------------------------------- names */
 
-void cli_slug(const char *text, char slug[CLI_SLUG + 8])
-{
-    size_t length = 0;
-    for (; *text && length < CLI_SLUG; text++) {
-        if (isalnum((unsigned char)*text)) {
-            slug[length++] = (char)tolower((unsigned char)*text);
-        } else if (length && slug[length - 1] != '-') {
-            slug[length++] = '-';
-        }
-    }
-    while (length && slug[length - 1] == '-') {
-        length--;
-    }
-    strcpy(slug + length, length ? "" : "sprite");
-}
-
 bool cli_names_folder(const char *path)
 {
     const size_t length = strlen(path);
@@ -52,8 +35,8 @@ bool cli_names_folder(const char *path)
 static void output_path(const cli_generate_settings *s, const char *wanted, int index,
                         uint64_t seed, char path[MAX_PATH])
 {
-    char slug[CLI_SLUG + 8];
-    cli_slug(s->subject, slug);
+    char slug[DGXP_SLUG_SIZE];
+    dgxp_slug(s->subject, slug);
     if (!wanted || cli_names_folder(wanted)) {
         const char *folder = wanted ? wanted : "";
         const size_t length = strlen(folder);

@@ -289,12 +289,12 @@ const char *px_file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-void px_file_slug(const char *text, char slug[PX_FILE_SLUG + 1])
+void dgxp_slug(const char *subject, char slug[DGXP_SLUG_SIZE])
 {
     size_t length = 0;
-    for (; *text && length < PX_FILE_SLUG; text++) {
-        if (isalnum((unsigned char)*text)) {
-            slug[length++] = (char)tolower((unsigned char)*text);
+    for (; subject && *subject && length < DGXP_SLUG_SIZE - 1; subject++) {
+        if (isalnum((unsigned char)*subject)) {
+            slug[length++] = (char)tolower((unsigned char)*subject);
         } else if (length && slug[length - 1] != '-') {
             slug[length++] = '-';
         }

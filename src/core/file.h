@@ -53,10 +53,6 @@ bool px_file_is_folder(const char *path);
 char *px_file_join(const char *folder, const char *name);
 /** The part after the last slash; points into `path`. */
 const char *px_file_name(const char *path);
-/** The longest name that px_file_slug() makes. */
-#define PX_FILE_SLUG 40
-/** A readable file name of somebody's words: "Medieval knight, red" -> "medieval-knight-red". */
-void px_file_slug(const char *text, char slug[PX_FILE_SLUG + 1]);
 /** Whether `name` ends in `suffix` ("png" matches ".PNG" too: ASCII case is ignored). */
 bool px_file_has_suffix(const char *name, const char *suffix);
 

@@ -508,7 +508,7 @@ static char *make_name(const px_manifest *m, int32_t picture, int32_t within, bo
         return several ? px_mem_format("%.*s-%d.png", stem, given, within + 1)
                        : px_mem_format("%.*s.png", stem, given);
     }
-    char slug[PX_FILE_SLUG + 1], hex[PX_HASH_HEX];
+    char slug[DGXP_SLUG_SIZE], hex[PX_HASH_HEX];
     const char *subject = json_string_value(json_object_get(request, "subject"));
     const char *prompt = json_string_value(json_object_get(request, "prompt"));
     char *text = json_dumps(request, JSON_SORT_KEYS | JSON_COMPACT);
@@ -519,7 +519,7 @@ static char *make_name(const px_manifest *m, int32_t picture, int32_t within, bo
     for (int32_t left = m->picture_count / 10000; left; left /= 10) {
         digits++;
     }
-    px_file_slug(subject ? subject : prompt ? prompt : "", slug);
+    dgxp_slug(subject ? subject : prompt, slug);
     px_hash_bytes(text, strlen(text), hex);
     free(text); /* jansson's, so the system's free() */
     return px_mem_format("%0*d-%s-%.8s.png", digits, picture + 1, slug, hex);

@@ -251,12 +251,12 @@ static dgxp_status make_batch(px_workflow *w)
 static char *make_stem(const px_workflow *w)
 {
     const char *name = w->params->name;
-    char slug[PX_FILE_SLUG + 1];
+    char slug[DGXP_SLUG_SIZE];
     if (!name) {
         const char *from = json_string_value(json_object_get(w->document, "name"));
         from = from ? from : json_string_value(json_object_get(w->request, "subject"));
         from = from ? from : json_string_value(json_object_get(w->request, "prompt"));
-        px_file_slug(from ? from : "", slug);
+        dgxp_slug(from, slug);
         name = slug;
     }
     return px_file_join(w->params->output, name);

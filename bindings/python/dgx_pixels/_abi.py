@@ -599,6 +599,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_job_set_temperature": ("status", [c_void_p, c_double]),
     "dgxp_job_set_seed": ("status", [c_void_p, c_uint64]),
     "dgxp_random_seed": ("status", [POINTER(c_uint64)]),
+    "dgxp_slug": (None, [c_char_p, c_char_p]),
     "dgxp_job_set_tiling": ("status", [c_void_p, c_int32]),
     "dgxp_job_set_init_image": ("status", [c_void_p, c_void_p, c_double]),
     "dgxp_job_set_mask": ("status", [c_void_p, c_void_p]),

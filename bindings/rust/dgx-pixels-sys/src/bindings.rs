@@ -7,6 +7,7 @@ pub const DGXP_VERSION_MAJOR: u32 = 0;
 pub const DGXP_VERSION_MINOR: u32 = 1;
 pub const DGXP_VERSION_PATCH: u32 = 0;
 pub const DGXP_VERSION: u32 = 1000;
+pub const DGXP_SLUG_SIZE: u32 = 41;
 unsafe extern "C" {
     #[doc = " The version of the library that runs, encoded like DGXP_VERSION."]
     pub fn dgxp_version() -> i32;
@@ -1796,6 +1797,10 @@ unsafe extern "C" {
 unsafe extern "C" {
     #[doc = " A seed from the system's generator, for callers that want to know it beforehand."]
     pub fn dgxp_random_seed(seed: *mut u64) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " A readable file name of a subject: \"Medieval knight, red\" -> \"medieval-knight-red\"; \"sprite\" when\n no letter of it fits.  Pictures are named so everywhere."]
+    pub fn dgxp_slug(subject: *const ::core::ffi::c_char, slug: *mut ::core::ffi::c_char);
 }
 unsafe extern "C" {
     pub fn dgxp_job_set_tiling(job: *mut dgxp_job, tiling: dgxp_tiling) -> dgxp_status;
