@@ -390,14 +390,41 @@ static json_t *entries_before(const px_stage *stage, const json_t *changes)
     return before;
 }
 
+/* The folders that the new files need and that are not there, each after the one it lies in. */
+static json_t *folders_to_make(const px_stage *stage, const px_stage_write *writes, size_t count)
+{
+    json_t *seen = json_object(), *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const char *path = writes[i].path, *slash = path;
+        while (writes[i].act == PX_STAGE_NEW && (slash = strchr(slash, '/')) != NULL) {
+            char folder[PX_BENEATH_PATH_MAX + 1] = "";
+            int fd = -1;
+            memcpy(folder, path, (size_t)(slash++ - path));
+            if (!json_object_get(seen, folder) &&
+                px_beneath_open(stage->assets, stage->shown, folder, false, &fd) ==
+                    DGXP_ERR_NOT_FOUND) {
+                px_json_append(list, json_string(folder));
+            }
+            px_json_put_boolean(seen, folder, true);
+            if (fd >= 0) {
+                close(fd);
+            }
+        }
+    }
+    px_error_clear();
+    json_decref(seen);
+    return list;
+}
+
 static dgxp_status write_record(px_stage *stage, const px_stage_write *writes, size_t count,
-                                const json_t *changes, int64_t number)
+                                const json_t *changes, json_t *folders, int64_t number)
 {
     char name[32];
     json_t *record = json_object();
     const bool fits = px_json_put_integer(record, "format", 1) &&
                       px_json_put_integer(record, "number", number) &&
                       px_json_put(record, "writes", describe_writes(writes, count)) &&
+                      px_json_put(record, "folders", json_incref(folders)) &&
                       px_json_put(record, "before", entries_before(stage, changes)) &&
                       px_json_put(record, "after", json_deep_copy(changes));
     char *text = fits ? px_json_print(record) : NULL;
@@ -460,7 +487,8 @@ static bool writes_anything(const px_stage_write *write)
     return write->act == PX_STAGE_NEW || write->act == PX_STAGE_REPLACE;
 }
 
-static void forget(px_stage *stage, px_stage_write *writes, size_t count, int64_t number)
+static void forget(px_stage *stage, px_stage_write *writes, size_t count, const json_t *folders,
+                   int64_t number)
 {
     char name[32];
     for (size_t i = count; i-- > 0;) {
@@ -476,6 +504,7 @@ static void forget(px_stage *stage, px_stage_write *writes, size_t count, int64_
             unlinkat(stage->history, name, 0);
         }
     }
+    px_stage_clear(stage, folders);
     px_stage_record_name(number, true, name);
     unlinkat(stage->history, name, 0);
 }
@@ -494,6 +523,7 @@ dgxp_status px_stage_commit(px_stage *stage, px_stage_write *writes, size_t coun
     if (!anything) {
         return DGXP_OK;
     }
+    json_t *folders = folders_to_make(stage, writes, count);
     for (size_t i = 0; i < count && status == DGXP_OK; i++) {
         status = writes_anything(&writes[i]) ? stage_bytes(stage, &writes[i], i) : DGXP_OK;
     }
@@ -502,7 +532,7 @@ dgxp_status px_stage_commit(px_stage *stage, px_stage_write *writes, size_t coun
             writes[i].act == PX_STAGE_REPLACE ? keep_before(stage, &writes[i], mine, i) : DGXP_OK;
     }
     if (status == DGXP_OK) {
-        status = write_record(stage, writes, count, changes, mine);
+        status = write_record(stage, writes, count, changes, folders, mine);
     }
     for (size_t i = 0; i < count && status == DGXP_OK; i++) {
         status = writes_anything(&writes[i]) ? move_in(stage, &writes[i], i, mine) : DGXP_OK;
@@ -513,9 +543,10 @@ dgxp_status px_stage_commit(px_stage *stage, px_stage_write *writes, size_t coun
     if (status != DGXP_OK) {
         char text[1024];
         snprintf(text, sizeof text, "%s", dgxp_last_error());
-        forget(stage, writes, count, mine);
-        return px_error_set(status, "%s", text);
+        forget(stage, writes, count, folders, mine);
+        px_error_set(status, "%s", text);
     }
-    *number = mine;
-    return DGXP_OK;
+    json_decref(folders);
+    *number = status == DGXP_OK ? mine : 0;
+    return status;
 }

@@ -81,6 +81,8 @@ dgxp_status px_stage_folder(const px_stage *stage, const char *path, bool make, 
 /** The hash of a file, "" when there is none. */
 dgxp_status px_stage_hash(const px_stage *stage, int folder, const char *name,
                           char hash[PX_HASH_HEX]);
+/** Remove those of a deployment's new folders ("a", "a/b") that nothing is left in. */
+void px_stage_clear(const px_stage *stage, const json_t *folders);
 /** Apply the lock's side of a record to `entries`: "after" or "before" of each changed path. */
 dgxp_status px_stage_merge(json_t *entries, const json_t *record, const char *side);
 /** Take back the newest deployment; `*record` (yours) tells what it was. */

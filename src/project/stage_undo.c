@@ -259,6 +259,19 @@ static void drop(px_stage *stage, int64_t number, const char *record)
     unlinkat(stage->history, record, 0);
 }
 
+void px_stage_clear(const px_stage *stage, const json_t *folders)
+{
+    for (size_t i = json_array_size(folders); i-- > 0;) {
+        const char *path = json_string_value(json_array_get(folders, i)), *name = NULL;
+        int parent = -1;
+        if (path && px_stage_folder(stage, path, false, &parent, &name) == DGXP_OK) {
+            unlinkat(parent, name, AT_REMOVEDIR); /* stays when somebody put a file of theirs in */
+            close(parent);
+        }
+    }
+    px_error_clear();
+}
+
 dgxp_status px_stage_undo(px_stage *stage, bool force, json_t **record)
 {
     char name[32];
@@ -284,6 +297,7 @@ dgxp_status px_stage_undo(px_stage *stage, bool force, json_t **record)
         json_t *old = stage->entries;
         stage->entries = merged;
         merged = old;
+        px_stage_clear(stage, json_object_get(found, "folders"));
         drop(stage, stage->newest, name);
         stage->newest--;
         *record = found;

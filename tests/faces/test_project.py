@@ -58,9 +58,9 @@ def games(tmp_path: Path) -> dict[str, Path]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file of a project with its content: state, history and lock too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file() and not path.is_symlink()}
+    """Every file of a project with its content, and every folder: state, history and lock too."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"a folder"
+            for path in sorted(folder.rglob("*")) if not path.is_symlink()}
 
 
 def both(games: dict[str, Path], files: Any, **options: Any) -> dict[str, Any]:
@@ -125,6 +125,7 @@ def test_deployments_equal_the_librarys(games: dict[str, Path], tiny: Path, open
         assert {**undone[0], "project": ""} == {**undone[1], "project": ""}
         assert tree(c) == tree(python)
     for game in games.values():
+        assert not list((game / "assets").rglob("*")), "a folder that a deployment made is left"
         with pytest.raises(FileNotFoundError, match="no deployment to undo"):
             project.undo_deploy(game)
 

@@ -179,6 +179,18 @@ def test_undo_goes_back_step_by_step(cli: Run, game: Path, knight: Path) -> None
     assert cli("deploy", "--undo", cwd=game).returncode == 3
 
 
+def test_undo_removes_the_folders_it_made(cli: Run, game: Path, knight: Path) -> None:
+    """And no others: one that was there, though empty, and one that somebody uses by now."""
+    (game / "assets/mine").mkdir()
+    for to in ("mine/new/deep/", "used/"):
+        assert cli("deploy", knight, "--to", to, cwd=game).returncode == 0
+    (game / "assets/used/notes.txt").write_text("mine")
+    for _ in range(2):
+        assert cli("deploy", "--undo", cwd=game).returncode == 0
+    left = {str(path.relative_to(game / "assets")) for path in (game / "assets").rglob("*")}
+    assert left == {"mine", "used", "used/notes.txt"}
+
+
 def test_two_deployments_at_once_both_stand(build: Path, game: Path, tmp_path: Path) -> None:
     names = [f"s{i}.png" for i in range(12)]
     running = [subprocess.Popen([build / "bin/dgx-pixels", "deploy", paint(tmp_path / name)], cwd=game,

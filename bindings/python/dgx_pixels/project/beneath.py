@@ -252,6 +252,11 @@ class Folder:
             if needed:
                 raise self.failed(name, "remove", error) from None
 
+    def remove_folder(self, name: str) -> None:
+        """An empty one; OSError when something is in it."""
+        path, at = self._at(name)
+        os.rmdir(path, **at)
+
     def link(self, name: str, other: Folder, target: str) -> bool:
         """Give the file a second name in another folder; False where that cannot be."""
         source, place, at = self._pair(name, other, target)

@@ -257,6 +257,7 @@ class Stage:
         number = self.newest + 1
         if not changes and not any(write.writes for write in writes):
             return 0
+        folders = self._folders_to_make(writes)
         try:
             for index, write in enumerate(writes):
                 if write.writes:
@@ -265,13 +266,13 @@ class Stage:
             for index, write in enumerate(writes):
                 if write.act == "replaced":
                     self._keep(write, number, index)
-            self._write_record(writes, changes, number)
+            self._write_record(writes, changes, folders, number)
             for index, write in enumerate(writes):
                 if write.writes:
                     self._move_in(write, number, index)
             self._finish(changes, number)
         except BaseException:
-            self._forget(writes, number)
+            self._forget(writes, folders, number)
             raise
         return number
 
@@ -289,10 +290,35 @@ class Stage:
     def _changing(self, write: Write) -> Mismatch:
         return Mismatch(f"{self.shown}/{write.path}: is being changed right now; try again")
 
-    def _write_record(self, writes: list[Write], changes: dict[str, Any], number: int) -> None:
+    def _folders_to_make(self, writes: list[Write]) -> list[str]:
+        """Those that the new files need and that are not there, each after the one it lies in."""
+        found = []
+        for write in writes:
+            names = write.path.split("/")[:-1] if write.act == "new" else []
+            for folder in ("/".join(names[:end]) for end in range(1, len(names) + 1)):
+                if folder in found:
+                    continue
+                try:
+                    with self.assets.descend(folder):
+                        pass
+                except NotFound:
+                    found.append(folder)
+                except (OSError, DgxPixelsError):
+                    pass  # moving in will tell
+        return found
+
+    def _clear(self, folders: list[Any]) -> None:
+        """Remove those of a deployment's new folders that nothing is left in."""
+        for path in reversed(folders):
+            with contextlib.suppress(OSError, DgxPixelsError), self._folder_of(str(path)) as (folder, name):
+                folder.remove_folder(name)
+
+    def _write_record(self, writes: list[Write], changes: dict[str, Any], folders: list[str],
+                      number: int) -> None:
         record = {"format": 1, "number": number,
                   "writes": [{"index": index, "path": write.path, "before": write.before or None,
                               "after": write.hash} for index, write in enumerate(writes) if write.writes],
+                  "folders": folders,
                   "before": {path: self.entries.get(path) for path in changes}, "after": changes}
         self.history.create(_record_name(number, pending=True), texts.write(record, indent=None).encode())
 
@@ -329,7 +355,7 @@ class Stage:
             if found and 0 < int(found[0]) <= number - KEPT:
                 self.history.remove(name)
 
-    def _forget(self, writes: list[Write], number: int) -> None:
+    def _forget(self, writes: list[Write], folders: list[str], number: int) -> None:
         """Back to what was there."""
         for index, write in reversed(list(enumerate(writes))):
             if write.moved:
@@ -344,6 +370,7 @@ class Stage:
                 self.staging.remove(str(index))
             if write.kept:
                 self.history.remove(_kept_name(number, index))
+        self._clear(folders)
         self.history.remove(_record_name(number, pending=True))
 
     # ------------------------------------------------------------------------- recovery, undo
@@ -396,6 +423,8 @@ class Stage:
         for index, path, before, _ in reversed(writes):  # pictures before their .meta
             self._restore(number, index, path, before)
         self._save_lock(self._merged(self.entries, record["before"]))
+        made = record.get("folders")
+        self._clear(made if isinstance(made, list) else [])
         for kept in self.history.names():
             if kept.startswith(f"{number:06d}-"):
                 self.history.remove(kept)
