@@ -180,7 +180,7 @@ static int deploy(settings *s, dgxp_batch **batch, int failed)
     *batch = NULL;
     s->batch.resume = 1;
     const dgxp_status status = dgxp_batch_open(&s->batch, batch);
-    const int others = status == DGXP_OK ? dgxp_batch_left(*batch) - failed : 0;
+    const int left = status == DGXP_OK ? dgxp_batch_left(*batch) : 0, others = left - failed;
     if (others > 0) {
         fprintf(stderr,
                 "not deployed yet: %d are not done; whoever does the last of them deploys all\n",
@@ -188,7 +188,7 @@ static int deploy(settings *s, dgxp_batch **batch, int failed)
     }
     return status != DGXP_OK ? cli_fail(status)
            : others > 0      ? CLI_OK
-                             : cli_batch_deploy_finish(&s->deploy, s->quiet);
+                             : cli_batch_deploy_finish(&s->deploy, left == 0, s->quiet);
 }
 
 static int start(settings *s, const char *manifest)

@@ -6,6 +6,7 @@
 #include "cli/inputs.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,31 +103,122 @@ int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output)
     return code;
 }
 
+/* ------------------------------------------------------------------------------------ staging */
+
 /* "heroes", "heroes-2" … below .dgx-pixels/batch/ */
-static char *staging_name(const cli_batch_deploy *self, const char *manifest, int number)
+static char *staging_name(const cli_batch_deploy *self, int number)
+{
+    return number == 1 ? cli_format("%s", self->base) : cli_format("%s-%d", self->base, number);
+}
+
+static char *base_name(const cli_batch_deploy *self, const char *manifest)
 {
     char *name = cli_format("%s", *self->folder ? self->folder : cli_base(manifest));
     for (char *c = name; *c; c++) {
         *c = *c == '/' ? '-' : *c;
     }
-    char *path = number == 1 ? cli_format("%s/" STAGINGS "/%s", self->root, name)
-                             : cli_format("%s/" STAGINGS "/%s-%d", self->root, name, number);
+    char *path = cli_format("%s/" STAGINGS "/%s", self->root, name);
     free(name);
     return path;
 }
 
+/* The highest number of a staging folder for this place; 0 = there is none. */
+static int last_number(const cli_batch_deploy *self)
+{
+    const char *name = cli_base(self->base);
+    const size_t length = strlen(name);
+    char *folder = cli_format("%.*s", (int)(name - self->base), self->base);
+    DIR *list = opendir(folder);
+    int last = 0;
+    for (const struct dirent *entry; list && (entry = readdir(list));) {
+        if (strncmp(entry->d_name, name, length) == 0) {
+            const char *rest = entry->d_name + length;
+            char *end = NULL;
+            const long number = *rest == '-' ? strtol(rest + 1, &end, 10) : *rest == '\0';
+            const bool ours = number > 0 && number <= STAGINGS_LIMIT && (!end || !*end);
+            last = ours && number > last ? (int)number : last;
+        }
+    }
+    if (list) {
+        closedir(list);
+    }
+    free(folder);
+    return last;
+}
+
+/* Empty, in a staging folder that is whole and deployed. */
+static char *mark_of(const char *staging)
+{
+    return cli_format("%s/.dgx-pixels/deployed", staging);
+}
+
+static dgxp_status try_open(cli_batch_deploy *self, int number, dgxp_batch_params *params,
+                            dgxp_batch **out)
+{
+    free(self->staging);
+    self->staging = staging_name(self, number);
+    params->output = self->staging;
+    return dgxp_batch_open(params, out);
+}
+
+/* Those that are there come first, for one of them may be this batch begun earlier. */
 dgxp_status cli_batch_deploy_open(cli_batch_deploy *self, dgxp_batch_params *params,
                                   dgxp_batch **out)
 {
+    self->base = base_name(self, params->manifest);
     dgxp_status status = DGXP_ERR_MISMATCH;
-    for (int number = 1; status == DGXP_ERR_MISMATCH && number <= STAGINGS_LIMIT; number++) {
-        free(self->staging);
-        self->staging = staging_name(self, params->manifest, number);
-        params->output = self->staging;
-        status = dgxp_batch_open(params, out);
+    const int last = last_number(self);
+    int unused = last + 1;
+    for (int number = last; number > 0 && status == DGXP_ERR_MISMATCH; number--) {
+        char *staging = staging_name(self, number);
+        if (cli_is_folder(staging)) {
+            status = try_open(self, number, params, out);
+        } else {
+            unused = number;
+        }
+        free(staging);
+    }
+    status = status == DGXP_ERR_MISMATCH ? try_open(self, unused, params, out) : status;
+    if (status == DGXP_OK) {
+        char *mark = mark_of(self->staging);
+        remove(mark); /* until all of it is there again */
+        free(mark);
     }
     return status;
 }
+
+static int remove_one(const char *path, const struct stat *about, int type, struct FTW *place)
+{
+    (void)about;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+/* What was deployed from them is in the game and in its history. */
+static void remove_earlier(const cli_batch_deploy *self)
+{
+    for (int number = last_number(self); number > 0; number--) {
+        char *staging = staging_name(self, number), *mark = mark_of(staging);
+        if (strcmp(staging, self->staging) != 0 && access(mark, F_OK) == 0) {
+            nftw(staging, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        }
+        free(mark);
+        free(staging);
+    }
+}
+
+static void put_mark(const cli_batch_deploy *self)
+{
+    char *mark = mark_of(self->staging);
+    FILE *file = fopen(mark, "we");
+    if (file) {
+        fclose(file);
+    }
+    free(mark);
+}
+
+/* --------------------------------------------------------------------------------- deployment */
 
 static int is_png(const struct dirent *entry)
 {
@@ -168,7 +260,7 @@ static void print_unconfirmed(const json_t *report, bool quiet)
     }
 }
 
-int cli_batch_deploy_finish(const cli_batch_deploy *self, bool quiet)
+int cli_batch_deploy_finish(const cli_batch_deploy *self, bool whole, bool quiet)
 {
     struct dirent **entries = NULL;
     const int count = scandir(self->staging, &entries, is_png, alphasort);
@@ -202,6 +294,10 @@ int cli_batch_deploy_finish(const cli_batch_deploy *self, bool quiet)
         print_warnings(report);
         print_unconfirmed(report, quiet);
     }
+    if (status == DGXP_OK && whole) {
+        put_mark(self);
+        remove_earlier(self);
+    }
     json_decref(report);
     for (int i = 0; i < count; i++) {
         free(paths[i]);
@@ -216,5 +312,6 @@ void cli_batch_deploy_free(cli_batch_deploy *self)
 {
     free(self->root);
     free(self->folder);
+    free(self->base);
     free(self->staging);
 }

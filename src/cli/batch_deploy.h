@@ -12,6 +12,7 @@ typedef struct cli_batch_deploy {
     const char *project, *to; /* as given, or NULL */
     const char *brp;          /* where the running game is asked about its pixels, or NULL */
     char *root, *folder;      /* found: the project, and the folder inside assets/ */
+    char *base;               /* of the staging folders for this place: BASE, BASE-2 … */
     char *staging;            /* where the batch is painted meanwhile */
 } cli_batch_deploy;
 
@@ -26,8 +27,12 @@ int cli_batch_deploy_prepare(cli_batch_deploy *self, const char *output);
  */
 dgxp_status cli_batch_deploy_open(cli_batch_deploy *self, dgxp_batch_params *params,
                                   dgxp_batch **out);
-/** Deploy every picture of the staging folder; returns an exit code. */
-int cli_batch_deploy_finish(const cli_batch_deploy *self, bool quiet);
+/**
+ * Deploy every picture of the staging folder; returns an exit code.  With `whole` nothing of the
+ * batch is missing: then the staging folders of earlier lists for this place, whole and deployed
+ * too, are removed; this one stays, for --resume.
+ */
+int cli_batch_deploy_finish(const cli_batch_deploy *self, bool whole, bool quiet);
 void cli_batch_deploy_free(cli_batch_deploy *self);
 
 #endif

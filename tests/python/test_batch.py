@@ -257,9 +257,29 @@ def test_the_next_list_into_the_same_game(build: Path, tiny: Path, tmp_path: Pat
     assert len(list((game / "assets/heroes").glob("*.png"))) == 3  # the first two are the same again
     again = run(build, manifest, *into)
     assert again.returncode == 2 and "3 of 3" in again.stderr and "--resume" in again.stderr
-    wishes(manifest, 2)
-    assert run(build, manifest, *into, "--resume").returncode == 0, "it does not find its own folder"
-    assert len(list((game / ".dgx-pixels/batch").iterdir())) == 2
+    staged = game / ".dgx-pixels/batch"
+    assert [path.name for path in staged.iterdir()] == ["heroes-2"], "the list before is deployed and gone"
+    resumed = run(build, manifest, *into, "--resume")
+    assert resumed.returncode == 0 and "0 painted, 3 were there" in resumed.stderr
+
+
+def test_what_resume_needs_is_kept(build: Path, tiny: Path, tmp_path: Path) -> None:
+    """A batch that is not wholly deployed outlives the next list, and finds its own folder again."""
+    game = tmp_path / "game"
+    game.mkdir()
+    (game / "Cargo.toml").write_text('[dependencies]\nbevy = { features = ["file_watcher"] }\n')
+    into = ("--deploy", "--project", game, "--to", "heroes/", *SMALL)
+    whole, share = wishes(tmp_path / "whole.txt", 2), wishes(tmp_path / "share.txt", 4)
+    assert run(build, share, *into, "--resume", "--shard", "1/2").returncode == 0
+    for count in (2, 3):  # the second of them removes the first
+        assert run(build, wishes(whole, count), *into).returncode == 0
+    staged = game / ".dgx-pixels/batch"
+    assert sorted(path.name for path in staged.iterdir()) == ["heroes", "heroes-3"]
+    assert run(build, wishes(whole, 5), *into).returncode == 0  # takes the number that is free
+    assert sorted(path.name for path in staged.iterdir()) == ["heroes", "heroes-2"]
+    done = run(build, share, *into, "--resume")
+    assert done.returncode == 0 and "2 painted, 2 were there" in done.stderr, done.stderr
+    assert [path.name for path in staged.iterdir()] == ["heroes"]
 
 
 def test_a_share_is_not_deployed_alone(build: Path, tiny: Path, tmp_path: Path) -> None:
