@@ -370,7 +370,7 @@ START_TEST(sheet_refuses_wrong_arguments_with_a_reason)
                       "65536 ms");
     ck_assert_ok(dgxp_sheet_add_frame(sheet, block, NULL, 0));
     dgxp_tag tag = {sizeof tag, 0, 1, 0, 0, "far"};
-    ck_assert_refused(dgxp_sheet_add_tag(sheet, &tag), DGXP_ERR_INVALID_ARGUMENT, "0..1 of 1");
+    ck_assert_refused(dgxp_sheet_add_tag(sheet, &tag), DGXP_ERR_INVALID_ARGUMENT, "frames 0 to 1");
     tag.to = 0;
     tag.direction = 4;
     ck_assert_refused(dgxp_sheet_add_tag(sheet, &tag), DGXP_ERR_INVALID_ARGUMENT, "direction 4");

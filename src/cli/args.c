@@ -2,6 +2,8 @@
 /* Command-line options from one table: parsing on getopt_long, checking, and the help text. */
 #include "cli/cli.h"
 
+#include "cli/inputs.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -45,10 +47,37 @@ int cli_exit_code(dgxp_status status)
     return CLI_INTERNAL;
 }
 
+const char *cli_plain(const char *text)
+{
+    const size_t name =
+        strncmp(text, "dgxp_", 5) == 0 ? strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") : 0;
+    return name && text[name] == ':' && text[name + 1] == ' ' ? text + name + 2 : text;
+}
+
+const char *cli_error(dgxp_status status)
+{
+    const char *text = cli_plain(dgxp_last_error());
+    return *text ? text : dgxp_status_help(status);
+}
+
+char *cli_error_at(const char *path, dgxp_status status)
+{
+    const char *text = cli_error(status);
+    return strncmp(text, path, strlen(path)) == 0 ? cli_format("%s", text)
+                                                  : cli_format("%s: %s", path, text);
+}
+
 int cli_fail(dgxp_status status)
 {
-    const char *text = dgxp_last_error();
-    fprintf(stderr, "dgx-pixels: %s\n", *text ? text : dgxp_status_help(status));
+    fprintf(stderr, "dgx-pixels: %s\n", cli_error(status));
+    return cli_exit_code(status);
+}
+
+int cli_fail_at(const char *path, dgxp_status status)
+{
+    char *text = cli_error_at(path, status);
+    fprintf(stderr, "dgx-pixels: %s\n", text);
+    free(text);
     return cli_exit_code(status);
 }
 

@@ -33,7 +33,8 @@ static int32_t on_progress(const dgxp_batch_progress *progress, void *user_data)
     bar *self = user_data;
     const double now = cli_now();
     if (progress->error) {
-        fprintf(stderr, "%sdgx-pixels: %s\n", self->drawn ? "\r\033[K" : "", progress->error);
+        fprintf(stderr, "%sdgx-pixels: %s\n", self->drawn ? "\r\033[K" : "",
+                cli_plain(progress->error));
         self->drawn = false;
     } else if (progress->name && !self->quiet && !self->json && !self->terminal) {
         printf("%s\n", progress->name);

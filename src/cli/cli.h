@@ -27,8 +27,17 @@ typedef enum cli_exit {
 /** The exit code for a status. */
 int cli_exit_code(dgxp_status status);
 
+/** A sentence of the library without the C function's name, which says nothing to a person. */
+const char *cli_plain(const char *text);
+/** The library's last sentence, plain; borrowed. */
+const char *cli_error(dgxp_status status);
+/** The same with the file in front, unless it names it; yours. */
+char *cli_error_at(const char *path, dgxp_status status);
+
 /** Print "dgx-pixels: TEXT" with the library's sentence and return the exit code. */
 int cli_fail(dgxp_status status);
+/** The same, of one file. */
+int cli_fail_at(const char *path, dgxp_status status);
 
 /** Print "dgx-pixels COMMAND: …" and a pointer to --help; returns CLI_USAGE. */
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

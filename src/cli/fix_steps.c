@@ -12,10 +12,9 @@ enum { SAMPLE_FRAMES = 16, SAMPLE_PIXELS = 1 << 26 };
 
 void cli_fix_note(cli_fixed *to, dgxp_status status)
 {
-    const char *text = dgxp_last_error();
     to->status = status;
     if (status != DGXP_OK && !to->text) {
-        to->text = cli_format("%s", *text ? text : dgxp_status_help(status));
+        to->text = cli_format("%s", cli_error(status));
     }
 }
 
@@ -91,7 +90,7 @@ void cli_fix_file(const cli_fixing *fixing, const char *path, const char *output
     if (status == DGXP_OK) {
         status = dgxp_fix_frames(given, count, &fixing->params, &report, made);
         if (status != DGXP_OK) {
-            to->text = cli_format("%s: %s", path, dgxp_last_error());
+            to->text = cli_error_at(path, status);
         }
     }
     if (status == DGXP_OK) {
@@ -152,10 +151,8 @@ static void note_frame(fix_set *self, const char *path, dgxp_status status)
 {
     pthread_mutex_lock(&self->lock);
     if (status != DGXP_OK && self->to->status == DGXP_OK) {
-        const char *text = dgxp_last_error();
         self->to->status = status;
-        self->to->text = strncmp(text, path, strlen(path)) == 0 ? cli_format("%s", text)
-                                                                : cli_format("%s: %s", path, text);
+        self->to->text = cli_error_at(path, status);
     }
     pthread_mutex_unlock(&self->lock);
 }

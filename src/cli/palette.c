@@ -238,7 +238,8 @@ static void map_file(void *pointer, int index)
         status = dgxp_image_save(mapped, self->outputs[index], &self->png);
     }
     if (status != DGXP_OK) {
-        __atomic_store_n(&self->failed, (int)cli_fail(status), __ATOMIC_RELAXED);
+        __atomic_store_n(&self->failed, cli_fail_at(self->inputs.items[index].path, status),
+                         __ATOMIC_RELAXED);
         __atomic_add_fetch(&self->failures, 1, __ATOMIC_RELAXED);
     }
     dgxp_image_free(image);

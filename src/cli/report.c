@@ -77,7 +77,7 @@ static void report_input(reporting *self, cli_input *input)
     if (status == DGXP_OK) {
         print_report(self, input->path, dgxp_document_text(document));
     } else {
-        self->code = cli_fail(status);
+        self->code = cli_fail_at(input->path, status);
         self->failed++;
     }
     free(frames);

@@ -237,7 +237,7 @@ static int run_slice(int argc, char **argv)
         tell_rest(argv[0], image, &cut);
     }
     if (status != DGXP_OK) {
-        code = cli_fail(status);
+        code = cli_fail_at(argv[0], status);
     } else if (cli_has_suffix(atlas.output, ".png") || cli_has_suffix(atlas.output, ".apng") ||
                cli_has_suffix(atlas.output, ".aseprite") || cli_has_suffix(atlas.output, ".ase")) {
         atlas.standard = "aseprite-array";

@@ -50,10 +50,11 @@ static dgxp_status take_sprites(px_fixing *self)
     for (int32_t i = 0; i < self->count && !status; i++) {
         const dgxp_image *first = self->images[0], *image = self->images[i];
         if (image->width != first->width || image->height != first->height) {
-            return px_error_set(DGXP_ERR_MISMATCH,
-                                "dgxp_fix: frame %d is %dx%d, the first one %dx%d; frames must be "
-                                "of one size",
-                                i, image->width, image->height, first->width, first->height);
+            return px_error_set(
+                DGXP_ERR_MISMATCH,
+                "dgxp_fix: frame %d (from 0) is %dx%d, the first one %dx%d; frames must be "
+                "of one size",
+                i, image->width, image->height, first->width, first->height);
         }
         status = dgxp_image_copy(image, &self->frames[i]);
     }

@@ -494,11 +494,11 @@ dgxp_status dgxp_grid_detect_frames(const dgxp_image *const *images, int32_t cou
             return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_grid_detect: image %d is NULL", i);
         }
         if (images[i]->width != images[0]->width || images[i]->height != images[0]->height) {
-            return px_error_set(DGXP_ERR_MISMATCH,
-                                "dgxp_grid_detect: frame %d is %dx%d, the first one %dx%d; frames "
-                                "must be of one size",
-                                i, images[i]->width, images[i]->height, images[0]->width,
-                                images[0]->height);
+            return px_error_set(
+                DGXP_ERR_MISMATCH,
+                "dgxp_grid_detect: frame %d (from 0) is %dx%d, the first one %dx%d; frames "
+                "must be of one size",
+                i, images[i]->width, images[i]->height, images[0]->width, images[0]->height);
         }
     }
     dgxp_status status =

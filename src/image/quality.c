@@ -259,11 +259,11 @@ static dgxp_status check_call(const dgxp_image *const *images, int32_t count,
             return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_quality: image %d is NULL", i);
         }
         if (images[i]->width != images[0]->width || images[i]->height != images[0]->height) {
-            return px_error_set(DGXP_ERR_MISMATCH,
-                                "dgxp_quality: frame %d is %dx%d, the first is %dx%d; frames must "
-                                "be of one size",
-                                i, images[i]->width, images[i]->height, images[0]->width,
-                                images[0]->height);
+            return px_error_set(
+                DGXP_ERR_MISMATCH,
+                "dgxp_quality: frame %d (from 0) is %dx%d, the first is %dx%d; frames must "
+                "be of one size",
+                i, images[i]->width, images[i]->height, images[0]->width, images[0]->height);
         }
     }
     if (p->colors < 0 || p->colors > PX_PALETTE_MAX) {

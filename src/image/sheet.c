@@ -207,8 +207,8 @@ dgxp_status px_sheet_add_tag(const char *what, dgxp_sheet *sheet, const dgxp_tag
     }
     if (tag->from < 0 || tag->from > tag->to || (size_t)tag->to >= sheet->frame_count) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "%s: tag '%s' spans frames %d..%d of %zu; add the frames first", what,
-                            name, tag->from, tag->to, sheet->frame_count);
+                            "%s: tag '%s' spans frames %d to %d, counted from 0; there are %zu",
+                            what, name, tag->from, tag->to, sheet->frame_count);
     }
     if (tag->direction < 0 || tag->direction >= px_sheet_direction_count || tag->repeat < 0 ||
         tag->repeat > 65535) {

@@ -72,12 +72,19 @@ static dgxp_status cut_cells(cutter *self)
         width = inner_x / columns - p->spacing;
         height = inner_y / rows - p->spacing;
     }
-    if (columns < 1 || rows < 1 || width < 1 || height < 1) {
+    if (columns < 1 || rows < 1) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_sheet_cut: a picture of %dx%d pixels has no room for a cell of "
+                            "%dx%d (margin %d, spacing %d)",
+                            self->image->width, self->image->height, width, height, p->margin,
+                            p->spacing);
+    }
+    if (width < 1 || height < 1) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "dgxp_sheet_cut: a picture of %dx%d pixels has no room for %dx%d cells "
-                            "of %dx%d (margin %d, spacing %d)",
-                            self->image->width, self->image->height, columns, rows, width, height,
-                            p->margin, p->spacing);
+                            "(margin %d, spacing %d)",
+                            self->image->width, self->image->height, columns, rows, p->margin,
+                            p->spacing);
     }
     dgxp_status status =
         px_sheet_check_frames("dgxp_sheet_cut", (size_t)columns * (size_t)rows, width, height);

@@ -518,3 +518,30 @@ def test_tilesets(cli: Cli, tmp_path: Path) -> None:
         assert len(tiles) == count and len({tile.get("wangid") for tile in tiles}) == count
     assert cli("tileset", "blob", tmp_path / "grass.png").returncode == 2
     assert cli("tileset", "blob", tmp_path / "none.png", "-o", tmp_path / "x.png").returncode == 3
+
+
+@pytest.mark.parametrize("words,said", [
+    (("fix", "flat.png", "wide.png", "--frames", "-o", "out/"), "frame 1 (from 0) is 64x48"),
+    (("report", "flat.png", "wide.png", "--frames"), "frame 1 (from 0) is 64x48"),
+    (("sheet", "slice", "clear.png", "-o", "out/"), "clear.png: the picture is wholly transparent"),
+    (("sheet", "slice", "flat.png", "--cell", "40", "-o", "out/"), "flat.png: a picture of 32x32 pixels has no room"),
+    (("sheet", "slice", "flat.png", "--columns", "40", "-o", "out/"), "no room for 40x1 cells"),
+    (("tileset", "blob", "wide.png", "flat.png", "-o", "tiles.png"), "multiples of the tile's 64"),
+    (("sheet", "pack", "flat.png", "-o", "out.png", "-t", "walk:0-9"), "frames 0 to 9, counted from 0; there are 1"),
+    (("palette", "map", "clear.png", "--palette", "none.hex", "-o", "out.png"), "none.hex"),
+])
+def test_errors_name_no_function_of_the_c_interface(cli: Cli, tmp_path: Path, words: tuple[str, ...],
+                                                    said: str) -> None:
+    """They are for C programmers; a person at the command line is told the file."""
+    for name, size, color in (("flat", (32, 32), (255, 0, 0, 255)), ("wide", (64, 48), (255, 0, 0, 255)),
+                              ("clear", (32, 32), (0, 0, 0, 0))):
+        Image.new("RGBA", size, color).save(tmp_path / f"{name}.png")
+    done = cli(*words, cwd=tmp_path)
+    assert done.returncode in (2, 3, 4) and said in done.stderr, done.stderr
+    assert "dgxp_" not in done.stderr
+
+
+def test_the_librarys_sentences_pass_one_place() -> None:
+    """args.c, where that name is taken off."""
+    users = {path.name for path in (ROOT / "src/cli").glob("*.c") if "dgxp_last_error()" in path.read_text()}
+    assert users == {"args.c"}

@@ -12,6 +12,7 @@ import ctypes.util
 import importlib.util
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -88,6 +89,7 @@ class Library:
 def _check(status: int, function: Any, arguments: tuple[Any, ...]) -> int:
     if status != _abi.OK:
         text = (lib.dgxp_last_error() or b"").decode("utf-8", "replace")
+        text = re.sub(r"^dgxp_\w+: ", "", text)  # the C function: for C programmers only
         raise BY_STATUS.get(status, InternalError)(text or f"status {status}")
     return status
 
