@@ -19,7 +19,7 @@ _spec = importlib.util.spec_from_file_location("shared_conftest", ROOT / "tests/
 assert _spec and _spec.loader
 _shared = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_shared)
-build, full, evidence, tiny = _shared.build, _shared.full, _shared.evidence, _shared.tiny
+build, full, evidence, tiny, data = _shared.build, _shared.full, _shared.evidence, _shared.tiny, _shared.data
 
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "bindings/python")])
 BUILD = Path(os.environ.get("DGXP_BUILD", ROOT / "build/release")).resolve()

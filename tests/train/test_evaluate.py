@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Style distance against scipy-free truths, the verdict, and evaluate and compare on a short run."""
+"""The verdict, and evaluate and compare on a short run; the style distance has test_style.py."""
 
 from __future__ import annotations
 
@@ -7,31 +7,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from conftest import make_set, run_file, sprite
-
-
-def test_the_distance_orders_styles(starter: Path) -> None:
-    """0 to itself, small to its own kind, large to recoloured and enlarged-by-hand sprites."""
-    from dgx_pixels.train import style
-
-    own = [sprite(i)[0] for i in range(40)]
-    drawn = style.figures_of(own)
-    assert style.distance(drawn, drawn) == 0
-    kin = style.distance(style.figures_of([sprite(i)[0] for i in range(40, 80)]), drawn)
-    bright = []
-    for pixels in own:
-        other = pixels.copy()
-        other[..., :3] = np.where(pixels[..., 3:] > 0, 255 - pixels[..., :3], 0)
-        bright.append(other)
-    far = style.distance(style.figures_of(bright), drawn)
-    assert kin < 0.5 < far
-    # One figure by hand: Wasserstein's distance of a shift is the shift, here two deviations.
-    values = np.linspace(0, 1, 101)
-    assert style.distances({"x": values + 2 * values.std()}, {"x": values})["x"] == pytest.approx(2)
-    assert style.distance({}, drawn) == float("inf")
+from conftest import make_set, run_file
 
 
 def row(weight: float, distance: float, adherence: float) -> dict[str, float]:

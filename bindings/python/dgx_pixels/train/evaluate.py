@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from .base import Base
 from .dataset import Pixels
 from .errors import TrainError
 from .loop import SAMPLES, choose_threads, sample_prompts, without_trigger
-from .paint import COLORS, paint
+from .paint import VERSION, paint
 from .prepare import Prepared
 from .settings import Settings
 
@@ -92,11 +93,21 @@ def drawn_figures(s: Settings, names: list[str]) -> style.Figures:
     return style.figures_of([dataset.read_pixels(by_name[n]) for n in names])
 
 
-def measure(prompts: Sequence[str], made: Sequence[Pixels], drawn: dict[str, style.Figures],
-            judge: Classifier | None) -> dict[str, Any]:
-    painted = style.figures_of(made)
-    about: dict[str, Any] = {f"distance_{k}": round(style.distance(painted, d), 4)
-                             for k, d in drawn.items() if d}
+@dataclass(frozen=True)
+class Judges:
+    """What all rows of a table are measured with."""
+
+    drawn: dict[str, style.Figures]  # the sprites of the set: "train" and "held_out"
+    unit: dict[str, float]
+    classifier: Classifier | None
+
+    def distances(self, painted: style.Figures) -> dict[str, float]:
+        return {f"distance_{k}": round(style.distance(painted, d, self.unit), 4) for k, d in self.drawn.items() if d}
+
+
+def measure(prompts: Sequence[str], made: Sequence[Pixels], by: Judges) -> dict[str, Any]:
+    about: dict[str, Any] = {**by.distances(style.figures_of(made))}
+    judge = by.classifier
     share = judge.adherence(prompts, made) if judge else None
     if share is not None:
         about["adherence"] = round(share, 4)
@@ -126,7 +137,7 @@ def save_pictures(folder: Path, made: Sequence[Pixels]) -> None:
 
 def paint_base(s: Settings, base: Base, jobs: list[tuple[str, int]], device: str, say: Any) -> list[Pixels]:
     """The base's pictures; runs that lie side by side paint them once."""
-    about = json.dumps([bases.weights_hash(base.place.path), version(), device, COLORS, jobs])
+    about = json.dumps([bases.weights_hash(base.place.path), version(), device, VERSION, jobs])
     kept = s.folder.parent / ".base" / hashlib.sha256(about.encode()).hexdigest()[:16]
     if not kept.exists():
         say(f"the base: {len(jobs)} pictures", flush=True)
@@ -162,10 +173,13 @@ def evaluate(s: Settings, every: bool = False, say: Any = print) -> dict[str, An
     plain_pictures = paint_base(s, base, jobs, device, say)
     save_pictures(out / "pictures/base", plain_pictures)
     loss_base = held_out_loss(s, base, data, trigger=False)
-    plain = {"loss_held_out": round(loss_base, 6), **measure(asked, plain_pictures, drawn, judge)}
+    by = Judges(drawn, style.units(style.figures_of(plain_pictures), drawn["train"]), judge)
+    plain = {"loss_held_out": round(loss_base, 6), **measure(asked, plain_pictures, by)}
     adapters.add(s, base)
     rows = [("base", plain_pictures)]
     about: dict[str, Any] = {"prompts": prompts, "seeds": s.evaluate.seeds, "base": plain, "checkpoints": []}
+    if drawn["held_out"]:  # how near sprites of the style itself come
+        about["drawn"] = {"distance_train": by.distances(drawn["held_out"])["distance_train"]}
     for file in files:
         export.read(file, s, base)
         loss = held_out_loss(s, base, data, trigger=True)
@@ -174,7 +188,7 @@ def evaluate(s: Settings, every: bool = False, say: Any = print) -> dict[str, An
             say(f"{file.stem} at {weight:g}: {len(jobs)} pictures", flush=True)
             made = paint(base.place, [(dataset.with_trigger(s, p), seed) for p, seed in jobs], file, weight, device)
             save_pictures(out / f"pictures/{file.stem}-{weight:g}", made)
-            measured.append({"weight": weight, **measure(asked, made, drawn, judge)})
+            measured.append({"weight": weight, **measure(asked, made, by)})
             rows.append((f"{file.stem[-6:]} at {weight:g}", made))
         about["checkpoints"].append({"file": file.name, "loss_held_out": round(loss, 6), "weights": measured,
                                      **verdict(plain, measured, loss, loss_base)})
@@ -198,6 +212,9 @@ def table(about: dict[str, Any]) -> str:
 
     lines = [f"{'':32} {'loss':>9} {'to train':>9} {'to held':>9} {'adherence':>9}",
              line("base", about["base"], about["base"]["loss_held_out"])]
+    if "drawn" in about:
+        lines.append(f"{'the held-out sprites themselves':32} {'-':>9} {about['drawn']['distance_train']:9.3f} "
+                     f"{'-':>9} {'-':>9}")
     for c in about["checkpoints"]:
         lines += [line(f"{c['file'].removesuffix('.safetensors')} at {r['weight']:g}", r, c["loss_held_out"])
                   for r in c["weights"]]
