@@ -12,6 +12,16 @@ import torch
 from conftest import make_set, run_file
 
 
+def test_a_kind_is_painted_by_its_preset() -> None:
+    from dgx_pixels.train.paint import split_kind
+
+    kinds = {"monster", "item"}
+    assert split_kind("spacy style, red crab, monster", kinds) == ("spacy style, red crab", "monster")
+    assert split_kind("old oak, prop", kinds) == ("old oak, prop", None)
+    assert split_kind("monster", kinds) == ("monster", None)  # nothing else is wished for
+    assert split_kind("a tree", kinds) == ("a tree", None)
+
+
 def row(weight: float, distance: float, adherence: float) -> dict[str, float]:
     return {"weight": weight, "distance_train": distance, "adherence": adherence}
 
