@@ -82,8 +82,7 @@ def of_loras(folder: Path, work: Path) -> None:
     place, prompts = geometry.geometry(s), s.evaluate.prompts[:8]
     tiles = []
     for name in ("", "nouns", "grafxkid"):
-        words = f"{name} style, " if name else ""
-        made = paint.paint(place, [(words + p, 1) for p in prompts],
+        made = paint.paint(place, [(p, 1) for p in prompts],
                            (folder / f"{name}.safetensors").resolve() if name else None)
         tiles += [picture.Tile(m, ((name or "no style") if n == 0 else p,))
                   for n, (m, p) in enumerate(zip(made, prompts))]

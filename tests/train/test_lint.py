@@ -175,7 +175,7 @@ def test_every_planted_defect_is_found(tmp_path: Path, train: Callable[..., int]
     assert PIL.Image.open(folder / "004.png").size == (96, 96)
 
 
-def test_defects_of_the_whole_set(tmp_path: Path, train: Callable[..., int], starter: Path) -> None:
+def test_defects_of_the_whole_set(tmp_path: Path, train: Callable[..., int], starter: Path, tiny: Path) -> None:
     folder = make_set(tmp_path / "sprites", 12)
     for text in folder.glob("*.txt"):
         text.write_text("a creature")
@@ -183,6 +183,12 @@ def test_defects_of_the_whole_set(tmp_path: Path, train: Callable[..., int], sta
     assert train("lint", file) == 1
     found = {f["check"] for f in read(tmp_path, "set")}
     assert found == {"few", "same-captions", "no-trigger"}
+    file = run_file(tmp_path, "set", run={"trigger": ""}, data={"folder": str(folder)})
+    assert train("lint", file) == 1  # the starter is better off without trigger words, SDXL is not
+    assert {f["check"] for f in read(tmp_path, "set")} == {"few", "same-captions"}
+    file = run_file(tmp_path, "set", run={"base": str(tiny / "tiny-diffusers"), "trigger": ""}, data={"folder": str(folder)})
+    assert train("lint", file) == 1
+    assert {f["check"] for f in read(tmp_path, "set")} == {"few", "same-captions", "no-trigger"}
     make_set(folder, 30)
     assert train("lint", run_file(tmp_path, "set")) == 0
     assert [(f["check"], f["severity"]) for f in read(tmp_path, "set")] == [("few", "warning")]

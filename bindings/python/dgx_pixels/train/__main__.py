@@ -17,11 +17,11 @@ from .errors import TrainError
 
 EPILOG = """\
 from a folder to a style:
-  dgx-pixels-train init mystyle.toml --base starter --data sprites --trigger "my style"
+  dgx-pixels-train init mystyle.toml --base starter --data sprites
   dgx-pixels-train lint mystyle.toml          what is wrong with the pictures, and the cure
   dgx-pixels-train train mystyle.toml         writes and registers mystyle.safetensors
   dgx-pixels-train evaluate mystyle.toml      is it better than the base, and at which weight?
-  dgx-pixels generate "my style, red potion" --lora mystyle:0.8
+  dgx-pixels generate item "red potion" --lora mystyle:0.8
 """
 
 
@@ -34,7 +34,8 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     init.add_argument("--base", default="starter",
                       help="starter, sdxl, or another model or folder (default: starter)")
     init.add_argument("--data", default="sprites", metavar="FOLDER", help="the pictures")
-    init.add_argument("--trigger", help="words that call the style up (default: the file's name and 'style')")
+    init.add_argument("--trigger", help="words that call the style up (default: the file's name and 'style'; "
+                      "none for the starter, which takes them for a wish)")
     init.add_argument("--force", action="store_true", help="overwrite")
     check = sub.add_parser("lint", help="say what is wrong with the pictures and captions, and the cure")
     shared(check)
@@ -86,7 +87,7 @@ def init(options: argparse.Namespace) -> None:
     if path.is_file() and not options.force:
         raise TrainError(f"{path}: is there already; --force overwrites it")
     name = path.stem
-    text = template.write(name, options.base, options.data, options.trigger or f"{name} style")
+    text = template.write(name, options.base, options.data, options.trigger)
     if path.is_dir():
         raise TrainError(f"{path}: is a folder; name the run's TOML file, {path / 'mystyle.toml'} for example")
     files.usable(path.parent, str(path))
