@@ -229,6 +229,5 @@ def test_the_template_is_read_back(base: str, tmp_path: Path, train: Callable[..
                               for line in file.read_text().splitlines()))
     whole = settings.load(file)
     assert whole.table() == chosen.table()
-    assert chosen.run.trigger == "mine style" and chosen.run.base == base
-    rank, steps = (4, 200) if base == "starter" else (32, 3000)
-    assert (chosen.adapter.rank, chosen.train.steps) == (rank, steps)
+    trigger, rank, steps = ("", 4, 80) if base == "starter" else ("mine style", 32, 3000)
+    assert (chosen.run.base, chosen.run.trigger, chosen.adapter.rank, chosen.train.steps) == (base, trigger, rank, steps)

@@ -17,7 +17,7 @@ from conftest import ROOT, make_set, run_file
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-STEPS = 24
+STEPS = 20
 LIMIT = 900  # seconds; only a hang reaches it
 
 
@@ -41,8 +41,8 @@ def settings(folder: Path, name: str, optimizer: str) -> Path:
                                        "trigger": "spacy style"},
                     adapter={"kind": "locon", "rank": 2, "alpha": 2.0, "text_encoders": [2]},
                     data={"folder": str(folder / "sprites"), "views": 2},
-                    train={"steps": STEPS, "batch": 2, "accumulation": 2, "optimizer": optimizer,
-                           "rate": 1.0 if optimizer == "prodigy" else 1e-3, "ema": 0.9, "save_every": 3,
+                    train={"steps": STEPS, "batch": 1, "accumulation": 2, "optimizer": optimizer,
+                           "rate": 1.0 if optimizer == "prodigy" else 1e-3, "ema": 0.9, "save_every": 4,
                            "sample_every": 0, "threads": 1})
 
 
@@ -51,7 +51,7 @@ def test_a_killed_run_goes_on(optimizer: str, tmp_path: Path, starter: Path, ful
                               evidence: Callable[[str, int, str], None]) -> None:
     if optimizer == "prodigy" and not full:
         pytest.skip("a full run only: the same with another optimizer")
-    make_set(tmp_path / "sprites", 8)
+    make_set(tmp_path / "sprites", 6)
     whole = settings(tmp_path, "whole", optimizer)
     undisturbed = start("train", whole)
     undisturbed.join(LIMIT)
