@@ -5,14 +5,17 @@
 #include "cuda_upload.hpp"
 
 #include <ATen/Context.h>
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cuda_runtime_api.h>
+#include <mutex>
 
 namespace px
 {
@@ -30,13 +33,61 @@ class CudaScope final : public Scope
     c10::cuda::CUDAStreamGuard guard_;
 };
 
+/* Memory that graphs share: they never run at the same time and leave nothing in it.  torch takes
+ * it back for good when the last of them is gone, so it lives as long as they do and no longer. */
+struct Pool {
+    c10::MempoolId_t id = at::cuda::graph_pool_handle();
+};
+
 class CudaGraph final : public Graph
 {
   public:
+    explicit CudaGraph(std::shared_ptr<Pool> shared) : pool(std::move(shared))
+    {
+    }
+    const std::shared_ptr<Pool> pool;
     at::cuda::CUDAGraph graph;
     void replay() override
     {
         graph.replay();
+    }
+};
+
+/* Streams of models that are closed.  cuBLAS keeps 32 MiB for each stream that it ever saw, so the
+ * next model goes on with one of these. */
+class Streams
+{
+  public:
+    static c10::cuda::CUDAStream take(c10::DeviceIndex index)
+    {
+        const std::lock_guard<std::mutex> lock(mutex());
+        std::vector<c10::cuda::CUDAStream> &idle = streams();
+        const auto found = std::find_if(idle.begin(), idle.end(), [&](const auto &stream) {
+            return stream.device_index() == index;
+        });
+        if (found == idle.end()) {
+            return c10::cuda::getStreamFromPool(/*isHighPriority=*/false, index);
+        }
+        const c10::cuda::CUDAStream stream = *found;
+        idle.erase(found);
+        return stream;
+    }
+    static void give_back(const c10::cuda::CUDAStream &stream)
+    {
+        const std::lock_guard<std::mutex> lock(mutex());
+        streams().push_back(stream);
+    }
+
+  private:
+    static std::mutex &mutex()
+    {
+        static std::mutex mutex;
+        return mutex;
+    }
+    static std::vector<c10::cuda::CUDAStream> &streams()
+    {
+        static std::vector<c10::cuda::CUDAStream> streams;
+        return streams;
     }
 };
 
@@ -59,10 +110,12 @@ class CudaAccelerator final : public Accelerator
 {
   public:
     explicit CudaAccelerator(int32_t index)
-        : index_(static_cast<c10::DeviceIndex>(index)),
-          stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, index_)),
-          pool_(at::cuda::graph_pool_handle())
+        : index_(static_cast<c10::DeviceIndex>(index)), stream_(Streams::take(index_))
     {
+    }
+    ~CudaAccelerator() override
+    {
+        Streams::give_back(stream_);
     }
 
     std::unique_ptr<Scope> enter() override
@@ -76,14 +129,17 @@ class CudaAccelerator final : public Accelerator
         upload_files(index_, uploads);
     }
 
-    /* Graphs share one pool: they never run at the same time and leave nothing in it. */
     std::unique_ptr<Graph> capture(const std::function<void()> &work) override
     {
         synchronize();
-        auto captured = std::make_unique<CudaGraph>();
+        std::shared_ptr<Pool> pool = pool_.lock();
+        if (!pool) {
+            pool_ = pool = std::make_shared<Pool>();
+        }
+        auto captured = std::make_unique<CudaGraph>(pool);
         bool begun = false;
         try {
-            captured->graph.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
+            captured->graph.capture_begin(pool->id, cudaStreamCaptureModeThreadLocal);
             begun = true;
             work();
             captured->graph.capture_end();
@@ -94,8 +150,9 @@ class CudaAccelerator final : public Accelerator
         } catch (const std::exception &error) {
             end_capture(*captured, begun);
             /* Slower, not wrong: said, and painted all the same. */
+            const auto *named = dynamic_cast<const c10::Error *>(&error);
             TORCH_WARN("a denoising step cannot be captured as a CUDA graph and runs without one: ",
-                       error.what());
+                       named ? named->what_without_backtrace() : error.what());
             return nullptr;
         }
     }
@@ -115,6 +172,7 @@ class CudaAccelerator final : public Accelerator
     void release_cache() override
     {
         c10::cuda::CUDACachingAllocator::emptyCache();
+        at::getHostAllocator(at::kCUDA)->empty_cache();
     }
 
     void memory(uint64_t *now, uint64_t *peak) override
@@ -142,7 +200,7 @@ class CudaAccelerator final : public Accelerator
 
     const c10::DeviceIndex index_;
     const c10::cuda::CUDAStream stream_;
-    const c10::MempoolId_t pool_;
+    std::weak_ptr<Pool> pool_;
     Event events_[2];
     int turn_ = 0;
 };

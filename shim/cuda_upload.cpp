@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Files to the device by several threads, each with two pinned buffers: one is read into while the
- * other is on its way.  pread, not the mapping: on unified memory a mapping would be held twice. */
+ * other is on its way.  Pinning takes a second for a gigabyte, so the buffers are torch's, which it
+ * keeps until release_cache().  pread, not the mapping: on unified memory a mapping would be held
+ * twice. */
 #include "cuda_upload.hpp"
 
+#include <ATen/core/CachingHostAllocator.h>
 #include <c10/cuda/CUDAException.h>
 
 #include <algorithm>
@@ -21,7 +24,7 @@ namespace px
 namespace
 {
 
-constexpr size_t CHUNK_BYTES = size_t(16) << 20;
+constexpr size_t CHUNK_BYTES = size_t(4) << 20;
 constexpr unsigned MAX_THREADS = 8;
 
 struct Chunk {
@@ -30,7 +33,7 @@ struct Chunk {
 };
 
 struct Buffer {
-    void *bytes = nullptr;
+    at::DataPtr bytes;
     cudaEvent_t done = nullptr;
 };
 
@@ -65,7 +68,7 @@ class Lane
         C10_CUDA_CHECK(cudaSetDevice(index));
         C10_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
         for (Buffer &buffer : buffers_) {
-            C10_CUDA_CHECK(cudaHostAlloc(&buffer.bytes, CHUNK_BYTES, cudaHostAllocDefault));
+            buffer.bytes = at::getHostAllocator(at::kCUDA)->allocate(CHUNK_BYTES);
             C10_CUDA_CHECK(cudaEventCreateWithFlags(&buffer.done, cudaEventDisableTiming));
         }
     }
@@ -77,9 +80,6 @@ class Lane
         for (const Buffer &buffer : buffers_) {
             if (buffer.done) {
                 (void)cudaEventDestroy(buffer.done);
-            }
-            if (buffer.bytes) {
-                (void)cudaFreeHost(buffer.bytes);
             }
         }
         if (stream_) {
@@ -93,9 +93,10 @@ class Lane
     {
         Buffer &buffer = buffers_[next_ ^= 1];
         C10_CUDA_CHECK(cudaEventSynchronize(buffer.done)); /* never recorded: returns at once */
-        read_chunk(chunk, static_cast<char *>(buffer.bytes));
+        read_chunk(chunk, static_cast<char *>(buffer.bytes.get()));
         C10_CUDA_CHECK(cudaMemcpyAsync(static_cast<char *>(chunk.upload->target) + chunk.start,
-                                       buffer.bytes, chunk.bytes, cudaMemcpyHostToDevice, stream_));
+                                       buffer.bytes.get(), chunk.bytes, cudaMemcpyHostToDevice,
+                                       stream_));
         C10_CUDA_CHECK(cudaEventRecord(buffer.done, stream_));
     }
     void finish()
@@ -141,8 +142,13 @@ void upload_files(int32_t index, const std::vector<Upload> &uploads)
             failure = failure ? failure : std::current_exception();
         }
     };
-    const size_t wanted = std::min<size_t>(
-        {MAX_THREADS, std::max(1u, std::thread::hardware_concurrency()), chunks.size()});
+    size_t bytes = 0;
+    for (const Chunk &chunk : chunks) {
+        bytes += chunk.bytes;
+    }
+    const size_t wanted =
+        std::min<size_t>({MAX_THREADS, std::max(1u, std::thread::hardware_concurrency()),
+                          chunks.size(), 1 + bytes / CHUNK_BYTES});
     std::vector<std::thread> threads;
     try {
         while (threads.size() < wanted) {

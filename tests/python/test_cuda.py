@@ -6,9 +6,10 @@ test the tests.
 
 How near a GPU comes to the CPU.  In fp32 torch multiplies matrices in full precision, but convolves
 in TF32, whose mantissa has the 10 bits of fp16.  On the CPU fp16 is 58.8 to 67.6 dB from fp32 in the
-cases below and bf16 46.1 to 54.2: the bounds are some 6 dB below the worst of them, for kernels that
-add in another order.  With TF32 switched off by NVIDIA's own variable only that order is left, and
-the bound is that of the comparison with diffusers.
+cases below and bf16 46.1 to 54.2; the bounds are some dB below the worst of them, for kernels that
+add in another order (an H100: fp32 62.5 to 67.4, fp16 53.3 to 56.3, bf16 44.3 to 53.5).  With TF32
+switched off by NVIDIA's own variable only that order is left, and the bound is that of the
+comparison with diffusers (an H100: 87 dB).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ DEVICE = os.environ.get("DGXP_TEST_DEVICE", "cuda:0")
 GPU = DEVICE.startswith("cuda")
 F32, BF16, F16 = 1, 2, 3
 EQUAL = 60.0  # dB
-NEAR = {F32: 53.0, F16: 53.0, BF16: 40.0}
+NEAR = {F32: 53.0, F16: 50.0, BF16: 40.0}
 STARTER_NEAR = {F32: 48.0, BF16: 37.0}  # likewise: fp16 53.9 to 59.2, bf16 43.7 to 48.0
 SIDE = 64
 CANVAS = (SIDE, SIDE)
@@ -365,7 +366,7 @@ def test_out_of_memory_is_named_and_leaves_no_trace(folder: Path, library: Libra
         try:
             for steps in (2, 1):
                 jobs = [library.job(PROMPT, canvas=(512, 512), steps=steps, seed=i)
-                        for i in range(512)]
+                        for i in range(64)]
                 with pytest.raises(DgxpError) as error:
                     opened.generate(*jobs)
                 print(error.value)
