@@ -81,12 +81,12 @@ class Streams
   private:
     static std::mutex &mutex()
     {
-        static std::mutex mutex;
+        static auto &mutex = *new std::mutex;
         return mutex;
     }
     static std::vector<c10::cuda::CUDAStream> &streams()
     {
-        static std::vector<c10::cuda::CUDAStream> streams;
+        static auto &streams = *new std::vector<c10::cuda::CUDAStream>; /* outlives every model */
         return streams;
     }
 };

@@ -107,14 +107,15 @@ def half(s: Settings, device: torch.device) -> bool:
 
 
 def load(s: Settings) -> Base:
-    """Open the model; on a GPU the frozen weights are bf16 when training computes in it."""
+    """Open the model; on a GPU the frozen weights are bf16 from the file on when training computes in it."""
     place, device = geometry(s), choose_device(s)
     path = place.path
     dtype = torch.bfloat16 if device.type == "cuda" and half(s, device) else torch.float32
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         pipe = StableDiffusionXLPipeline.from_pretrained(
-            path, torch_dtype=torch.float32, local_files_only=True, add_watermarker=False)
+            path, torch_dtype={"default": dtype, "vae": torch.float32}, local_files_only=True,
+            add_watermarker=False)
     except (OSError, ValueError, KeyError) as error:
         raise TrainError(f"{s.path}: [run] base: {path} does not open as an SDXL pipeline: {error}") from None
     for part in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
