@@ -102,6 +102,8 @@ def apart(a: Picture, b: Picture) -> str:
 
 @pytest.fixture(scope="module")
 def library(build: Path) -> Library:
+    if GPU:
+        torch.cuda.init()  # before that torch.cuda's figures are all 0 and empty_cache() does nothing
     return Library(build)
 
 
