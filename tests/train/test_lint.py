@@ -175,6 +175,26 @@ def test_every_planted_defect_is_found(tmp_path: Path, train: Callable[..., int]
     assert PIL.Image.open(folder / "004.png").size == (96, 96)
 
 
+def test_captions_that_the_model_cannot_read(tmp_path: Path, train: Callable[..., int], starter: Path) -> None:
+    """transformers' tokenizer, which the training cuts with, says the same of each."""
+    from transformers import CLIPTokenizer
+
+    folder, trigger = make_set(tmp_path / "sprites", COUNT), "spacy style, "
+    captions = ["red " * n for n in range(15, 22)] + [
+        "a (red:1.3) [blue] \\(dragon\\) of the north, monster", "a knight BREAK a horse, character",
+        "(((red))) <lora:x:1> knight <lora:y:2>, character", "\u65e5\u672c\u8a9e knight, character", "a, " * 4000]
+    for i, text in enumerate(captions):
+        (folder / f"{i:03d}.txt").write_text(text, "utf-8")
+    train("lint", run_file(tmp_path, "long"))
+    found = {f["file"]: f for f in read(tmp_path, "long") if f["check"] == "long-caption"}
+    words = CLIPTokenizer.from_pretrained(starter / "tokenizer_2")
+    long = {f"{i:03d}.png" for i, text in enumerate(captions)
+            if len(words(trigger + text.strip()).input_ids) > words.model_max_length}
+    assert set(found) == long and 3 <= len(long) < len(captions)
+    told = found["006.png"]
+    assert told["severity"] == "warning" and "22 tokens" in told["message"] and "'red red red'" in told["message"]
+
+
 def test_defects_of_the_whole_set(tmp_path: Path, train: Callable[..., int], starter: Path, tiny: Path) -> None:
     folder = make_set(tmp_path / "sprites", 12)
     for text in folder.glob("*.txt"):

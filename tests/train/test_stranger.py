@@ -129,8 +129,9 @@ def test_a_life_with_it(tmp_path: Path, train: Train, starter: Path, capsys: pyt
 
     with open(run / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert train("train", file, "--restart") == 1
-        assert "another process prepares or trains this run" in capsys.readouterr().err
+        for words in (("train", file, "--restart"), ("prepare", file), ("evaluate", file)):
+            assert train(*words) == 1
+            assert "another process prepares, trains or evaluates this run" in capsys.readouterr().err
     # A restart that cannot begin costs nothing, nor does a resume on other pictures.
     state = (run / "state.pt").read_bytes()
     (folder / "001.png").rename(home / "001.png")

@@ -158,7 +158,8 @@ def command(options: argparse.Namespace) -> int:
               f"{len(data.texts) - 1} captions, {data.scale} canvas pixels a sprite pixel")
         return 0
     if options.command == "evaluate":
-        about = evaluate.evaluate(s, options.all)
+        with files.alone(s.folder):
+            about = evaluate.evaluate(s, options.all)
         print(evaluate.table(about))
         print(f"{s.folder / 'evaluate'}: sheet.png, figures.json, pictures")
         return 0

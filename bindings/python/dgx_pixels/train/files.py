@@ -57,6 +57,6 @@ def alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise TrainError(f"{folder}: another process prepares or trains this run: wait for it, stop it, or give "
+            raise TrainError(f"{folder}: another process prepares, trains or evaluates this run: wait for it, stop it, or give "
                              "this one another [run] name") from None
         yield

@@ -22,6 +22,7 @@ class Geometry:
     multiple: int  # canvases are whole numbers of it
     alpha: bool  # the model paints transparency itself
     family: str
+    tokens: int  # of a caption that its text encoders read, without the ones for begin and end
 
     def canvas(self, s: Settings) -> tuple[int, int]:
         return (s.data.canvas[0], s.data.canvas[1]) if s.data.canvas else self.native
@@ -52,6 +53,13 @@ def bundle_of(path: Path) -> dict[str, Any]:
     return _json(path / "bundle.json")
 
 
+def _tokens(path: Path) -> int:
+    """What the tokenizers allow (77 for SDXL), less begin and end."""
+    lengths = [_json(path / name / "tokenizer_config.json").get("model_max_length") for name in
+               ("tokenizer", "tokenizer_2")]
+    return min([int(n) for n in lengths if n] or [77]) - 2
+
+
 def geometry(s: Settings) -> Geometry:
     path = find(s)
     unet, vae, bundle = _json(path / "unet/config.json"), _json(path / "vae/config.json"), bundle_of(path)
@@ -62,4 +70,5 @@ def geometry(s: Settings) -> Geometry:
     width, height = bundle.get("canvas", {}).get("native", [side, side])
     depth = 2 ** (len(unet["block_out_channels"]) - 1)
     return Geometry(path, (int(width), int(height)), int(bundle.get("pixel_scale", factor)), factor,
-                    factor * depth, vae["in_channels"] == 4, str(bundle.get("architecture", "sdxl")))
+                    factor * depth, vae["in_channels"] == 4, str(bundle.get("architecture", "sdxl")),
+                    _tokens(path))

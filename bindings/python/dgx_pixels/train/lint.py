@@ -7,8 +7,10 @@ know (captions, likeness of pictures, blends of neighbours) is looked at here.
 
 from __future__ import annotations
 
+import bisect
 import collections
 import json
+import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +19,8 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from .. import Palette, fix, quality
-from ..errors import DgxPixelsError
+from .. import Job, Model, Palette, fix, quality
+from ..errors import DgxPixelsError, LimitExceeded
 from . import colour, dataset, files, picture
 from .dataset import Example, Pixels
 from .errors import TrainError
@@ -68,7 +70,7 @@ def lint(s: Settings) -> tuple[list[Example], list[Finding]]:
             seen.append((example, small))
     found += [Finding("warning", "not-read", name, "is of a kind that is not read",
                       "Save the original as PNG; JPEG has blurred its pixels for good") for name in dataset.others(s)]
-    found += duplicates(seen) + odd_sizes(seen) + _whole_set(s, place, examples)
+    found += duplicates(seen) + odd_sizes(seen) + long_captions(s, place, examples) + _whole_set(s, place, examples)
     order = {e.name: i for i, e in enumerate(examples)}
     return examples, sorted(found, key=lambda f: order.get(f.file, -1))
 
@@ -255,6 +257,36 @@ def _captions(s: Settings, example: Example) -> list[Finding]:
         return [Finding("error", "no-trigger", example.name, f"its caption lacks the words '{trigger}'",
                         "Add them, or set [data] add_trigger = true")]
     return []
+
+
+def long_captions(s: Settings, place: Geometry, examples: list[Example]) -> list[Finding]:
+    """Those of more tokens than the text encoders read: training cuts the rest off without a word."""
+    try:
+        model = Model.load(place.path, describe_only=True)
+    except DgxPixelsError:  # of a form that only diffusers reads: its tokens are not known here
+        return []
+
+    def fits(text: str) -> bool:
+        # A caption is no prompt: no weights, no BREAK, no <lora:…>.
+        plain = re.sub(r"([\\()\[\]])", r"\\\1", text).lower().replace("<", "< ")
+        try:
+            return int(model.describe(Job(plain))["prompt_chunks"]) == 1
+        except LimitExceeded:
+            return False
+
+    found = []
+    with model:
+        for example in examples:
+            text = dataset.caption_of(s, example) if example.caption else ""
+            if fits(text):
+                continue
+            words = text.split()
+            read = bisect.bisect_left(range(len(words)), True, key=lambda n: not fits(" ".join(words[:n + 1])))
+            found.append(Finding("warning", "long-caption", example.name,
+                                 f"its caption has more than the {place.tokens} tokens that the model reads: it ends "
+                                 f"at '{' '.join(words[max(0, read - 3):read])}'",
+                                 "Shorten it, or put first what matters"))
+    return found
 
 
 def _whole_set(s: Settings, place: Geometry, examples: list[Example]) -> list[Finding]:
