@@ -354,9 +354,15 @@ static double measure_softness(const dgxp_image *image)
         const int32_t lines = axis ? image->width : image->height;
         for (int32_t line = 0; line < lines; line++) {
             int32_t value[4] = {0}, step[4] = {0};
+            const uint8_t *before = NULL;
             for (int32_t at = 0; at < length; at++) {
                 const uint8_t *p =
                     axis ? px_image_at(image, line, at) : px_image_at(image, at, line);
+                if (at && memcmp(p, before, 4) == 0) { /* most pixels of a flat picture */
+                    memset(step, 0, sizeof step);
+                    continue;
+                }
+                before = p;
                 for (int c = 0; c < 4; c++) {
                     const int32_t now = c < 3 ? p[c] * p[3] / 255 : p[3];
                     const int32_t next = at ? now - value[c] : 0;

@@ -29,29 +29,73 @@ static double measure_distance(const uint8_t *a, const uint8_t *b)
     return sqrt((double)px_color_distance2(px_color_lab(a), px_color_lab(b)));
 }
 
-static int compare_values(const void *left, const void *right)
+static int compare_colors(const void *left, const void *right)
 {
-    const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    const uint32_t a = ((const color_run *)left)->rgb, b = ((const color_run *)right)->rgb;
     return (a > b) - (a < b);
 }
 
-/* The opaque colors of a picture, sorted; repeats stay.  NULL when memory runs out. */
-static uint32_t *list_values(const dgxp_image *image, size_t *count)
+/* Sorted, and each color once. */
+static size_t merge_runs(color_run *runs, size_t count)
 {
-    const size_t cells = px_image_count(image);
-    uint32_t *values = px_mem_array(cells, sizeof *values);
-    *count = 0;
-    for (size_t i = 0; i < cells && values; i++) {
-        const uint8_t *cell = image->rgba + i * 4;
-        if (is_opaque(cell)) {
-            values[(*count)++] =
-                (uint32_t)cell[0] << 16 | (uint32_t)cell[1] << 8 | (uint32_t)cell[2];
+    size_t kept = 0;
+    qsort(runs, count, sizeof *runs, compare_colors);
+    for (size_t i = 0; i < count; i++) {
+        if (kept && runs[kept - 1].rgb == runs[i].rgb) {
+            runs[kept - 1].count += runs[i].count;
+        } else {
+            runs[kept++] = runs[i];
         }
     }
-    if (values) {
-        qsort(values, *count, sizeof *values, compare_values);
+    return kept;
+}
+
+/* Room for one more; the table is as large as there are colors, not cells. */
+static bool make_room(color_run **runs, size_t *capacity, size_t *count)
+{
+    if (*count < *capacity) {
+        return true;
     }
-    return values;
+    *count = *capacity ? merge_runs(*runs, *count) : 0;
+    if (*count < *capacity / 2) {
+        return true;
+    }
+    const size_t wanted = *capacity ? *capacity * 2 : 1024;
+    color_run *larger = px_mem_resize(*runs, wanted, sizeof **runs);
+    if (larger) {
+        *runs = larger;
+        *capacity = wanted;
+    }
+    return larger != NULL;
+}
+
+/* The opaque colors of a picture, sorted, with how many cells have each; NULL when memory runs out.
+ */
+static color_run *list_colors(const dgxp_image *image, size_t *count)
+{
+    const size_t cells = px_image_count(image);
+    color_run *runs = NULL;
+    size_t capacity = 0;
+    *count = 0;
+    bool fits = make_room(&runs, &capacity, count);
+    for (size_t i = 0; i < cells && fits; i++) {
+        const uint8_t *cell = image->rgba + i * 4;
+        const uint32_t rgb = (uint32_t)cell[0] << 16 | (uint32_t)cell[1] << 8 | (uint32_t)cell[2];
+        if (!is_opaque(cell)) {
+            continue;
+        }
+        if (*count && runs[*count - 1].rgb == rgb) {
+            runs[*count - 1].count++;
+        } else if ((fits = make_room(&runs, &capacity, count))) {
+            runs[(*count)++] = (color_run){rgb, 1};
+        }
+    }
+    if (!fits) {
+        px_mem_free(runs);
+        return NULL;
+    }
+    *count = merge_runs(runs, *count);
+    return runs;
 }
 
 static int compare_runs(const void *left, const void *right)
@@ -83,26 +127,21 @@ static int64_t count_near_pairs(const color_run *runs, int64_t count)
 static dgxp_status count_colors(const dgxp_image *image, px_measure_sprite *out)
 {
     size_t count;
-    uint32_t *values = list_values(image, &count);
-    color_run *runs = px_mem_array(COLORS_LISTED, sizeof *runs);
-    if (!values || !runs) {
-        px_mem_free(values);
-        px_mem_free(runs);
+    color_run *runs = list_colors(image, &count);
+    if (!runs) {
         return px_error_memory("a quality report");
     }
-    for (size_t i = 0; i < count && out->colors < COLORS_LISTED;) {
-        size_t end = i;
-        while (end < count && values[end] == values[i]) {
-            end++;
-        }
-        runs[out->colors++] = (color_run){values[i], (int64_t)(end - i)};
-        const double share = (double)(end - i) / (double)count;
+    int64_t cells = 0;
+    for (size_t i = 0; i < count; i++) {
+        cells += runs[i].count;
+    }
+    out->colors = (int64_t)(count < COLORS_LISTED ? count : COLORS_LISTED);
+    for (int64_t i = 0; i < out->colors; i++) {
+        const double share = (double)runs[i].count / (double)cells;
         out->entropy -= share * log2(share);
-        i = end;
     }
     qsort(runs, (size_t)out->colors, sizeof *runs, compare_runs);
     out->near_pairs = count_near_pairs(runs, out->colors);
-    px_mem_free(values);
     px_mem_free(runs);
     return DGXP_OK;
 }
@@ -275,20 +314,14 @@ double px_measure_residual(const dgxp_image *source, const px_measure_grid *grid
 double px_measure_jaccard(const dgxp_image *a, const dgxp_image *b)
 {
     size_t count_a, count_b;
-    uint32_t *of_a = list_values(a, &count_a), *of_b = list_values(b, &count_b);
+    color_run *of_a = list_colors(a, &count_a), *of_b = list_colors(b, &count_b);
     int64_t both = 0, either = 0;
-    for (size_t i = 0, j = 0; of_a && of_b && (i < count_a || j < count_b);) {
-        const bool has_a = i < count_a && (j >= count_b || of_a[i] <= of_b[j]);
-        const bool has_b = j < count_b && (i >= count_a || of_b[j] <= of_a[i]);
-        const uint32_t value = has_a ? of_a[i] : of_b[j];
-        either++;
+    for (size_t i = 0, j = 0; of_a && of_b && (i < count_a || j < count_b); either++) {
+        const bool has_a = i < count_a && (j >= count_b || of_a[i].rgb <= of_b[j].rgb);
+        const bool has_b = j < count_b && (i >= count_a || of_b[j].rgb <= of_a[i].rgb);
         both += has_a && has_b;
-        while (i < count_a && of_a[i] == value) {
-            i++;
-        }
-        while (j < count_b && of_b[j] == value) {
-            j++;
-        }
+        i += has_a;
+        j += has_b;
     }
     const bool fits = of_a && of_b;
     px_mem_free(of_a);

@@ -545,3 +545,18 @@ def test_the_librarys_sentences_pass_one_place() -> None:
     """args.c, where that name is taken off."""
     users = {path.name for path in (ROOT / "src/cli").glob("*.c") if "dgxp_last_error()" in path.read_text()}
     assert users == {"args.c"}
+
+
+@pytest.mark.parametrize("colors", [1, 700, 5000])
+def test_colors_are_counted_as_numpy_counts_them(cli: Cli, tmp_path: Path, colors: int) -> None:
+    """More than the table begins with, in any order: it is merged and grown on the way."""
+    draw = np.random.default_rng(colors)
+    table = np.append(draw.integers(0, 256, (colors, 3)), np.full((colors, 1), 255), 1).astype(np.uint8)
+    pixels = table[draw.integers(0, colors, (160, 160))]
+    pixels[:20, :20, 3] = 0  # not counted
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    metrics = json.loads(cli("report", tmp_path / "a.png", "--json").stdout)[0]["report"]["metrics"]
+    seen, counts = np.unique(pixels[pixels[..., 3] > 0], axis=0, return_counts=True)
+    share = counts / counts.sum()
+    assert metrics["colors"]["value"] == len(seen)
+    assert metrics["color_entropy"]["value"] == pytest.approx(-(share * np.log2(share)).sum(), rel=1e-4, abs=1e-9)
