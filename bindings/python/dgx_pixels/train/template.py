@@ -23,7 +23,7 @@ STARTING_POINTS: dict[str, dict[str, dict[str, Any]]] = {
                 "adapter": {"kind": "locon", "rank": 4, "alpha": 4.0},
                 "train": {"steps": 80, "keep_from": 0.35, "batch": 16, "rate": 3e-3, "schedule": "hold", "min_snr": 0.0,
                           "save_every": 40, "sample_every": 80},
-                "evaluate": {"weights": [0.5, 0.75, 1.0]}},
+                "evaluate": {"weights": [0.5, 1.0]}},
 }
 
 
