@@ -64,6 +64,27 @@ def test_a_plain_prompt_comes_out_finished(cli: Cli, tmp_path: Path) -> None:
 
 
 @starter
+def test_the_report_passes_plain_prompts(cli: Cli, tmp_path: Path, full: bool,
+                                         evidence: Callable[[str, int, str], None]) -> None:
+    """Words as people type them, with a kind's name at the end and without."""
+    prompts = ["red dragon", "grass, tile", "blue potion", "old wizard, character", "medieval knight",
+               "stone wall, tile", "iron sword, item", "green slime, monster", "fireball, effect", "knight sprite",
+               "a small wooden house", "golden key"][:None if full else 4]
+    wishes = [{"prompt": prompt, "seed": 7 + seed} for prompt in prompts for seed in range(2 if full else 1)]
+    passed = []
+    for bare in (False, True):
+        source, out = tmp_path / f"{bare}.jsonl", tmp_path / f"out-{bare}"
+        source.write_text("".join(json.dumps({**wish, "as_painted": bare}) + "\n" for wish in wishes))
+        done = cli("batch", source, "--output", out, "--batch", 8)
+        assert done.returncode == 0, done.stderr
+        reports = json.loads(cli("report", *sorted(out.glob("*.png")), "--json").stdout)
+        passed.append(sum(each["report"]["pass"] for each in reports))
+    evidence("starter: plain prompts that the quality report passes, finished / as painted", len(wishes),
+             f"{passed[0]} / {passed[1]}")
+    assert passed[0] == len(wishes) > passed[1]
+
+
+@starter
 def test_all_doors_of_the_library_finish_alike(build: Path, cli: Cli, tmp_path: Path) -> None:
     """A job of the C interface, a request, and a line of a batch: what the command line paints."""
     generate(cli, tmp_path / "a.png")
