@@ -249,5 +249,5 @@ def test_the_template_is_read_back(base: str, tmp_path: Path, train: Callable[..
                               for line in file.read_text().splitlines()))
     whole = settings.load(file)
     assert whole.table() == chosen.table()
-    trigger, rank, steps = ("", 4, 60) if base == "starter" else ("mine style", 32, 3000)
+    trigger, rank, steps = ("", 4, 80) if base == "starter" else ("mine style", 32, 3000)
     assert (chosen.run.base, chosen.run.trigger, chosen.adapter.rank, chosen.train.steps) == (base, trigger, rank, steps)

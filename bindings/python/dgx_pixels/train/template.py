@@ -21,8 +21,8 @@ STARTING_POINTS: dict[str, dict[str, dict[str, Any]]] = {
     # No trigger words: its small text encoder takes them for a wish (docs/training.md).
     "starter": {"run": {"base": "starter", "trigger": ""}, "data": {"views": 8, "keep_prompts": STARTER_PROMPTS},
                 "adapter": {"kind": "locon", "rank": 4, "alpha": 4.0},
-                "train": {"steps": 60, "keep_from": 0.5, "batch": 16, "rate": 3e-3, "schedule": "hold", "min_snr": 0.0,
-                          "save_every": 30, "sample_every": 60},
+                "train": {"steps": 80, "keep_from": 0.6, "batch": 16, "rate": 3e-3, "schedule": "hold", "min_snr": 0.0,
+                          "save_every": 40, "sample_every": 80},
                 "evaluate": {"weights": [0.5, 1.0]}},
 }
 
