@@ -32,7 +32,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, starter: Path) -> Path:
     make_set(folder / "sprites", 24)
     file = run_file(folder, "spacy", adapter={"kind": "locon", "rank": 4, "alpha": 2.0, "text_encoders": [2]},
                     data={"folder": str(folder / "sprites"), "views": 2},
-                    train={"steps": 50, "batch": 4, "rate": 3e-3, "schedule": "hold", "warmup": 5,
+                    train={"steps": 50, "batch": 2, "rate": 3e-3, "schedule": "hold", "warmup": 5,
                            "ema": 0.9, "save_every": 25, "sample_every": 50, "min_snr": 5.0},
                     evaluate={"prompts": ["red creature, monster", "blue creature, monster"]},
                     output={"folder": str(folder / "loras"), "runs": str(folder / "runs"), "peft": True})
@@ -120,7 +120,7 @@ def test_three_readers_paint_the_same(trained: Path, build: Path) -> None:
 
 @pytest.mark.parametrize("kind,encoders", [("lora", []), ("locon", [1, 2]), ("dora", [])])
 def test_sdxl(kind: str, encoders: list[int], tiny: Path, build: Path, tmp_path: Path,
-              train: Callable[..., int]) -> None:
+              train: Callable[..., int], request: pytest.FixtureRequest) -> None:
     """Prepare, steps, export and load on the small random SDXL: epsilon, two encoders, 8x8 cells."""
     model = tiny / "tiny-diffusers"
     make_set(tmp_path / "sprites", 6, side=8)
@@ -142,12 +142,13 @@ def test_sdxl(kind: str, encoders: list[int], tiny: Path, build: Path, tmp_path:
     start = np.random.default_rng(1).standard_normal((4, SIDE // 8, SIDE // 8), dtype=np.float32)
     np.save(tmp_path / "start.npy", start)
     library = Library(build)
+    opened = library.open(model, device="cpu", dtype=1)  # DGXP_DTYPE_F32
+    request.addfinalizer(opened.close)
 
     def paint(adapter: Path | None) -> tuple[np.ndarray, dict]:
-        with library.open(model, device="cpu", dtype=1) as opened:  # DGXP_DTYPE_F32
-            report = opened.set_loras((library.lora(adapter), 1.0))[0] if adapter else {}
-            job = library.job(PROMPT, canvas=(SIDE, SIDE), steps=STEPS, guidance=5.0, noise=(start, None))
-            return opened.generate(job)[0].canvas[..., :3], report
+        reports = opened.set_loras(*([(library.lora(adapter), 1.0)] if adapter else []))
+        job = library.job(PROMPT, canvas=(SIDE, SIDE), steps=STEPS, guidance=5.0, noise=(start, None))
+        return opened.generate(job)[0].canvas[..., :3], reports[0] if adapter else {}
 
     def by_diffusers(pipe: StableDiffusionXLPipeline) -> np.ndarray:
         made = reference.paint(pipe, tmp_path, {
