@@ -14,17 +14,20 @@ from . import (
     captions,
     classifier,
     config,
+    corpus,
     dataset,
     diffusion,
     evaluate,
     export,
     plot,
+    shards,
     tokenizer,
     tune,
 )
 from .grid import save_grid
 from .sampling import paint
 
+DOLLS = 8000
 PROMPTS = Path(__file__).parents[2] / "models" / "starter" / "prompts.txt"
 
 
@@ -37,6 +40,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     sub = parser.add_subparsers(dest="command", required=True)
     sub.add_parser("prepare", help="train the tokenizer and report on the autoencoder")
+    pack = sub.add_parser("pack", help="write all that a training draws from as one .npz, for another machine")
+    pack.add_argument("--dolls", type=int, default=DOLLS)
+    pack.add_argument("out", type=Path)
     run = sub.add_parser("train", help="train UNet and text encoder; resumes the last run")
     run.add_argument("--minutes", type=float, help="stop cleanly after so many minutes")
     run.add_argument("--samples", type=int, help="planned length")
@@ -44,8 +50,11 @@ def arguments() -> argparse.Namespace:
     run.add_argument("--batch", type=int)
     run.add_argument("--rate", type=float, help="peak learning rate")
     run.add_argument("--ema", type=float)
-    run.add_argument("--dolls", type=int, default=8000)
-    run.add_argument("--warm-start", type=Path, help="a bundle to begin from")
+    run.add_argument("--warmup", type=int, help="steps of rising rate")
+    run.add_argument("--dolls", type=int, default=DOLLS)
+    run.add_argument("--corpus", type=Path, help="what `pack` wrote; no sprites are read then")
+    run.add_argument("--warm-start", type=Path, help="a bundle, or a folder of shards, to begin from")
+    run.add_argument("--words-only", action="store_true", help="train the text encoder and what reads it")
     grid = sub.add_parser("grid", help="paint prompts with the newest checkpoint")
     grid.add_argument("--seed", type=int, default=0)
     grid.add_argument("--out", type=Path, default=Path("grid.png"))
@@ -67,6 +76,8 @@ def arguments() -> argparse.Namespace:
     sub.add_parser("classifier", help="train it and write it as TorchScript, for dgx-pixels-train"
                    ).add_argument("out", type=Path)
     sub.add_parser("export", help="write the diffusers folder").add_argument("out", type=Path)
+    sub.add_parser("shards", help="write the averaged weights as files of at most 15 MiB; a cache folder that holds "
+                   "them is a finished run").add_argument("out", type=Path)
     return parser.parse_args()
 
 
@@ -113,9 +124,16 @@ def main() -> None:
     words = tokenizer.load(args.cache / "tokenizer")
     if args.command == "train":
         settings = replace(settings, train=chosen(settings.train, args, "batch", "rate",
-                                                  "samples", "plan_minutes", "ema"))
-        diffusion.train(dataset.load(args.sprites, args.dolls), words, args.cache,
-                        settings, prompts, device, args.minutes, args.warm_start)
+                                                  "samples", "plan_minutes", "ema", "warmup"))
+        given = (corpus.Corpus.load(args.corpus) if args.corpus
+                 else corpus.build(dataset.load(args.sprites, args.dolls), words))
+        diffusion.train(given, words, args.cache, settings, prompts, device, args.minutes, args.warm_start,
+                        args.words_only)
+        return
+    if args.command == "pack":
+        packed = corpus.build(dataset.load(args.sprites, args.dolls), words)
+        packed.save(args.out)
+        print(f"{args.out}: {len(packed)} sprites")
         return
     painter = diffusion.load_trained(args.cache, device)
     options = {n: getattr(args, n) for n in ("steps", "guidance", "rescale", "temperature") if hasattr(args, n)}
@@ -130,6 +148,8 @@ def main() -> None:
                      None, False)
     elif args.command == "export":
         export.write(args.out, painter, words)
+    elif args.command == "shards":
+        shards.write(args.out, painter)
 
 
 if __name__ == "__main__":

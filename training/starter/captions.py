@@ -31,6 +31,17 @@ SYNONYMS = {"wizard": ("mage", "sorcerer"), "rogue": ("thief", "assassin"),
             "plate armour": ("armour",), "magic rod": ("rod",), "leather armour": ("leather",)}
 MEDIEVAL = {"knight", "king", "archer", "warrior", "priest", "ranger"}
 SPELLINGS = {"grey": "gray", "armour": "armor"}
+# What people call a thing of this colour; the data says "brown door".
+MATERIALS = {"brown": {"wooden": {"door", "chest", "shield", "table", "crate", "barrel", "sign", "staff", "club",
+                                  "bow", "floor", "wall", "bridge", "chair", "bed", "gate", "box", "fence"},
+                       "leather": {"boots", "armour", "gloves", "cap", "jacket", "hat", "belt", "bag", "shoes"}},
+             "grey": {"stone": {"wall", "floor", "statue", "brick", "altar", "stairs", "pillar"},
+                      "iron": {"sword", "axe", "shield", "helmet", "mace", "hammer", "dagger", "key", "door"}},
+             "yellow": {"golden": {"sword", "ring", "key", "crown", "coin", "amulet", "helmet", "shield", "armour",
+                                   "statue", "chest", "axe", "staff"}}}
+STRANGE = 0.25  # of the captions hold a word that means nothing, so that the kind decides what is painted
+SYLLABLES = ("ba", "dor", "ek", "fen", "gra", "hul", "ith", "jor", "ka", "lum", "mor", "nash", "ob", "pir", "quel",
+             "ras", "sil", "tor", "ul", "var", "wyn", "xan", "yor", "zin", "thra", "shi", "ou", "ae", "bel", "mak")
 DIRECTIONS = {"n", "e", "s", "w", "ne", "nw", "se", "sw", "a", "b", "c", "d", "f", "m"}
 
 
@@ -68,8 +79,10 @@ def plain_caption(sprite: Sprite, rng: np.random.Generator) -> str:
     if tags and rng.random() < 0.12:
         name = tags.pop(int(rng.integers(len(tags))))  # "slime" alone instead of "azure jelly"
     tags = [t for t in tags if rng.random() < 0.6]
-    colour = colour_words(sprite, name, rng)
-    kind = rng.choice(KIND_WORDS[sprite.kind]) if rng.random() < 0.8 else ""
+    colour = [material(c, name) if rng.random() < 0.35 else c for c in colour_words(sprite, name, rng)]
+    unknown = rng.random() < STRANGE
+    name = strange(name, rng) if unknown else name
+    kind = rng.choice(KIND_WORDS[sprite.kind]) if unknown or rng.random() < 0.8 else ""
     marks = ["small"] * sprite.small + ["1-bit"] * sprite.one_bit
     head = " ".join([*marks, *colour, name]).strip()
     if rng.random() < 0.45:
@@ -86,6 +99,22 @@ def colour_words(sprite: Sprite, name: str, rng: np.random.Generator) -> list[st
         return sprite.colours[:1 if rng.random() < 0.8 else 2]
     draw = rng.random()
     return sprite.colours[:2] if draw < 0.12 else sprite.colours[:1] if draw < 0.5 else []
+
+
+def material(colour: str, name: str) -> str:
+    """The material of a thing where its colour tells it, else the colour."""
+    words = set(name.split())
+    return next((m for m, nouns in MATERIALS.get(colour, {}).items() if words & nouns), colour)
+
+
+def strange(name: str, rng: np.random.Generator) -> str:
+    """The name with one word, or all of it, made up."""
+    made = "".join(rng.choice(SYLLABLES, int(rng.integers(1, 4))))
+    words = name.split()
+    if rng.random() < 0.5 or not words:
+        return made
+    words[int(rng.integers(len(words)))] = made
+    return " ".join(words)
 
 
 def doll_caption(sprite: Sprite, rng: np.random.Generator) -> str:

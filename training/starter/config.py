@@ -40,11 +40,12 @@ class TextSettings:
 
 @dataclass(frozen=True)
 class UnetSettings:
-    widths: tuple[int, ...] = (48, 96, 192)  # at 16x16, 8x8 and 4x4
+    widths: tuple[int, ...] = (96, 160, 192)  # at 16x16, 8x8 and 4x4
     attention: tuple[bool, ...] = (False, True, True)
     layers: int = 1
     heads: int = 4
     norm_groups: int = 16
+    dropout: float = 0.1  # while it trains
     time_embed: int = 32  # of each of the six time ids
 
 
@@ -53,13 +54,13 @@ class TrainSettings:
     batch: int = 32
     rate: float = 1e-3
     weight_decay: float = 0.01
-    warmup: int = 100  # steps
+    warmup: int = 200  # steps
     decay: float = 0.4  # last share of the run with a falling rate
     samples: int = 1_000_000  # planned length of the run
     plan_minutes: float = 0.0  # planned length in minutes of training instead, if not 0
     ema: float = 0.999
     empty_prompt: float = 0.1
-    noisy: float = 0.5  # share of the steps that is drawn from the noisier half only
+    noisy: float = 0.35  # share of the steps that is drawn from the noisier half only
     clip: float = 1.0
     save_minutes: float = 5.0
     grid_minutes: float = 10.0

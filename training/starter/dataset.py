@@ -20,7 +20,8 @@ KIND_SHARE = {"character": 0.15, "monster": 0.24, "item": 0.25, "tile": 0.09, "i
               "effect": 0.05, "prop": 0.13}
 DOLL_SHARE = 0.75  # of the characters
 ONE_BIT_WEIGHT = 0.5  # white pictograms: useful shapes, another style
-RECOLOURED_WEIGHT = 0.5
+RECOLOURED_COPIES = 3
+RECOLOURED_WEIGHT = 0.3  # of each
 # What people ask a game sprite model for first; many of these are rare in the data.
 WANTED = {"dragon", "wolf", "dog", "spider", "knight", "skeleton", "goblin", "orc", "troll", "bat",
           "rat", "snake", "ghost", "zombie", "slime", "jelly", "imp", "demon", "crab", "bear",
@@ -30,6 +31,7 @@ WANTED = {"dragon", "wolf", "dog", "spider", "knight", "skeleton", "goblin", "or
           "fire", "lightning", "explosion", "circle", "lava", "brick", "stone", "wood", "grass",
           "water", "dirt", "ice", "marble", "hammer", "spear", "mace"}
 WANTED_WEIGHT = 4.0
+TORN_TILE = 0.1  # weight of tiles with holes: edges and overlays, not what "water tile" asks for
 FLIPPED_KINDS = ("monster", "tile", "effect")  # the others have a usual direction
 
 
@@ -55,17 +57,18 @@ def recoloured(sprites: list[Sprite], rng: np.random.Generator) -> list[Sprite]:
     for sprite in sprites:
         found = colours.dominant(sprite.pixels)
         chromatic = bool(found) and found[0] in colours.CHROMATIC
-        if sprite.split != "train" or sprite.one_bit or not chromatic or rng.random() < 0.5:
+        if sprite.split != "train" or sprite.one_bit or not chromatic:
             continue
-        pixels = colours.rotate_hue(sprite.pixels, float(rng.uniform(40, 320)))
-        pixels[pixels[..., 3] == 0] = 0
-        words = colours.dominant(pixels)
-        if not words or words[0] == found[0] or words[0] not in colours.CHROMATIC:
-            continue
-        copies.append(Sprite(
-            pixels=pixels, kind=sprite.kind, name=without_colours(sprite.name),
-            tags=[without_colours(t) for t in sprite.tags], colours=words, group=sprite.group,
-            split="train", small=sprite.small, recoloured=True, source=sprite.source))
+        for degrees in rng.uniform(40, 320, RECOLOURED_COPIES):
+            pixels = colours.rotate_hue(sprite.pixels, float(degrees))
+            pixels[pixels[..., 3] == 0] = 0
+            words = colours.dominant(pixels)
+            if not words or words[0] == found[0] or words[0] not in colours.CHROMATIC:
+                continue
+            copies.append(Sprite(
+                pixels=pixels, kind=sprite.kind, name=without_colours(sprite.name),
+                tags=[without_colours(t) for t in sprite.tags], colours=words, group=sprite.group,
+                split="train", small=sprite.small, recoloured=True, source=sprite.source))
     return copies
 
 
@@ -82,6 +85,7 @@ def weights(sprites: list[Sprite]) -> torch.Tensor:
             raw[i] = size[s.group] ** -0.5
             raw[i] *= ONE_BIT_WEIGHT if s.one_bit else 1
             raw[i] *= RECOLOURED_WEIGHT if s.recoloured else 1
+            raw[i] *= TORN_TILE if s.kind == "tile" and (s.pixels[..., 3] > 0).mean() < 0.7 else 1
             raw[i] *= WANTED_WEIGHT if WANTED & set(s.name.split()) else 1
     kinds = np.array([s.kind for s in sprites])
     doll = np.array([s.source == "dolls" for s in sprites])

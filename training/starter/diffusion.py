@@ -4,73 +4,104 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from transformers import CLIPTokenizer
 
-from . import autoencoder, captions, checkpoint, model, sampling, schedule, tokenizer
+from . import checkpoint, model, sampling, schedule, shards
 from .config import Settings
-from .dataset import SpriteSet, to_float
+from .corpus import Corpus
 from .grid import save_grid
 from .pace import Pace
 
-FIELDS = ("step", "samples", "minutes", "loss", "loss_high", "loss_mid", "loss_low", "rate",
+FIELDS = ("step", "samples", "minutes", "loss", "loss_high", "loss_mid", "loss_low", "loss_val", "rate",
           "samples_per_second")
-CAPTIONS = 12  # phrasings of each sprite that are held in memory
+LOG_SECONDS = {"cuda": 20, "cpu": 120}
 
 
-@dataclass
-class Corpus:
-    """All that a step draws from, on the device."""
+class Objective(torch.nn.Module):
+    """The squared error of v of each sample at timesteps `t`, for one noise."""
 
-    pixels: torch.Tensor  # [n, 4, SIZE, SIZE] uint8
-    flippable: torch.Tensor  # [n] bool
-    weight: torch.Tensor  # [n]
-    ids: torch.Tensor  # [n, CAPTIONS, CONTEXT] int16
-    small: torch.Tensor  # [n] bool
-    empty: torch.Tensor  # [CONTEXT] the empty prompt
+    def __init__(self, painter: model.Painter, device: torch.device) -> None:
+        super().__init__()
+        self.painter, self.alphas = painter, model.scheduler().alphas_cumprod.to(device)
 
-    def draw(self, batch: int, empty_share: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents, token rows and which sprites are small."""
-        pick = torch.multinomial(self.weight, batch, replacement=True)
-        device = pick.device
-        phrasing = torch.randint(self.ids.shape[1], (batch,), device=device)
-        ids = self.ids[pick, phrasing].long()
-        drop = torch.rand(batch, device=device) < empty_share
-        ids = torch.where(drop[:, None], self.empty[None], ids)
-        x = to_float(self.pixels[pick])
-        flip = self.flippable[pick] & (torch.rand(batch, device=device) < 0.5)
-        x = torch.where(flip[:, None, None, None], x.flip(3), x)
-        # The word alone must do it: whoever asks for a small sprite cannot give the time ids.
-        small = self.small[pick] & (torch.rand(batch, device=device) < 0.5)
-        return autoencoder.encode(x), ids, small
+    def forward(self, z: torch.Tensor, ids: torch.Tensor, time_ids: torch.Tensor, t: torch.Tensor,
+                noise: torch.Tensor) -> torch.Tensor:
+        context, pooled = model.read(self.painter.text, ids)
+        a, b = (x.sqrt()[:, None, None, None] for x in (self.alphas[t], 1 - self.alphas[t]))
+        added = {"text_embeds": pooled, "time_ids": time_ids}
+        v = self.painter.unet(a * z + b * noise, t, context, added_cond_kwargs=added).sample
+        return (v.float() - (a * noise - b * z)).square().mean((1, 2, 3))
 
 
-def load_corpus(data: SpriteSet, words: CLIPTokenizer, device: torch.device) -> Corpus:
-    texts = captions.variants(data.sprites, CAPTIONS, seed=1)
-    flat = tokenizer.encode(words, [t for several in texts for t in several])
-    ids = torch.tensor(flat, dtype=torch.int16).view(len(texts), CAPTIONS, -1)
-    small = torch.tensor([s.small for s in data.sprites])
-    empty = torch.tensor(tokenizer.encode(words, [""])[0])
-    return Corpus(data.pixels.to(device), data.flippable().to(device), data.weight.to(device),
-                  ids.to(device), small.to(device), empty.to(device))
+class Watch:
+    """The loss of the averaged weights on held-out sprites, with the same noise every time."""
+
+    def __init__(self, corpus: Corpus, objective: Objective, ema: checkpoint.Ema) -> None:
+        self.objective, self.ema, held = objective, ema, corpus.held_out()
+        dice = torch.Generator().manual_seed(5)
+        n, device = len(held.latents), held.latents.device
+        noise = torch.randn(held.latents.shape, generator=dice).to(device)
+        t = ((torch.arange(n) + 0.5) / n * len(objective.alphas)).long()[torch.randperm(n, generator=dice)]
+        self.given = [x.split(64) for x in (held.latents, held.ids, held.time_ids, t.to(device), noise)]
+        self.half = sampling.has_fast_bf16(device)
+
+    @torch.no_grad()
+    def loss(self) -> float:
+        both = self.objective.painter.both
+        both.eval()
+        self.ema.swap()
+        with torch.autocast(self.given[0][0].device.type, torch.bfloat16, enabled=self.half):
+            losses = torch.cat([self.objective(*part) for part in zip(*self.given)])
+        self.ema.swap()
+        both.train()
+        return losses.mean().item()
 
 
-def train(data: SpriteSet, words: CLIPTokenizer, folder: Path, s: Settings,
+def compiled(objective: Objective, device: torch.device) -> Objective | Callable[..., torch.Tensor]:
+    """On a GPU the step is compiled; where that fails it runs as it is, and says so."""
+    if device.type != "cuda":
+        return objective
+    fast = torch.compile(objective)
+    state = {"step": fast}
+
+    def step(*given: torch.Tensor) -> torch.Tensor:
+        try:
+            return state["step"](*given)
+        except Exception as error:
+            if state["step"] is objective:
+                raise
+            print(f"the compiler failed, so it goes on without: {error}", flush=True)
+            state["step"] = objective
+            return objective(*given)
+
+    return step
+
+
+def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
           prompts: list[str], device: torch.device, minutes: float | None,
-          warm_start: Path | None = None) -> None:
-    """Trains until the planned samples or the minutes are over; a call resumes the last one."""
+          warm_start: Path | None = None, words_only: bool = False) -> None:
+    """Trains until the planned samples or the minutes are over; a call resumes the last one.
+
+    With `words_only` the UNet keeps all but its reading of the text, so that a short run on a small
+    machine can teach words and leaves the drawing as it is.
+    """
     began = time.monotonic()
     torch.manual_seed(2)
     painter = model.build(s, len(words))
     if warm_start:
         load_bundle(painter, warm_start)
-    both = painter.both.to(device)
+    both = painter.both.to(device).train()
+    if words_only:
+        for name, p in painter.unet.named_parameters():
+            p.requires_grad_(".attn2." in name or name.startswith("add_embedding"))
+    trained_parameters = [p for p in both.parameters() if p.requires_grad]
     painter.unet.to(memory_format=torch.channels_last)
     ema = checkpoint.Ema(both, s.train.ema)
-    optimizer = torch.optim.AdamW(both.parameters(), lr=s.train.rate, betas=(0.9, 0.99),
+    optimizer = torch.optim.AdamW(trained_parameters, lr=s.train.rate, betas=(0.9, 0.99),
                                   weight_decay=s.train.weight_decay, fused=True)
     step, samples, spent = 0, 0, 0.0
     path = folder / "painter.pt"
@@ -80,21 +111,11 @@ def train(data: SpriteSet, words: CLIPTokenizer, folder: Path, s: Settings,
         ema.load_state_dict(state["ema"])
         optimizer.load_state_dict(state["optimizer"])
         step, samples, spent = state["step"], state["samples"], state["minutes"]
-    corpus = load_corpus(data, words, device)
-    print(f"{len(data.sprites)} sprites, from sample {samples}", flush=True)
-
-    alphas = model.scheduler().alphas_cumprod.to(device)
-
-    def objective(z: torch.Tensor, ids: torch.Tensor, small: torch.Tensor, t: torch.Tensor,
-                  noise: torch.Tensor) -> torch.Tensor:
-        context, pooled = model.read(painter.text, ids)
-        a, b = alphas[t].sqrt()[:, None, None, None], (1 - alphas[t]).sqrt()[:, None, None, None]
-        added = {"text_embeds": pooled, "time_ids": model.time_ids(small)}
-        v = painter.unet(a * z + b * noise, t, context, added_cond_kwargs=added).sample
-        return (v.float() - (a * noise - b * z)).square().mean((1, 2, 3))
-
-    if device.type == "cuda":
-        objective = torch.compile(objective)
+    corpus = corpus.to(device)
+    print(f"{len(corpus)} sprites, from sample {samples}", flush=True)
+    objective = Objective(painter, device)
+    watch = Watch(corpus, objective, ema)
+    quick = compiled(objective, device)
 
     def save() -> None:
         checkpoint.save(path, {
@@ -115,20 +136,20 @@ def train(data: SpriteSet, words: CLIPTokenizer, folder: Path, s: Settings,
                     else samples / s.train.samples)
         if progress >= 1:
             break
-        z, ids, small = corpus.draw(batch, s.train.empty_prompt)
-        z = z.contiguous(memory_format=torch.channels_last)
+        drawn_now = corpus.draw(batch, s.train.empty_prompt)
+        z = drawn_now.latents.contiguous(memory_format=torch.channels_last)
         # One timestep in each of `batch` equal slices: the loss is less noisy than with free draws.
         u = (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
         u = schedule.times(u, s.train.noisy).clamp(max=1 - 1e-6)
-        t = (u * len(alphas)).long()
+        t = (u * len(objective.alphas)).long()
         noise = torch.randn_like(z)
         rate = schedule.rate(step, progress, s.train.rate, s.train.warmup, s.train.decay)
         schedule.apply(optimizer, rate)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            losses = objective(z, ids, small, t, noise)
+            losses = quick(z, drawn_now.ids, drawn_now.time_ids, t, noise)
         optimizer.zero_grad(set_to_none=True)
         losses.mean().backward()
-        torch.nn.utils.clip_grad_norm_(both.parameters(), s.train.clip)
+        torch.nn.utils.clip_grad_norm_(trained_parameters, s.train.clip)
         optimizer.step()
         ema.update()
         pace.tick()
@@ -137,11 +158,11 @@ def train(data: SpriteSet, words: CLIPTokenizer, folder: Path, s: Settings,
         thirds[:, 0].index_add_(0, third, losses.detach())
         thirds[:, 1].index_add_(0, third, torch.ones_like(losses))
         now = time.monotonic()
-        if now - marked > 60:
+        if now - marked > LOG_SECONDS[device.type]:
             low, mid, high = (thirds[:, 0] / thirds[:, 1]).tolist()
             log.row(step=step, samples=samples, minutes=trained,
                     loss=(thirds[:, 0].sum() / thirds[:, 1].sum()).item(), loss_high=high,
-                    loss_mid=mid, loss_low=low, rate=rate,
+                    loss_mid=mid, loss_low=low, loss_val=watch.loss(), rate=rate,
                     samples_per_second=(samples - marked_samples) / (now - marked))
             marked, marked_samples = time.monotonic(), samples
             thirds.zero_()
@@ -157,22 +178,30 @@ def train(data: SpriteSet, words: CLIPTokenizer, folder: Path, s: Settings,
 
 def draw_grid(painter: model.Painter, ema: checkpoint.Ema, words: CLIPTokenizer,
               prompts: list[str], path: Path) -> None:
+    painter.both.eval()
     ema.swap()
     sprites = sampling.paint(painter, words, prompts, range(len(prompts)))
     ema.swap()
+    painter.both.train()
     save_grid(path, [sprites], columns=8, labels=prompts)
 
 
-def load_bundle(painter: model.Painter, bundle: Path) -> None:
-    """Warm start from shipped weights."""
+def load_bundle(painter: model.Painter, folder: Path) -> None:
+    """Warm start from shipped weights, or from the shards of a run."""
     from safetensors.torch import load_file
-    painter.unet.load_state_dict(load_file(bundle / "unet/diffusion_pytorch_model.safetensors"))
-    painter.text.load_state_dict(load_file(bundle / "text_encoder_2/model.safetensors"))
+    if list(folder.glob(shards.PATTERN)):
+        painter.both.load_state_dict(shards.read(folder, torch.device("cpu")).both.state_dict())
+        return
+    painter.unet.load_state_dict(load_file(folder / "unet/diffusion_pytorch_model.safetensors"))
+    painter.text.load_state_dict(load_file(folder / "text_encoder_2/model.safetensors"))
 
 
 def load_trained(folder: Path, device: torch.device) -> model.Painter:
-    """The averaged weights of a run, in fp32."""
-    state = torch.load(folder / "painter.pt", map_location=device, weights_only=False)
+    """The averaged weights of a run: of its checkpoint, else of the shards that came back from elsewhere."""
+    path = folder / "painter.pt"
+    if not path.exists():
+        return shards.read(folder, device)
+    state = torch.load(path, map_location=device, weights_only=False)
     painter = model.build(state["settings"], state["vocabulary"])
     both = painter.both.to(device)
     both.load_state_dict(state["model"])

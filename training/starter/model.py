@@ -24,6 +24,7 @@ class Painter:
 
     unet: UNet2DConditionModel
     text: CLIPTextModelWithProjection
+    settings: Settings
 
     @property
     def both(self) -> torch.nn.ModuleDict:
@@ -45,12 +46,12 @@ def build(s: Settings, vocabulary: int) -> Painter:
         down_block_types=tuple(down), up_block_types=tuple(up),
         block_out_channels=s.unet.widths, layers_per_block=s.unet.layers,
         cross_attention_dim=s.text.width, attention_head_dim=s.unet.heads,
-        use_linear_projection=True, norm_num_groups=s.unet.norm_groups,
+        use_linear_projection=True, norm_num_groups=s.unet.norm_groups, dropout=s.unet.dropout,
         addition_embed_type="text_time", addition_time_embed_dim=s.unet.time_embed,
         projection_class_embeddings_input_dim=6 * s.unet.time_embed + s.text.width)
     # Plain attention: at 8x8 its backward pass is far cheaper than SDPA's on a CPU.
     unet.set_attn_processor(AttnProcessor())
-    return Painter(unet, text)
+    return Painter(unet, text, s)
 
 
 def scheduler() -> DDIMScheduler:
@@ -62,10 +63,3 @@ def read(text: CLIPTextModelWithProjection, ids: torch.Tensor) -> tuple[torch.Te
     out = text(input_ids=ids, output_hidden_states=True)
     return out.hidden_states[-2], out.text_embeds
 
-
-def time_ids(small: torch.Tensor) -> torch.Tensor:
-    """SDXL's six numbers: original size, crop, target size; small sprites were drawn at 16x16."""
-    ids = torch.full((len(small), 6), float(SIZE), device=small.device)
-    ids[:, 2:4] = 0
-    ids[small, :2] = SIZE / 2
-    return ids

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-CURVES = (("painter", ("loss", "loss_high", "loss_mid", "loss_low")),)
-COLOURS = ("#1f4e9c", "#c0392b", "#d98c1f", "#2e8b57")
+CURVES = (("painter", ("loss", "loss_high", "loss_mid", "loss_low", "loss_val")),)
+COLOURS = ("#1f4e9c", "#c0392b", "#d98c1f", "#2e8b57", "#111111")
 WIDTH, HEIGHT, MARGIN = 640, 300, 46
 ROWS = 200  # of the CSV at most
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import CLIPTokenizer
 
-from . import autoencoder, model, tokenizer
+from . import autoencoder, corpus, model, tokenizer
 
 
 def has_fast_bf16(device: torch.device) -> bool:
@@ -35,7 +35,7 @@ def latents(painter: model.Painter, ids: torch.Tensor, empty: torch.Tensor, seed
     context = torch.cat([context[:1].expand(n, -1, -1), context[1:]])
     pooled = torch.cat([pooled[:1].expand(n, -1), pooled[1:]])
     added = {"text_embeds": pooled,
-             "time_ids": model.time_ids(torch.zeros(2 * n, dtype=torch.bool, device=device))}
+             "time_ids": corpus.time_ids(torch.zeros(2 * n, dtype=torch.bool, device=device))}
     channels, side = painter.unet.config.in_channels, painter.unet.config.sample_size
     x = torch.stack([torch.randn(channels, side, side, generator=torch.Generator().manual_seed(s))
                      for s in seeds]).to(device)
