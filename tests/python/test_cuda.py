@@ -32,6 +32,7 @@ if __name__ == "__main__":
 
 import torch  # noqa: E402
 from dgxp import DgxpError, Library, Model, Picture  # noqa: E402
+from scene import CANVAS, SIDE, mask, picture, psnr  # noqa: E402
 
 DEVICE = os.environ.get("DGXP_TEST_DEVICE", "cuda:0")
 GPU = DEVICE.startswith("cuda")
@@ -39,8 +40,6 @@ F32, BF16, F16 = 1, 2, 3
 EQUAL = 60.0  # dB
 NEAR = {F32: 53.0, F16: 50.0, BF16: 40.0}
 STARTER_NEAR = {F32: 48.0, BF16: 37.0}  # likewise: fp16 53.9 to 59.2, bf16 43.7 to 48.0
-SIDE = 64
-CANVAS = (SIDE, SIDE)
 LATENT = (4, SIDE // 8, SIDE // 8)
 STEPS = 6
 PROMPT = "a knight with a red cloak, standing on a hill at dawn"
@@ -52,19 +51,6 @@ pytestmark = pytest.mark.skipif(
 needs_gpu = pytest.mark.skipif(not GPU, reason="only a GPU has this")
 
 Evidence = Callable[[str, int, str], None]
-
-
-def picture() -> np.ndarray:
-    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
-    rgb = np.stack([x, y, 0.5 + 0.5 * np.sin(9 * (x + y))], -1)
-    return np.concatenate([(rgb * 255).astype(np.uint8), np.full((*CANVAS, 1), 255, np.uint8)], -1)
-
-
-def mask() -> np.ndarray:
-    values = np.zeros((*CANVAS, 4), np.uint8)
-    values[..., 3] = 255
-    values[16:48, 24:64, :3] = 255
-    return values
 
 
 CASES: dict[str, dict] = {
@@ -87,11 +73,6 @@ def paint(library: Library, model: Model, seed: int = 3, **settings: object) -> 
     given = {"prompt": PROMPT, "canvas": CANVAS, "steps": STEPS, "guidance": 5.0, "seed": seed,
              **settings}
     return model.generate(library.job(str(given.pop("prompt")), **given))[0]
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    error = float(np.mean((a.astype(float) - b.astype(float)) ** 2))
-    return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
 
 
 def apart(a: Picture, b: Picture) -> str:

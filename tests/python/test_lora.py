@@ -23,6 +23,7 @@ from lycoris.modules.lokr import LokrModule
 from lycoris.modules.norms import NormModule
 from peft import LoraConfig
 from safetensors.torch import load_file
+from scene import psnr
 
 SIDE, STEPS = 64, 4
 PROMPT = "a knight with a red cloak"
@@ -339,11 +340,6 @@ def test_norms_biases_and_full_differences(model: Model, library: Library, base:
 
 
 # -------------------------------------------------------------------------------------- pictures
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    error = np.mean((a.astype(float) - b.astype(float)) ** 2)
-    return float("inf") if error == 0 else 10 * np.log10(255**2 / error)
 
 
 def test_picture_equals_diffusers(model: Model, library: Library, modules: lora_files.Modules,

@@ -17,10 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dgxp import DgxpError, Library, Model
+from scene import CANVAS, SIDE, mask, picture, psnr
 
 ROOT = Path(__file__).resolve().parents[2]
-SIDE = 64
-CANVAS = (SIDE, SIDE)
 LATENT = (4, SIDE // 8, SIDE // 8)
 STEPS = 6
 PROMPT = "a knight with a red cloak, standing on a hill at dawn"
@@ -36,26 +35,6 @@ def library(build: Path) -> Library:
 def model(tiny: Path, library: Library) -> Iterator[Model]:
     with library.open(tiny / "tiny-diffusers", device="cpu") as opened:
         yield opened
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    error = np.mean((a.astype(float) - b.astype(float)) ** 2)
-    return float("inf") if error == 0 else 10 * np.log10(255**2 / error)
-
-
-def picture() -> np.ndarray:
-    """A smooth opaque picture with something in it."""
-    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
-    rgb = np.stack([x, y, 0.5 + 0.5 * np.sin(9 * (x + y))], -1)
-    return np.concatenate([(rgb * 255).astype(np.uint8), np.full((*CANVAS, 1), 255, np.uint8)], -1)
-
-
-def mask() -> np.ndarray:
-    """White where it is painted anew, along the borders of latent pixels."""
-    values = np.zeros((*CANVAS, 4), np.uint8)
-    values[..., 3] = 255
-    values[16:48, 24:64, :3] = 255
-    return values
 
 
 DPM = {"class": "DPMSolverMultistepScheduler"}
