@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -37,6 +38,18 @@ class Objective(torch.nn.Module):
         return (v.float() - (a * noise - b * z)).square().mean((1, 2, 3))
 
 
+@contextmanager
+def averaged(painter: model.Painter, ema: checkpoint.Ema) -> Iterator[None]:
+    """The painter as it would be shipped: averaged weights, no dropout."""
+    painter.both.eval()
+    ema.swap()
+    try:
+        yield
+    finally:
+        ema.swap()
+        painter.both.train()
+
+
 class Watch:
     """The loss of the averaged weights on held-out sprites, with the same noise every time."""
 
@@ -51,32 +64,28 @@ class Watch:
 
     @torch.no_grad()
     def loss(self) -> float:
-        both = self.objective.painter.both
-        both.eval()
-        self.ema.swap()
-        with torch.autocast(self.given[0][0].device.type, torch.bfloat16, enabled=self.half):
+        with (averaged(self.objective.painter, self.ema),
+              torch.autocast(self.given[0][0].device.type, torch.bfloat16, enabled=self.half)):
             losses = torch.cat([self.objective(*part) for part in zip(*self.given)])
-        self.ema.swap()
-        both.train()
         return losses.mean().item()
 
 
-def compiled(objective: Objective, device: torch.device) -> Objective | Callable[..., torch.Tensor]:
+def compiled(objective: Objective, device: torch.device) -> Callable[..., torch.Tensor]:
     """On a GPU the step is compiled; where that fails it runs as it is, and says so."""
     if device.type != "cuda":
         return objective
-    fast = torch.compile(objective)
-    state = {"step": fast}
+    quick = torch.compile(objective)
 
     def step(*given: torch.Tensor) -> torch.Tensor:
+        nonlocal quick
         try:
-            return state["step"](*given)
+            return quick(*given)
         except Exception as error:
-            if state["step"] is objective:
+            if quick is objective:
                 raise
             print(f"the compiler failed, so it goes on without: {error}", flush=True)
-            state["step"] = objective
-            return objective(*given)
+            quick = objective
+            return quick(*given)
 
     return step
 
@@ -136,8 +145,8 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
                     else samples / s.train.samples)
         if progress >= 1:
             break
-        drawn_now = corpus.draw(batch, s.train.empty_prompt)
-        z = drawn_now.latents.contiguous(memory_format=torch.channels_last)
+        some = corpus.draw(batch, s.train.empty_prompt)
+        z = some.latents.contiguous(memory_format=torch.channels_last)
         # One timestep in each of `batch` equal slices: the loss is less noisy than with free draws.
         u = (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
         u = schedule.times(u, s.train.noisy).clamp(max=1 - 1e-6)
@@ -146,7 +155,7 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
         rate = schedule.rate(step, progress, s.train.rate, s.train.warmup, s.train.decay)
         schedule.apply(optimizer, rate)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            losses = quick(z, drawn_now.ids, drawn_now.time_ids, t, noise)
+            losses = quick(z, some.ids, some.time_ids, t, noise)
         optimizer.zero_grad(set_to_none=True)
         losses.mean().backward()
         torch.nn.utils.clip_grad_norm_(trained_parameters, s.train.clip)
@@ -178,11 +187,8 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
 
 def draw_grid(painter: model.Painter, ema: checkpoint.Ema, words: CLIPTokenizer,
               prompts: list[str], path: Path) -> None:
-    painter.both.eval()
-    ema.swap()
-    sprites = sampling.paint(painter, words, prompts, range(len(prompts)))
-    ema.swap()
-    painter.both.train()
+    with averaged(painter, ema):
+        sprites = sampling.paint(painter, words, prompts, range(len(prompts)))
     save_grid(path, [sprites], columns=8, labels=prompts)
 
 
@@ -190,7 +196,7 @@ def load_bundle(painter: model.Painter, folder: Path) -> None:
     """Warm start from shipped weights, or from the shards of a run."""
     from safetensors.torch import load_file
     if list(folder.glob(shards.PATTERN)):
-        painter.both.load_state_dict(shards.read(folder, torch.device("cpu")).both.state_dict())
+        painter.both.load_state_dict(shards.tensors(folder)[0])
         return
     painter.unet.load_state_dict(load_file(folder / "unet/diffusion_pytorch_model.safetensors"))
     painter.text.load_state_dict(load_file(folder / "text_encoder_2/model.safetensors"))

@@ -36,7 +36,8 @@ def write(folder: Path, painter: model.Painter) -> None:
         save_file(part, folder / f"painter-{i + 1}-of-{len(parts)}.safetensors", about)
 
 
-def read(folder: Path, device: torch.device) -> model.Painter:
+def tensors(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """All shards together, and what the last one says of the model."""
     files = sorted(folder.glob(PATTERN))
     if not files:
         raise SystemExit(f"{folder}: holds neither painter.pt nor {PATTERN}: train first")
@@ -45,10 +46,15 @@ def read(folder: Path, device: torch.device) -> model.Painter:
         with safe_open(path, "pt") as held:
             about = held.metadata()
             state |= {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+    return state, about
+
+
+def read(folder: Path, device: torch.device) -> model.Painter:
+    state, about = tensors(folder)
     unet, text = json.loads(about["unet"]), json.loads(about["text"])
     lists = {k: tuple(v) for k, v in unet.items() if isinstance(v, list)}
     settings = Settings(TextSettings(**text), UnetSettings(**(unet | lists)))
     painter = model.build(settings, int(about["vocabulary"]))
-    painter.both.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    painter.both.load_state_dict(state)
     painter.both.to(device).eval().requires_grad_(False)
     return painter
