@@ -96,40 +96,49 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/vocabulary.c
 )
 
-set(DGXP_PROJECT_SOURCES
-    src/project/animate.c
-    src/project/batch.c
-    src/project/batch_contact.c
-    src/project/batch_run.c
-    src/project/build.c
-    src/project/choices.c
-    src/project/claims.c
-    src/project/comfy.c
-    src/project/deploy.c
-    src/project/doctor.c
-    src/project/journal.c
-    src/project/lock.c
-    src/project/make.c
-    src/project/manifest.c
-    src/project/manifest_read.c
-    src/project/matrix.c
-    src/project/payload.c
-    src/project/payload_sheet.c
-    src/project/preset.c
-    src/project/preset_files.c
-    src/project/preset_job.c
-    src/project/project.c
-    src/project/regen.c
-    src/project/request.c
-    src/project/request_lora.c
-    src/project/settings.c
-    src/project/sidecar.c
-    src/project/stage.c
-    src/project/stage_undo.c
-    src/project/tiles.c
-    src/project/wildcard.c
-    src/project/workflow.c
-    src/project/workflow_run.c
+set(DGXP_JOB_SOURCES
+    src/job/choices.c
+    src/job/preset.c
+    src/job/preset_files.c
+    src/job/preset_job.c
+    src/job/regen.c
+    src/job/request.c
+    src/job/request_lora.c
+)
+
+set(DGXP_BATCH_SOURCES
+    src/batch/batch.c
+    src/batch/batch_contact.c
+    src/batch/batch_run.c
+    src/batch/claims.c
+    src/batch/journal.c
+    src/batch/manifest.c
+    src/batch/manifest_read.c
+    src/batch/matrix.c
+    src/batch/wildcard.c
+)
+
+set(DGXP_FLOW_SOURCES
+    src/flow/animate.c
+    src/flow/comfy.c
+    src/flow/tiles.c
+    src/flow/workflow.c
+    src/flow/workflow_run.c
+)
+
+set(DGXP_GAME_SOURCES
+    src/game/build.c
+    src/game/deploy.c
+    src/game/doctor.c
+    src/game/lock.c
+    src/game/make.c
+    src/game/payload.c
+    src/game/payload_sheet.c
+    src/game/project.c
+    src/game/settings.c
+    src/game/sidecar.c
+    src/game/stage.c
+    src/game/stage_undo.c
 )
 
 # The inner loops of grid recovery: nothing here looks at errno or at floating-point exceptions.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* project: each group is taken once, whoever asks and whoever dies. */
-#include "project/claims.h"
+#include "batch/claims.h"
 
 #include "px_folder.h"
 

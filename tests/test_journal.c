@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* project: a journal that was torn, flipped or mixed gives its intact records and no others. */
-#include "project/journal.h"
+#include "batch/journal.h"
 
 #include "px_folder.h"
 #include "px_mutate.h"

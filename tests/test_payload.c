@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* project: what becomes of a file on its way into a game, and its sidecar. */
-#include "project/payload.h"
+#include "game/payload.h"
 
 #include "image/image.h"
 #include "px_folder.h"

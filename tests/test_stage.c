@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* project: files staged outside the assets, renamed in, and taken back. */
-#include "project/stage.h"
+#include "game/stage.h"
 
 #include "px_folder.h"
 

@@ -18,7 +18,10 @@ MAY_INCLUDE = {
     "core": {"core"},
     "image": {"core", "image"},
     "diffusion": {"core", "diffusion"},
-    "project": {"core", "image", "diffusion", "project"},
+    "job": {"core", "image", "diffusion", "job"},
+    "batch": {"core", "image", "diffusion", "job", "batch"},
+    "flow": {"core", "image", "diffusion", "job", "batch", "flow"},
+    "game": {"core", "image", "diffusion", "job", "batch", "flow", "game"},
     "cli": {"cli"},
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Files staged outside the assets and renamed in, with the versions before kept for undo.
 
-The folder `.dgx-pixels`, its records and the lock file are the C library's (src/project/stage.c): either
+The folder `.dgx-pixels`, its records and the lock file are the C library's (src/game/stage.c): either
 can take back or finish what the other began.
 """
 

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The three formats of a manifest: where a record ends, and its fields as JSON. */
+#include "batch/manifest_read.h"
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "job/request.h"
+
+#include <string.h>
+
+/* The fields that say how a line is used, not what is painted. */
+static bool is_own(const char *name)
+{
+    return strcmp(name, "count") == 0 || strcmp(name, "name") == 0;
+}
+
+static dgxp_status put_text(const char *where, json_t *fields, const char *name, const char *text)
+{
+    if (strcmp(name, "name") == 0) {
+        return px_json_put(fields, name, px_json_string(text, strlen(text)))
+                   ? DGXP_OK
+                   : px_error_memory("a line");
+    }
+    if (strcmp(name, "count") == 0) {
+        json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+        if (!json_is_integer(value)) {
+            json_decref(value);
+            return px_error_set(DGXP_ERR_BAD_FORMAT,
+                                "%s: field 'count' is \"%.60s\": must be a whole number", where,
+                                text);
+        }
+        return px_json_put(fields, name, value) ? DGXP_OK : px_error_memory("a line");
+    }
+    return px_request_put(where, fields, name, text);
+}
+
+/* ----------------------------------------------------------------------------------- text */
+
+/* The next " --field " at or after `at`, with the name's place; NULL when there is none. */
+static char *find_flag(char *at, char **name, char **value)
+{
+    while ((at = strstr(at, " --")) != NULL) {
+        char word[64] = "";
+        const size_t length = strcspn(at + 3, " =\t");
+        if (length > 0 && length < sizeof word) {
+            memcpy(word, at + 3, length);
+            if (px_request_find(word) || is_own(word)) {
+                *name = at + 3;
+                *value = at + 3 + length;
+                return at;
+            }
+        }
+        at += 3;
+    }
+    return NULL;
+}
+
+static char *trim(char *text)
+{
+    size_t length;
+    text += strspn(text, " \t\r");
+    for (length = strlen(text); length && strchr(" \t\r", text[length - 1]); length--) {
+    }
+    text[length] = '\0';
+    return text;
+}
+
+/* "a knight --steps 8 --negative-prompt blurry, dark" */
+static dgxp_status parse_text(const char *where, char *line, json_t *fields)
+{
+    char *name = NULL, *value = NULL;
+    char *flag = find_flag(line, &name, &value);
+    dgxp_status status = DGXP_OK;
+    while (flag && status == DGXP_OK) {
+        char *next_name = NULL, *next_value = NULL;
+        char *next = find_flag(value, &next_name, &next_value);
+        *flag = '\0';
+        if (next) {
+            *next = '\0';
+        }
+        char *text = *value ? value + 1 : value;
+        *value = '\0';
+        text = trim(text);
+        const size_t length = strlen(text);
+        if (length > 1 && text[0] == '"' && text[length - 1] == '"') {
+            text[length - 1] = '\0';
+            text++;
+        }
+        status = put_text(where, fields, name, text);
+        if (next) {
+            *next = ' '; /* cut again when it is its turn */
+        }
+        flag = next;
+        name = next_name;
+        value = next_value;
+    }
+    line = trim(line);
+    if (status == DGXP_OK && *line) {
+        status = px_json_put(fields, "subject", px_json_string(line, strlen(line)))
+                     ? DGXP_OK
+                     : px_error_memory("a line");
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------ CSV */
+
+/* Takes the next cell of a record in place; `*end` tells that it was the last. */
+static char *next_cell(char **at, bool *end)
+{
+    char *cell = *at, *out = cell, *in = cell;
+    const bool quoted = *in == '"';
+    in += quoted;
+    for (bool inside = quoted; *in && (inside || *in != ','); in++) {
+        if (inside && *in == '"' && in[1] == '"') {
+            in++;
+        } else if (inside && *in == '"') {
+            inside = false;
+            continue;
+        }
+        *out++ = *in;
+    }
+    *end = *in == '\0';
+    *at = in + !*end;
+    *out = '\0';
+    return cell;
+}
+
+static dgxp_status parse_csv(const px_manifest_text *manifest, const char *where, char *record,
+                             json_t *fields)
+{
+    bool end = false;
+    dgxp_status status = DGXP_OK;
+    for (size_t i = 0; !end && status == DGXP_OK; i++) {
+        const char *cell = next_cell(&record, &end);
+        if (i >= manifest->column_count) {
+            return px_error_set(DGXP_ERR_BAD_FORMAT,
+                                "%s: has more cells than the header's %zu; a cell with commas "
+                                "needs quotes around it",
+                                where, manifest->column_count);
+        }
+        if (*cell) { /* an empty cell leaves the default */
+            status = put_text(where, fields, manifest->columns[i], cell);
+        }
+    }
+    return status;
+}
+
+static dgxp_status add_column(px_manifest_text *manifest, size_t *capacity, char *cell)
+{
+    cell = trim(cell);
+    if (!px_request_find(cell) && !is_own(cell)) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s:1: the header names a field '%.60s', which there is not; see "
+                            "dgx-pixels batch --help",
+                            manifest->name, cell);
+    }
+    char *copy = px_mem_text(cell);
+    if (!copy ||
+        !px_mem_grow((void **)&manifest->columns, capacity, manifest->column_count, sizeof copy)) {
+        px_mem_free(copy);
+        return px_error_memory("a header");
+    }
+    manifest->columns[manifest->column_count++] = copy;
+    return DGXP_OK;
+}
+
+static dgxp_status read_header(px_manifest_text *manifest)
+{
+    size_t at = 0, capacity = 0;
+    int64_t line = 1;
+    px_manifest_span span;
+    bool end = false;
+    if (!px_manifest_next(manifest, &at, &line, &span)) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: is empty; the first line names the fields",
+                            manifest->name);
+    }
+    char *record = px_mem_textn(manifest->text + span.at, span.length), *rest = record;
+    dgxp_status status = record ? DGXP_OK : px_error_memory("a header");
+    while (status == DGXP_OK && !end) {
+        status = add_column(manifest, &capacity, next_cell(&rest, &end));
+    }
+    px_mem_free(record);
+    manifest->body = at;
+    manifest->body_line = line;
+    return status;
+}
+
+/* -------------------------------------------------------------------------------- records */
+
+dgxp_status px_manifest_open(const char *name, const char *text, size_t size, px_manifest_text *out)
+{
+    px_manifest_text made = {.name = name, .text = text, .size = size, .body_line = 1};
+    const size_t first = strspn(text, " \t\r\n");
+    if (strlen(text) != size) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: holds a NUL byte, so it is no text", name);
+    }
+    if (px_file_has_suffix(name, "jsonl") || px_file_has_suffix(name, "ndjson") ||
+        (!px_file_has_suffix(name, "txt") && !px_file_has_suffix(name, "csv") &&
+         text[first] == '{' && text[first + 1] == '"')) {
+        made.format = PX_MANIFEST_LINES;
+    } else if (px_file_has_suffix(name, "csv")) {
+        made.format = PX_MANIFEST_CSV;
+    }
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        made.body = 3; /* a byte order mark */
+    }
+    const dgxp_status status = made.format == PX_MANIFEST_CSV ? read_header(&made) : DGXP_OK;
+    if (status != DGXP_OK) {
+        px_manifest_close(&made);
+        return status;
+    }
+    *out = made;
+    return DGXP_OK;
+}
+
+void px_manifest_close(px_manifest_text *manifest)
+{
+    for (size_t i = 0; i < manifest->column_count; i++) {
+        px_mem_free(manifest->columns[i]);
+    }
+    px_mem_free(manifest->columns);
+    *manifest = (px_manifest_text){0};
+}
+
+/* The end of the record at `at`: a line break outside of CSV's quotes. */
+static size_t find_end(const px_manifest_text *manifest, size_t at, int64_t *line)
+{
+    bool quoted = false;
+    for (; at < manifest->size; at++) {
+        const char c = manifest->text[at];
+        if (c == '\n' && !quoted) {
+            return at;
+        }
+        *line += c == '\n';
+        quoted ^= c == '"' && manifest->format == PX_MANIFEST_CSV;
+    }
+    return at;
+}
+
+bool px_manifest_next(const px_manifest_text *manifest, size_t *at, int64_t *line,
+                      px_manifest_span *out)
+{
+    if (*at < manifest->body) {
+        *at = manifest->body;
+        *line = manifest->body_line;
+    }
+    while (*at < manifest->size) {
+        *out = (px_manifest_span){.at = *at, .line = *line};
+        size_t end = find_end(manifest, *at, line);
+        *at = end + 1;
+        *line += 1;
+        while (end > out->at && strchr(" \t\r", manifest->text[end - 1])) {
+            end--;
+        }
+        out->at += strspn(manifest->text + out->at, " \t\r");
+        const bool comment = manifest->text[out->at] == '#' && manifest->format == PX_MANIFEST_TEXT;
+        if (out->at < end && !comment) {
+            out->length = end - out->at;
+            return true;
+        }
+    }
+    return false;
+}
+
+dgxp_status px_manifest_parse(const px_manifest_text *manifest, const px_manifest_span *span,
+                              const char *where, json_t **out)
+{
+    const char *text = manifest->text + span->at;
+    if (manifest->format == PX_MANIFEST_LINES) {
+        const dgxp_status status = px_json_parse(where, text, span->length, out);
+        if (status == DGXP_OK && !json_is_object(*out)) {
+            json_decref(*out);
+            return px_error_set(DGXP_ERR_BAD_FORMAT,
+                                "%s: is not an object; write {\"subject\": \"…\"} on each line",
+                                where);
+        }
+        return status;
+    }
+    char *copy = px_mem_textn(text, span->length);
+    json_t *fields = json_object();
+    dgxp_status status = copy && fields ? DGXP_OK : px_error_memory("a line");
+    if (status == DGXP_OK) {
+        status = manifest->format == PX_MANIFEST_CSV ? parse_csv(manifest, where, copy, fields)
+                                                     : parse_text(where, copy, fields);
+    }
+    px_mem_free(copy);
+    if (status != DGXP_OK) {
+        json_decref(fields);
+        return status;
+    }
+    *out = fields;
+    return DGXP_OK;
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `build`: the wishes of dgx-pixels.json become files, those that are missing or changed. */
+#include "core/beneath.h"
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "image/image.h"
+#include "game/deploy.h"
+#include "game/lock.h"
+#include "game/make.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { FILE_LIMIT = 1 << 30 };
+
+typedef enum wish_state {
+    WISH_CURRENT,
+    WISH_MISSING,
+    WISH_CHANGED, /* the wish is another one than the file was made from */
+    WISH_EDITED   /* the file is somebody's, was deployed or changed by hand */
+} wish_state;
+
+static const char *const state_names[] = {"current", "missing", "changed", "edited"};
+
+typedef struct building {
+    const dgxp_build_params *params;
+    px_project project;
+    px_settings settings;
+    json_t *entries; /* of the lock file */
+    wish_state *states;
+    dgxp_model *model;
+    json_t *assets, *warnings;
+    int32_t made, wanted;
+} building;
+
+/* --------------------------------------------------------------------------------------- states */
+
+static dgxp_status hash_asset(const building *b, const char *path, char hash[PX_HASH_HEX])
+{
+    char *whole = px_mem_format("%s/%s", b->project.assets, path);
+    const char *slash = whole ? strrchr(whole, '/') : NULL;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    int folder = -1;
+    dgxp_status status = whole ? DGXP_OK : px_error_memory("a path");
+    hash[0] = '\0';
+    if (status == DGXP_OK) {
+        char *above = px_mem_textn(whole, (size_t)(slash - whole));
+        status = above ? px_beneath_open(b->project.root, b->project.folder, above, false, &folder)
+                       : px_error_memory("a path");
+        px_mem_free(above);
+    }
+    if (status == DGXP_OK) {
+        status = px_beneath_read(folder, b->project.folder, slash + 1, FILE_LIMIT, &bytes, &size);
+        close(folder);
+    }
+    if (status == DGXP_OK) {
+        px_hash_bytes(bytes, size, hash);
+    } else if (status == DGXP_ERR_NOT_FOUND) {
+        px_error_clear();
+        status = DGXP_OK;
+    }
+    px_mem_free(bytes);
+    px_mem_free(whole);
+    return status;
+}
+
+static dgxp_status find_file_state(const building *b, const px_wish *wish, const char *path,
+                                   wish_state *state)
+{
+    char hash[PX_HASH_HEX];
+    const char *recorded = px_lock_text(b->entries, path, "sha256");
+    const char *made_from = px_lock_text(b->entries, path, "wish");
+    const dgxp_status status = hash_asset(b, path, hash);
+    if (!hash[0]) {
+        *state = WISH_MISSING;
+    } else if (!recorded || !made_from || strcmp(recorded, hash) != 0) {
+        *state = WISH_EDITED;
+    } else {
+        *state = strcmp(made_from, wish->hash) == 0 ? WISH_CURRENT : WISH_CHANGED;
+    }
+    return status;
+}
+
+static void warn(building *b, const char *path, const char *sentence)
+{
+    char *text = px_mem_format("%s: %s", path, sentence);
+    px_json_append(b->warnings, text ? px_json_string(text, strlen(text)) : NULL);
+    px_mem_free(text);
+}
+
+/* All files of a sheet are made together, so the worst state counts; a file of somebody's keeps
+ * all. */
+static dgxp_status find_state(building *b, const px_wish *wish, wish_state *state)
+{
+    static const int worse[] = {
+        [WISH_CURRENT] = 0, [WISH_CHANGED] = 1, [WISH_MISSING] = 2, [WISH_EDITED] = 3};
+    dgxp_status status = DGXP_OK;
+    *state = WISH_CURRENT;
+    for (int i = -1; i < PX_WISH_BESIDE && status == DGXP_OK; i++) {
+        const char *path = i < 0 ? wish->path : wish->beside[i];
+        wish_state found = WISH_CURRENT;
+        if (!path) {
+            continue;
+        }
+        status = find_file_state(b, wish, path, &found);
+        *state = worse[found] > worse[*state] ? found : *state;
+        if (found == WISH_EDITED && !b->params->force) {
+            warn(b, path,
+                 "was not made by build or was edited by hand, and stays; --force "
+                 "makes it anew");
+        }
+    }
+    return status;
+}
+
+static dgxp_status find_states(building *b)
+{
+    dgxp_status status = DGXP_OK;
+    b->states = px_mem_zero(b->settings.count + 1, sizeof *b->states);
+    if (!b->states) {
+        return px_error_memory("the wishes");
+    }
+    for (size_t i = 0; i < b->settings.count && status == DGXP_OK; i++) {
+        status = find_state(b, &b->settings.wishes[i], &b->states[i]);
+    }
+    return status;
+}
+
+/* Built once, no longer wished for: said, never deleted. */
+static void find_orphans(building *b)
+{
+    const char *path;
+    json_t *entry;
+    json_object_foreach(b->entries, path, entry)
+    {
+        bool wished = !json_object_get(entry, "wish");
+        for (size_t i = 0; i < b->settings.count && !wished; i++) {
+            const px_wish *wish = &b->settings.wishes[i];
+            wished = strcmp(wish->path, path) == 0;
+            for (int k = 0; k < PX_WISH_BESIDE && !wished; k++) {
+                wished = wish->beside[k] && strcmp(wish->beside[k], path) == 0;
+            }
+        }
+        if (!wished) {
+            warn(b, path, "is no longer wished for; delete it when the game does not load it");
+        }
+    }
+}
+
+static bool is_due(const building *b, size_t i)
+{
+    return b->states[i] == WISH_MISSING || b->states[i] == WISH_CHANGED ||
+           (b->params->force && b->states[i] == WISH_EDITED);
+}
+
+/* --------------------------------------------------------------------------------------- making */
+
+static dgxp_status open_model(building *b)
+{
+    const char *path = b->params->model ? b->params->model : b->settings.model;
+    return b->model ? DGXP_OK : dgxp_model_open(path, b->params->model_params, &b->model);
+}
+
+static dgxp_status put(building *b, const px_wish *wish, const px_made *made, json_t **report)
+{
+    px_deploy_item items[1 + PX_WISH_BESIDE];
+    dgxp_deploy_params params = DGXP_DEPLOY_PARAMS_INIT;
+    params.force = b->params->force;
+    for (size_t i = 0; i < made->count; i++) {
+        const px_made_file *file = &made->files[i];
+        items[i] = (px_deploy_item){.name = file->path,
+                                    .target = file->path,
+                                    .bytes = file->bytes,
+                                    .size = file->size,
+                                    .wish = wish->hash,
+                                    .tile_width = file->tile_width,
+                                    .tile_height = file->tile_height};
+    }
+    return px_deploy_items(&b->project, items, made->count, &params, report);
+}
+
+static dgxp_status make(building *b, size_t i)
+{
+    const px_wish *wish = &b->settings.wishes[i];
+    px_made made = {.count = 0};
+    json_t *report = NULL, *file;
+    const double began = px_clock_now();
+    dgxp_status status = open_model(b);
+    if (status == DGXP_OK && b->params->asset &&
+        b->params->asset(wish->path, b->made, b->wanted, b->params->user_data) != 0) {
+        status = px_error_set(DGXP_ERR_CANCELLED, "cancelled");
+    }
+    if (status == DGXP_OK) {
+        status = px_make(&b->project, &b->settings, wish, b->model, b->params, &made);
+    }
+    if (status == DGXP_OK) {
+        status = put(b, wish, &made, &report);
+    }
+    if (status == DGXP_OK) {
+        size_t k;
+        json_array_foreach(json_object_get(report, "files"), k, file)
+        {
+            px_json_put_text(file, "state", state_names[b->states[i]]);
+            px_json_put_number(file, "seconds", px_clock_now() - began);
+            px_json_append(b->assets, json_incref(file));
+        }
+        b->made++;
+    }
+    json_decref(report);
+    px_made_free(&made);
+    return status;
+}
+
+static void note_state(building *b, size_t i)
+{
+    json_t *about = json_object();
+    px_json_put_text(about, "path", b->settings.wishes[i].path);
+    px_json_put_text(about, "state", state_names[b->states[i]]);
+    px_json_put_text(about, "action", is_due(b, i) ? "would be made" : "kept");
+    px_json_append(b->assets, about);
+}
+
+static dgxp_status make_all(building *b)
+{
+    dgxp_status status = DGXP_OK;
+    for (size_t i = 0; i < b->settings.count; i++) {
+        b->wanted += is_due(b, i);
+    }
+    for (size_t i = 0; i < b->settings.count && status == DGXP_OK; i++) {
+        if (is_due(b, i) && !b->params->dry_run) {
+            status = make(b, i);
+        } else {
+            note_state(b, i);
+        }
+    }
+    return status;
+}
+
+static dgxp_status report_all(building *b, dgxp_document **out)
+{
+    json_t *report = json_object();
+    const char *watcher = px_project_warn_watcher(&b->project);
+    if (watcher) {
+        px_json_append(b->warnings, px_json_string(watcher, strlen(watcher)));
+    }
+    px_json_put_text(report, "project", b->project.folder);
+    px_json_put_integer(report, "made", b->made);
+    px_json_put_integer(report, "due", b->wanted);
+    px_json_put(report, "files", json_incref(b->assets));
+    px_json_put(report, "warnings", json_incref(b->warnings));
+    return px_json_document(report, out);
+}
+
+dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
+{
+    dgxp_build_params params;
+    building b = {.params = &params, .project = {.root = -1}};
+    px_error_clear();
+    dgxp_status status = px_image_params("dgxp_build_params", given, &params, sizeof params);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_project_open(params.project, &b.project));
+    NEXT(px_settings_load(&b.project, &b.settings));
+    NEXT(px_lock_load(&b.project, &b.entries));
+    b.assets = json_array();
+    b.warnings = json_array();
+    NEXT(find_states(&b));
+    if (status == DGXP_OK) {
+        find_orphans(&b);
+    }
+    NEXT(make_all(&b));
+#undef NEXT
+    const bool began = b.states != NULL;
+    if (out && began) {
+        char said[1024];
+        snprintf(said, sizeof said, "%s", dgxp_last_error());
+        const dgxp_status told = report_all(&b, out);
+        status = status == DGXP_OK ? told : px_error_set(status, "%s", said);
+    }
+    json_decref(b.assets);
+    json_decref(b.warnings);
+    json_decref(b.entries);
+    px_mem_free(b.states);
+    dgxp_model_free(b.model);
+    px_settings_free(&b.settings);
+    px_project_close(&b.project);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------- settings */
+
+dgxp_status dgxp_project_describe(const char *folder, dgxp_document **out)
+{
+    px_project project = {.root = -1};
+    px_settings settings = {0};
+    px_error_clear();
+    dgxp_status status = px_project_open(folder, &project);
+    if (status == DGXP_OK) {
+        status = px_settings_load(&project, &settings);
+    }
+    if (status == DGXP_OK) {
+        static const char *const copied[] = {"defaults", "folders", "assets"};
+        json_t *about = json_object();
+        px_json_put_text(about, "folder", project.folder);
+        px_json_put_text(about, "assets_folder", project.assets);
+        px_json_put_text(about, "model", settings.model);
+        px_json_put_text(about, "presets", settings.presets);
+        for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
+            json_t *value = json_object_get(settings.document, copied[i]);
+            px_json_put(about, copied[i],
+                        value    ? json_incref(value)
+                        : i == 2 ? json_array()
+                                 : json_object());
+        }
+        status = px_json_document(about, out);
+    }
+    px_settings_free(&settings);
+    px_project_close(&project);
+    return status;
+}
+
+static const char template[] =
+    "{\n"
+    "  \"format\": 1,\n"
+    "  \"defaults\": {\"style\": \"16bit\", \"speed\": \"balanced\"},\n"
+    "  \"folders\": {\"*\": \"sprites/\", \"tile\": \"tiles/\", \"icon\": \"icons/\"},\n"
+    "  \"assets\": [\n"
+    "    {\"path\": \"sprites/knight.png\", \"kind\": \"character\", \"subject\": \"medieval "
+    "knight\"},\n"
+    "    {\"path\": \"sprites/slime.png\", \"kind\": \"monster\", \"subject\": \"green slime\"},\n"
+    "    {\"path\": \"tiles/stone.png\", \"kind\": \"tile\", \"subject\": \"stone wall\"}\n"
+    "  ]\n"
+    "}\n";
+
+dgxp_status dgxp_project_init(const char *folder)
+{
+    px_error_clear();
+    char *path = px_file_join(folder ? folder : ".", PX_PROJECT_FILE);
+    dgxp_status status = path ? DGXP_OK : px_error_memory("a path");
+    if (status == DGXP_OK && px_file_exists(path)) {
+        status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                              "%s: is there already; edit it, then `dgx-pixels build`", path);
+    }
+    if (status == DGXP_OK) {
+        status = px_file_write(path, template, strlen(template));
+    }
+    px_mem_free(path);
+    return status;
+}

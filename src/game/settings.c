@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* dgx-pixels.json: a game's defaults and wished-for assets (docs/project.md has the format). */
+#include "game/settings.h"
+
+#include "core/beneath.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "job/preset.h"
+#include "job/request.h"
+#include "flow/workflow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_LIMIT = 16 << 20, WISHES_LIMIT = 65536, TEXT_LIMIT = 4096, SIDE_LIMIT = 16384 };
+
+static const char *const fields[] = {"format",  "model",  "defaults",     "folders",
+                                     "presets", "assets", "assets_folder"};
+
+static dgxp_status check_folders(const px_json *root)
+{
+    px_json folders;
+    const char *kind;
+    json_t *value;
+    dgxp_status status = px_json_object(root, "folders", PX_JSON_OPTIONAL, &folders);
+    json_object_foreach((json_t *)(uintptr_t)folders.value, kind, value)
+    {
+        const char *folder = "";
+        if (status == DGXP_OK) {
+            status = px_json_text(&folders, kind, PX_JSON_REQUIRED, PX_BENEATH_PATH_MAX, &folder);
+        }
+        if (status == DGXP_OK && px_beneath_check(folder, true) != DGXP_OK) {
+            status = px_json_refuse(&folders, DGXP_ERR_BAD_FORMAT,
+                                    "has '%.200s' for %s; it must be a folder inside assets/",
+                                    folder, kind);
+        }
+    }
+    return status;
+}
+
+/* A name stays a name; a path that is relative begins at the project. */
+static dgxp_status read_model(const px_project *project, const px_json *root, char **out)
+{
+    const char *model = NULL;
+    dgxp_status status = px_json_text(root, "model", PX_JSON_OPTIONAL, TEXT_LIMIT, &model);
+    if (status == DGXP_OK && model) {
+        *out = *model == '/' || !strchr(model, '/') ? px_mem_text(model)
+                                                    : px_file_join(project->folder, model);
+        status = *out ? DGXP_OK : px_error_memory("a path");
+    }
+    return status;
+}
+
+static dgxp_status read_presets(const px_project *project, const px_json *root, char **out)
+{
+    const char *folder = "presets";
+    dgxp_status status = px_json_text(root, "presets", PX_JSON_OPTIONAL, TEXT_LIMIT, &folder);
+    if (status == DGXP_OK) {
+        char *path = *folder == '/' ? px_mem_text(folder) : px_file_join(project->folder, folder);
+        status = path ? DGXP_OK : px_error_memory("a path");
+        if (path && px_file_is_folder(path)) {
+            *out = path;
+        } else {
+            px_mem_free(path);
+        }
+    }
+    return status;
+}
+
+/* -------------------------------------------------------------------------------------- wishes */
+
+/* The same path always gets the same seed, so that a build can be repeated anywhere. */
+static int64_t derive_seed(const char *path)
+{
+    px_hash hash;
+    uint8_t digest[32];
+    int64_t seed = 0;
+    px_hash_begin(&hash);
+    px_hash_add(&hash, path, strlen(path));
+    px_hash_end(&hash, digest);
+    for (int i = 0; i < 6; i++) {
+        seed = seed << 8 | digest[i];
+    }
+    return seed;
+}
+
+/* What the presets say about it, for two models and all others: an edited preset makes it anew. */
+static bool add_presets(px_hash *hash, const json_t *request, const char *folder)
+{
+    static const char *const models[] = {NULL, "sdxl", "starter"};
+    const px_preset_want want = {.kind = json_string_value(json_object_get(request, "kind")),
+                                 .subject = "",
+                                 .style = json_string_value(json_object_get(request, "style")),
+                                 .speed = json_string_value(json_object_get(request, "speed")),
+                                 .folder = folder};
+    for (size_t i = 0; want.kind && i < sizeof models / sizeof *models; i++) {
+        json_t *settings = NULL;
+        char *text = px_preset_expand(models[i], &want, &settings) == DGXP_OK
+                         ? json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS)
+                         : NULL;
+        json_decref(settings);
+        if (!text) {
+            return false;
+        }
+        px_hash_add(hash, text, strlen(text));
+        free(text); /* jansson's, so the system's free() */
+    }
+    return true;
+}
+
+static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
+{
+    /* as it is written: the path that it becomes hangs on where the project lies */
+    const char *model = json_string_value(json_object_get(settings->document, "model"));
+    uint8_t digest[32];
+    px_hash hash;
+    char *text = json_dumps(wish->request, JSON_COMPACT | JSON_SORT_KEYS);
+    px_hash_begin(&hash);
+    bool fits = text != NULL;
+    if (fits) {
+        px_hash_add(&hash, text, strlen(text) + 1);
+        if (wish->workflow) {
+            char *how = json_dumps(wish->workflow, JSON_COMPACT | JSON_SORT_KEYS);
+            fits = how != NULL;
+            px_hash_add(&hash, how ? how : "", how ? strlen(how) + 1 : 0);
+            free(how);
+        }
+        if (model) {
+            px_hash_add(&hash, model, strlen(model));
+        }
+        px_hash_add(&hash, &wish->tile_width, sizeof wish->tile_width);
+        px_hash_add(&hash, &wish->tile_height, sizeof wish->tile_height);
+        fits = fits && add_presets(&hash, wish->request, settings->presets);
+    }
+    px_hash_end(&hash, digest);
+    px_hash_hex(digest, wish->hash);
+    free(text);
+    return fits ? DGXP_OK : px_error_memory("a wish");
+}
+
+static dgxp_status read_tile(const px_json *entry, px_wish *wish)
+{
+    double tile[2] = {0, 0};
+    const dgxp_status status = px_json_numbers(entry, "tile", PX_JSON_OPTIONAL, 2, tile);
+    if (status == DGXP_OK &&
+        (tile[0] < 0 || tile[0] > SIDE_LIMIT || tile[1] < 0 || tile[1] > SIDE_LIMIT)) {
+        return px_json_refuse(entry, DGXP_ERR_BAD_FORMAT, "has a tile of %gx%g pixels", tile[0],
+                              tile[1]);
+    }
+    wish->tile_width = (int32_t)tile[0];
+    wish->tile_height = (int32_t)tile[1];
+    return status;
+}
+
+/* `defaults` with the entry laid over them; a kind is left out where a prompt says all. */
+static json_t *merge_request(const json_t *defaults, const px_json *entry, const char *path)
+{
+    json_t *request = defaults ? json_deep_copy(defaults) : json_object();
+    if (!request || json_object_update(request, (json_t *)(uintptr_t)entry->value)) {
+        json_decref(request);
+        return NULL;
+    }
+    json_object_del(request, "path");
+    json_object_del(request, "tile");
+    json_object_del(request, "animation");
+    json_object_del(request, "tileset");
+    if (!json_object_get(request, "seed")) {
+        px_json_put_integer(request, "seed", derive_seed(path));
+    }
+    return request;
+}
+
+/* What kind of file it becomes: an object of that name says so, or the preset does. */
+static dgxp_status read_kind(const px_json *entry, px_wish *wish)
+{
+    px_json animation, tileset;
+    const char *kind = json_string_value(json_object_get(wish->request, "kind"));
+    dgxp_status status = px_json_object(entry, "animation", PX_JSON_OPTIONAL, &animation);
+    status =
+        status == DGXP_OK ? px_json_object(entry, "tileset", PX_JSON_OPTIONAL, &tileset) : status;
+    if (status != DGXP_OK) {
+        return status;
+    }
+    if (animation.value && tileset.value) {
+        return px_json_refuse(entry, DGXP_ERR_BAD_FORMAT, "is an animation and a tile set at once");
+    }
+    const bool set = tileset.value || (!animation.value && kind && strcmp(kind, "tileset") == 0);
+    if (!animation.value && !set) {
+        return kind && strcmp(kind, "animation") == 0
+                   ? px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
+                                    "is an animation without frames: give it \"animation\": "
+                                    "{\"frames\": [{}, {\"subject\": \"…\"}]}")
+                   : DGXP_OK;
+    }
+    const px_json *how = set ? &tileset : &animation;
+    wish->kind = set ? PX_WISH_TILESET : PX_WISH_ANIMATION;
+    wish->workflow = how->value ? json_deep_copy(how->value) : json_object();
+    const char *const suffixes[PX_WISH_BESIDE] = {set ? "tsj" : "json", set ? NULL : "aseprite"};
+    bool fits = wish->workflow != NULL;
+    for (int i = 0; i < PX_WISH_BESIDE && suffixes[i] && fits; i++) {
+        wish->beside[i] =
+            px_mem_format("%.*s.%s", (int)strlen(wish->path) - 4, wish->path, suffixes[i]);
+        fits = wish->beside[i] != NULL;
+    }
+    if (fits && set && !json_object_get(wish->workflow, "set")) {
+        fits = px_json_put_text(wish->workflow, "set", "blob");
+    }
+    return fits ? DGXP_OK : px_error_memory("a wish");
+}
+
+static dgxp_status check_request(const px_settings *settings, const char *where,
+                                 const px_wish *wish)
+{
+    px_workflow w = {.where = where,
+                     .document = wish->workflow,
+                     .request = wish->request,
+                     .presets = settings->presets};
+    const json_t *set = json_object_get(wish->workflow, "set");
+    if (set && json_is_string(set) && strcmp(json_string_value(set), "none") == 0) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: has the set \"none\": that is a texture; take the kind \"tile\"",
+                            where);
+    }
+    return wish->kind == PX_WISH_ANIMATION ? px_workflow_animate_check(&w)
+           : wish->kind == PX_WISH_TILESET
+               ? px_workflow_tiles_check(&w)
+               : px_request_check(where, wish->request, settings->presets);
+}
+
+static dgxp_status read_wish(px_settings *settings, const json_t *defaults, const px_json *entry,
+                             size_t i, json_t *seen)
+{
+    px_wish *wish = &settings->wishes[settings->count];
+    char *where = px_mem_format("%s: assets[%zu]", settings->file, i);
+    dgxp_status status = where ? DGXP_OK : px_error_memory("a wish");
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_text(entry, "path", PX_JSON_REQUIRED, PX_BENEATH_PATH_MAX, &wish->path));
+    if (status == DGXP_OK && (px_beneath_check(wish->path, false) != DGXP_OK ||
+                              !px_file_has_suffix(wish->path, "png"))) {
+        status = px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
+                                "has the path '%.200s'; it must be one inside assets/, as in "
+                                "sprites/knight.png",
+                                wish->path);
+    }
+    char *key = status == DGXP_OK ? px_beneath_key(wish->path) : NULL;
+    if (key && json_object_get(seen, key)) {
+        status = px_json_refuse(entry, DGXP_ERR_BAD_FORMAT, "has the path of another asset: '%s'",
+                                wish->path);
+    } else if (key) {
+        json_object_set_new(seen, key, json_true());
+    }
+    px_mem_free(key);
+    NEXT(read_tile(entry, wish));
+    if (status == DGXP_OK) {
+        wish->request = merge_request(defaults, entry, wish->path);
+        settings->count++;
+        status = wish->request ? DGXP_OK : px_error_memory("a wish");
+    }
+    NEXT(read_kind(entry, wish));
+    NEXT(check_request(settings, where, wish));
+    NEXT(hash_wish(settings, wish));
+#undef NEXT
+    px_mem_free(where);
+    return status;
+}
+
+static dgxp_status read_wishes(px_settings *settings, const px_json *root)
+{
+    px_json list, defaults;
+    json_t *seen = json_object();
+    dgxp_status status = px_json_object(root, "defaults", PX_JSON_OPTIONAL, &defaults);
+    if (status == DGXP_OK) {
+        status = px_json_array(root, "assets", PX_JSON_OPTIONAL, WISHES_LIMIT, &list);
+    }
+    const size_t count = status == DGXP_OK ? px_json_count(&list) : 0;
+    settings->wishes = px_mem_zero(count + 1, sizeof *settings->wishes);
+    if (!settings->wishes || !seen) {
+        status = px_error_memory("the wishes");
+    }
+    for (size_t i = 0; i < count && status == DGXP_OK; i++) {
+        px_json entry;
+        status = px_json_element_object(&list, i, &entry);
+        if (status == DGXP_OK) {
+            status = read_wish(settings, defaults.value, &entry, i, seen);
+        }
+    }
+    json_decref(seen);
+    return status;
+}
+
+/* Defaults are a request without a subject. */
+static dgxp_status check_defaults(const px_settings *settings, const px_json *root)
+{
+    px_json defaults;
+    dgxp_status status = px_json_object(root, "defaults", PX_JSON_OPTIONAL, &defaults);
+    if (status == DGXP_OK && defaults.value) {
+        char *where = px_mem_format("%s: defaults", settings->file);
+        json_t *whole = json_copy((json_t *)(uintptr_t)defaults.value);
+        const bool fits = where && px_json_put_text(whole, "subject", "a thing");
+        status = fits ? px_request_check(where, whole, settings->presets)
+                      : px_error_memory("the defaults");
+        json_decref(whole);
+        px_mem_free(where);
+    }
+    return status;
+}
+
+dgxp_status px_settings_load(const px_project *project, px_settings *out)
+{
+    px_settings settings = {.file = px_file_join(project->folder, PX_PROJECT_FILE)};
+    px_json root = {0};
+    int64_t format = 0;
+    dgxp_status status = settings.file ? DGXP_OK : px_error_memory("a path");
+    const bool there = status == DGXP_OK && px_file_exists(settings.file);
+    if (there) {
+        status = px_json_load(settings.file, FILE_LIMIT, &settings.document);
+    } else if (status == DGXP_OK) {
+        settings.document = json_object();
+    }
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_root(settings.file, settings.document, &root));
+    if (there) {
+        NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format));
+        NEXT(px_json_only(&root, "field", fields, sizeof fields / sizeof *fields));
+        NEXT(read_presets(project, &root, &settings.presets));
+    }
+    NEXT(check_folders(&root));
+    NEXT(read_model(project, &root, &settings.model));
+    NEXT(check_defaults(&settings, &root));
+    NEXT(read_wishes(&settings, &root));
+#undef NEXT
+    if (status != DGXP_OK) {
+        px_settings_free(&settings);
+        return status;
+    }
+    *out = settings;
+    return DGXP_OK;
+}
+
+void px_settings_free(px_settings *settings)
+{
+    for (size_t i = 0; i < settings->count; i++) {
+        json_decref(settings->wishes[i].request);
+        json_decref(settings->wishes[i].workflow);
+        for (int k = 0; k < PX_WISH_BESIDE; k++) {
+            px_mem_free(settings->wishes[i].beside[k]);
+        }
+    }
+    px_mem_free(settings->wishes);
+    px_mem_free(settings->file);
+    px_mem_free(settings->model);
+    px_mem_free(settings->presets);
+    json_decref(settings->document);
+    *settings = (px_settings){0};
+}

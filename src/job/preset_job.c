@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* From a preset's settings to a job. */
+#include "core/error.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "diffusion/adapters.h"
+#include "diffusion/finish.h"
+#include "diffusion/job.h"
+#include "diffusion/model.h"
+#include "image/image.h"
+#include "job/preset.h"
+
+#include <string.h>
+
+enum { TEXT_LIMIT = 65536, FIELDS_LIMIT = 64, LORAS_LIMIT = 64, PATH_LIMIT = 4096 };
+
+static dgxp_status apply_choice(const px_json *settings, const char *field, int32_t *out)
+{
+    const char *names[16] = {NULL};
+    int32_t count = 0, index = -1;
+    const dgxp_choice *choices = dgxp_choices(field, &count);
+    for (int32_t i = 0; i < count; i++) {
+        names[i] = choices[i].name;
+    }
+    const dgxp_status status =
+        px_json_choice(settings, field, PX_JSON_OPTIONAL, names, count, &index);
+    if (status == DGXP_OK && index >= 0) {
+        *out = choices[index].value;
+    }
+    return status;
+}
+
+static dgxp_status apply_sides(const px_json *settings, const char *field, int32_t sides[2])
+{
+    double values[2] = {0, 0};
+    const dgxp_status status = px_json_numbers(settings, field, PX_JSON_OPTIONAL, 2, values);
+    for (int i = 0; i < 2 && status == DGXP_OK; i++) {
+        if (values[i] < 0 || values[i] > PX_JOB_CANVAS_LIMIT) {
+            return px_json_refuse(settings, DGXP_ERR_BAD_FORMAT, "has a %s of %g; at most %d",
+                                  field, values[i], PX_JOB_CANVAS_LIMIT);
+        }
+        sides[i] = (int32_t)values[i];
+    }
+    return status;
+}
+
+static dgxp_status apply_sizes(const px_json *settings, dgxp_job *job)
+{
+    px_json sizes;
+    int64_t low = 0, high = 0, multiple = 1;
+    dgxp_status status = px_json_object(settings, "sizes", PX_JSON_OPTIONAL, &sizes);
+    const bool there = status == DGXP_OK && sizes.value;
+#define NEXT(call) status = there && status == DGXP_OK ? (call) : status
+    NEXT(px_json_integer(&sizes, "min", PX_JSON_REQUIRED, 1, PX_JOB_CANVAS_LIMIT, &low));
+    NEXT(px_json_integer(&sizes, "max", PX_JSON_REQUIRED, low, PX_JOB_CANVAS_LIMIT, &high));
+    NEXT(px_json_integer(&sizes, "multiple", PX_JSON_OPTIONAL, 1, high, &multiple));
+#undef NEXT
+    job->size_low = (int32_t)low;
+    job->size_high = (int32_t)high;
+    job->size_multiple = (int32_t)multiple;
+    return status;
+}
+
+static dgxp_status apply_finish(const px_json *settings, dgxp_job *job)
+{
+    px_json finish;
+    dgxp_status status = px_json_object(settings, "finish", PX_JSON_OPTIONAL, &finish);
+    if (status == DGXP_OK && finish.value) {
+        json_decref(job->finish); /* of the section that a later one replaces */
+        job->finish = NULL;
+        job->finish_alone = true;
+        status = px_finish_read(settings->file, finish.value, &job->finish);
+    }
+    return status;
+}
+
+static dgxp_status apply_settings(const px_json *settings, dgxp_job *job)
+{
+    int64_t steps = 0;
+    const char *negative = NULL;
+    dgxp_status status =
+        px_json_text(settings, "negative", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
+    NEXT(px_json_integer(settings, "steps", PX_JSON_OPTIONAL, 1, PX_JOB_STEPS_LIMIT, &steps));
+    NEXT(px_json_number(settings, "guidance", PX_JSON_OPTIONAL, 0, 100, &job->guidance));
+    NEXT(px_json_number(settings, "guidance_rescale", PX_JSON_OPTIONAL, 0, 1, &job->rescale));
+    NEXT(px_json_number(settings, "cfg_stop", PX_JSON_OPTIONAL, 0, 1, &job->cfg_stop));
+    NEXT(px_json_number(settings, "eta", PX_JSON_OPTIONAL, 0, 1, &job->eta));
+    NEXT(px_json_number(settings, "temperature", PX_JSON_OPTIONAL, 0, 1, &job->temperature));
+    NEXT(apply_choice(settings, "sampler", &job->sampler));
+    NEXT(apply_choice(settings, "schedule", &job->schedule));
+    NEXT(apply_choice(settings, "spacing", &job->spacing));
+    NEXT(apply_choice(settings, "tiling", &job->tiling));
+    NEXT(apply_sides(settings, "canvas", job->canvas));
+    NEXT(apply_sides(settings, "size", job->size));
+    NEXT(apply_sizes(settings, job));
+    NEXT(apply_finish(settings, job));
+#undef NEXT
+    if (status == DGXP_OK && steps) {
+        job->steps = (int32_t)steps;
+    }
+    return status;
+}
+
+/* An optional adapter that is not there is left out, and told: a speed may have settings without.
+ */
+static dgxp_status add_loras(const px_json *settings, const dgxp_model *model, dgxp_job *job,
+                             bool *missing)
+{
+    px_json list;
+    dgxp_status status = px_json_array(settings, "loras", PX_JSON_OPTIONAL, LORAS_LIMIT, &list);
+    for (size_t i = 0; status == DGXP_OK && i < px_json_count(&list); i++) {
+        px_json entry;
+        const char *name = NULL;
+        double weight = 1;
+        bool optional = false, decides = false;
+        char *path = NULL;
+        status = px_json_element_object(&list, i, &entry);
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+        NEXT(px_json_text(&entry, "name", PX_JSON_REQUIRED, PATH_LIMIT, &name));
+        NEXT(px_json_number(&entry, "weight", PX_JSON_OPTIONAL, -100, 100, &weight));
+        NEXT(px_json_boolean(&entry, "optional", PX_JSON_OPTIONAL, &optional));
+        NEXT(px_json_boolean(&entry, "decides", PX_JSON_OPTIONAL, &decides));
+        NEXT(px_lora_find(name, model, &path));
+#undef NEXT
+        if (status == DGXP_ERR_NOT_FOUND && optional) {
+            px_error_clear();
+            *missing = *missing || decides;
+            status = DGXP_OK;
+        } else if (status == DGXP_OK) {
+            status = dgxp_job_add_lora(job, name, weight, weight);
+        }
+        px_mem_free(path);
+    }
+    return status;
+}
+
+static dgxp_status apply_loras(const px_json *settings, const dgxp_model *model, dgxp_job *job)
+{
+    px_json without;
+    bool missing = false;
+    dgxp_status status = add_loras(settings, model, job, &missing);
+    if (status == DGXP_OK && missing) {
+        status = px_json_object(settings, "without", PX_JSON_OPTIONAL, &without);
+        if (status == DGXP_OK && without.value) {
+            status = apply_settings(&without, job);
+        }
+    }
+    return status;
+}
+
+static dgxp_status remember(const px_preset_want *want, dgxp_job *job)
+{
+    job->kind = px_mem_text(want->kind);
+    job->subject = px_mem_text(want->subject);
+    job->style = want->style ? px_mem_text(want->style) : NULL;
+    job->speed = want->speed ? px_mem_text(want->speed) : NULL;
+    if (json_object_size(want->fields)) {
+        job->fields = json_deep_copy(want->fields);
+    }
+    const bool fits = job->kind && job->subject && !want->style == !job->style &&
+                      !want->speed == !job->speed &&
+                      !json_object_size(want->fields) == !job->fields;
+    return fits ? DGXP_OK : px_error_memory("a job");
+}
+
+dgxp_status px_preset_job(const dgxp_model *model, const px_preset_want *want, dgxp_job **out)
+{
+    json_t *settings = NULL;
+    px_json root;
+    dgxp_job *job = NULL;
+    const char *prompt = NULL;
+    char *where = px_mem_format("the preset '%s'", want->kind);
+    dgxp_status status =
+        where ? px_preset_expand(px_model_name(model), want, &settings) : px_error_memory("a job");
+#define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_json_root(where, settings, &root));
+    NEXT(px_json_text(&root, "prompt", PX_JSON_REQUIRED, TEXT_LIMIT, &prompt));
+    NEXT(dgxp_job_create(prompt, &job));
+    NEXT(apply_settings(&root, job));
+    NEXT(apply_loras(&root, model, job));
+    NEXT(remember(want, job));
+#undef NEXT
+    json_decref(settings);
+    px_mem_free(where);
+    if (status != DGXP_OK) {
+        dgxp_job_free(job);
+        return status;
+    }
+    *out = job;
+    return DGXP_OK;
+}
+
+dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char *kind, const char *subject,
+                                   dgxp_job **out)
+{
+    px_error_clear();
+    if (!model || !kind || !subject) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_job_create_preset: the model, kind or subject is NULL");
+    }
+    const px_preset_want want = {.kind = kind, .subject = subject};
+    return px_preset_job(model, &want, out);
+}
+
+/* "view=side" */
+static dgxp_status read_fields(const dgxp_preset_params *params, json_t *fields)
+{
+    for (int32_t i = 0; i < params->field_count; i++) {
+        const char *text = params->fields[i], *equals = text ? strchr(text, '=') : NULL;
+        if (!equals || equals == text) {
+            return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                                "field \"%.80s\": write NAME=VALUE, as in view=side",
+                                text ? text : "");
+        }
+        char *name = px_mem_textn(text, (size_t)(equals - text));
+        const bool fits = name && px_json_put_text(fields, name, equals + 1);
+        px_mem_free(name);
+        if (!fits) {
+            return px_error_memory("the fields");
+        }
+    }
+    return DGXP_OK;
+}
+
+dgxp_status dgxp_job_create_styled(const dgxp_model *model, const dgxp_preset_params *given,
+                                   dgxp_job **out)
+{
+    dgxp_preset_params params;
+    px_error_clear();
+    dgxp_status status = px_image_params("dgxp_preset_params", given, &params, sizeof params);
+    if (status == DGXP_OK && (!model || !params.kind || !params.subject || params.field_count < 0 ||
+                              params.field_count > FIELDS_LIMIT)) {
+        status =
+            px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                         "dgxp_job_create_styled: the model, kind or subject is NULL, or there "
+                         "are %d fields (0..%d)",
+                         params.field_count, FIELDS_LIMIT);
+    }
+    json_t *fields = json_object();
+    if (status == DGXP_OK) {
+        status = fields ? read_fields(&params, fields) : px_error_memory("the fields");
+    }
+    if (status == DGXP_OK) {
+        const px_preset_want want = {.kind = params.kind,
+                                     .subject = params.subject,
+                                     .style = params.style,
+                                     .speed = params.speed,
+                                     .fields = fields,
+                                     .folder = params.folder};
+        status = px_preset_job(model, &want, out);
+    }
+    json_decref(fields);
+    return status;
+}
