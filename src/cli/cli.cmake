@@ -46,4 +46,8 @@ target_include_directories(dgx-pixels PRIVATE src)
 # libcurl is the program's alone: the library never opens a connection.
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 target_link_libraries(dgx-pixels PRIVATE dgxpixels PkgConfig::JANSSON PkgConfig::CURL Threads::Threads m)
-set_target_properties(dgx-pixels PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+# The same relative paths in the build tree as installed: what CMake writes there by itself is absolute, and
+# padded with an empty entry, which means the current folder.
+set(_libraries "$ORIGIN/../lib" "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+list(REMOVE_DUPLICATES _libraries)
+set_target_properties(dgx-pixels PROPERTIES BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "${_libraries}")

@@ -80,6 +80,38 @@ def test_exports_equal_the_list(build: Path) -> None:
     assert exported == (ROOT / "tests/exports.txt").read_text().split()
 
 
+def list_run_paths(folder: Path) -> dict[Path, list[str]]:
+    """The run-path entries of every ELF file of ours under a folder."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file() or "CMakeFiles" in path.parts:
+            continue
+        with path.open("rb") as file:
+            if file.read(4) != b"\x7fELF":
+                continue
+        printed = subprocess.run(["readelf", "-d", path], text=True, capture_output=True,
+                                 check=True).stdout
+        lists = re.findall(r"\((?:RUNPATH|RPATH)\).*\[(.*)\]", printed)
+        found[path] = [entry for line in lists for entry in line.split(":")]
+    return found
+
+
+def test_no_run_path_names_the_current_folder(build: Path, tmp_path: Path) -> None:
+    """An empty or relative entry would run code from wherever the program is started."""
+    subprocess.run(["cmake", "--install", build, "--prefix", tmp_path], check=True,
+                   capture_output=True)
+    for folder, least in ((build / "bin", 1), (build / "lib", 1), (tmp_path, 2)):
+        found = list_run_paths(folder)
+        assert len(found) >= least, f"{folder}: the test looks in the wrong place"
+        for path, entries in found.items():
+            for entry in entries:
+                assert entry.startswith("$ORIGIN"), f"{path}: run path {entries}"
+        program = [path for path in found if path.name == "dgx-pixels"]
+        for path in program:  # and it still finds its library
+            subprocess.run([path, "--version"], check=True, capture_output=True, cwd="/",
+                           env={"PATH": "/usr/bin:/bin"})
+
+
 @pytest.mark.parametrize("compiler,standard", [("gcc", "c99"), ("gcc", "c11"), ("g++", "c++17")])
 def test_header_compiles_alone(compiler: str, standard: str, tmp_path: Path) -> None:
     source = tmp_path / ("alone.cpp" if compiler == "g++" else "alone.c")
