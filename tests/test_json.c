@@ -92,6 +92,40 @@ START_TEST(json_complaints_name_the_path)
 }
 END_TEST
 
+/* Whatever stood in the output: after a failure there is nothing to loop over or to free. */
+START_TEST(json_outputs_are_empty_after_a_failure)
+{
+    px_json root, out;
+    json_t *document = parse("{\"a\":[1,2,3],\"o\":{\"k\":1},\"x\":\"text\"}", &root);
+#define CHECK_EMPTY(call)                                                                          \
+    do {                                                                                           \
+        memset(&out, 0x5a, sizeof out);                                                            \
+        ck_assert((call) != DGXP_OK);                                                              \
+        ck_assert_ptr_null(out.value);                                                             \
+        ck_assert_uint_eq(px_json_count(&out), 0);                                                 \
+    } while (0)
+    CHECK_EMPTY(px_json_object(&root, "x", PX_JSON_OPTIONAL, &out));
+    CHECK_EMPTY(px_json_object(&root, "a", PX_JSON_OPTIONAL, &out));
+    CHECK_EMPTY(px_json_object(&root, "absent", PX_JSON_REQUIRED, &out));
+    CHECK_EMPTY(px_json_array(&root, "x", PX_JSON_OPTIONAL, 9, &out));
+    CHECK_EMPTY(px_json_array(&root, "o", PX_JSON_REQUIRED, 9, &out));
+    CHECK_EMPTY(px_json_array(&root, "a", PX_JSON_REQUIRED, 2, &out));
+    CHECK_EMPTY(px_json_array(&root, "absent", PX_JSON_REQUIRED, 9, &out));
+#undef CHECK_EMPTY
+    json_decref(document);
+    document = (json_t *)&root;
+    ck_assert_status(px_json_parse("f.json", "{", 1, &document), DGXP_ERR_BAD_FORMAT);
+    ck_assert_ptr_null(document);
+    document = (json_t *)&root;
+    ck_assert_status(px_json_parse("f.json", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 34, &document),
+                     DGXP_ERR_LIMIT);
+    ck_assert_ptr_null(document);
+    document = (json_t *)&root;
+    ck_assert_status(px_json_load("/no/such/file", 9, &document), DGXP_ERR_NOT_FOUND);
+    ck_assert_ptr_null(document);
+}
+END_TEST
+
 /* Any depth of fields, any length of keys: the path is cut, never overrun. */
 START_TEST(json_long_paths_are_cut)
 {
@@ -241,6 +275,7 @@ int main(void)
     TCase *core = tcase_create("core"), *limits = tcase_create("limits");
     TCase *malformed = tcase_create("malformed");
     tcase_add_test(core, json_fields_are_read);
+    tcase_add_test(core, json_outputs_are_empty_after_a_failure);
     tcase_add_test(core, json_documents_are_built);
     tcase_add_test(core, json_names_of_choices_and_of_fields);
     tcase_add_test(limits, json_limits);

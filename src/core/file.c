@@ -102,6 +102,8 @@ static dgxp_status read_input(size_t limit, uint8_t **bytes, size_t *size)
 dgxp_status px_file_read(const char *path, size_t limit, uint8_t **bytes, size_t *size)
 {
     int fd;
+    *bytes = NULL;
+    *size = 0;
     if (strcmp(path, "-") == 0) {
         return read_input(limit, bytes, size);
     }
@@ -223,6 +225,7 @@ dgxp_status px_file_map(const char *path, bool copy, px_map *out)
 {
     int fd;
     size_t size;
+    *out = (px_map){.fd = -1};
     dgxp_status status = open_regular(path, &fd, &size);
     if (status != DGXP_OK) {
         return status;

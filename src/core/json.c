@@ -40,6 +40,7 @@ static dgxp_status check_depth(const char *file, const char *text, size_t size)
 dgxp_status px_json_parse(const char *file, const void *text, size_t size, json_t **out)
 {
     json_error_t error;
+    *out = NULL;
     const dgxp_status status = check_depth(file, text, size);
     if (status != DGXP_OK) {
         return status;
@@ -60,6 +61,7 @@ dgxp_status px_json_load(const char *path, size_t limit, json_t **out)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
+    *out = NULL;
     dgxp_status status = px_file_read(path, limit, &bytes, &size);
     if (status == DGXP_OK) {
         status = px_json_parse(path, bytes, size, out);
@@ -287,10 +289,11 @@ dgxp_status px_json_only(const px_json *object, const char *what, const char *co
 dgxp_status px_json_object(const px_json *parent, const char *key, px_json_need need, px_json *out)
 {
     px_json at;
-    const dgxp_status status = find_member(parent, key, need, &at);
+    dgxp_status status = find_member(parent, key, need, &at);
     if (status == DGXP_OK && at.value && !json_is_object(at.value)) {
-        return refuse_type(&at, "an object");
+        status = refuse_type(&at, "an object");
     }
+    at.value = status == DGXP_OK ? at.value : NULL;
     *out = at;
     return status;
 }
@@ -299,16 +302,14 @@ dgxp_status px_json_array(const px_json *parent, const char *key, px_json_need n
                           px_json *out)
 {
     px_json at;
-    const dgxp_status status = find_member(parent, key, need, &at);
-    if (status == DGXP_OK && at.value) {
-        if (!json_is_array(at.value)) {
-            return refuse_type(&at, "an array");
-        }
-        if (json_array_size(at.value) > limit) {
-            return px_json_refuse(&at, DGXP_ERR_LIMIT, "has %zu elements; the limit is %zu",
-                                  json_array_size(at.value), limit);
-        }
+    dgxp_status status = find_member(parent, key, need, &at);
+    if (status == DGXP_OK && at.value && !json_is_array(at.value)) {
+        status = refuse_type(&at, "an array");
+    } else if (status == DGXP_OK && json_array_size(at.value) > limit) {
+        status = px_json_refuse(&at, DGXP_ERR_LIMIT, "has %zu elements; the limit is %zu",
+                                json_array_size(at.value), limit);
     }
+    at.value = status == DGXP_OK ? at.value : NULL;
     *out = at;
     return status;
 }

@@ -16,7 +16,7 @@
 /**
  * Parse one JSON text; duplicate keys, bytes behind it and invalid UTF-8 are refused.  `file` is
  * what errors call it: `FILE:LINE: sentence` (DGXP_ERR_BAD_FORMAT).  `*out` is yours:
- * json_decref().
+ * json_decref(); it is NULL after a failure.
  */
 dgxp_status px_json_parse(const char *file, const void *text, size_t size, json_t **out);
 
@@ -58,9 +58,10 @@ dgxp_status px_json_choice(const px_json *parent, const char *key, px_json_need 
 /** The same among the names of dgxp_choices(); `*out` is the value of the one that is named. */
 dgxp_status px_json_named(const px_json *parent, const char *key, px_json_need need,
                           const dgxp_choice *choices, int32_t count, int32_t *out);
-/** When absent and optional, `out->value` is NULL. */
+/** `out->value` is NULL when it is absent and optional, and whenever the call fails: then a loop over
+ * it does nothing. */
 dgxp_status px_json_object(const px_json *parent, const char *key, px_json_need need, px_json *out);
-/** At most `limit` elements. */
+/** The same; at most `limit` elements. */
 dgxp_status px_json_array(const px_json *parent, const char *key, px_json_need need, size_t limit,
                           px_json *out);
 /** `count` numbers exactly. */
