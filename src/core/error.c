@@ -2,8 +2,9 @@
 /* The thread's last error: one status, one sentence. */
 #include "core/error.h"
 
+#include "core/number.h"
+
 #include <stdarg.h>
-#include <stdio.h>
 
 static _Thread_local char last_text[1024];
 
@@ -11,7 +12,7 @@ dgxp_status px_error_set(dgxp_status status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(last_text, sizeof last_text, format, arguments);
+    px_number_vprint(last_text, sizeof last_text, format, arguments);
     va_end(arguments);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/mem.h"
+#include "core/number.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -96,7 +97,7 @@ dgxp_status px_json_refuse(const px_json *at, dgxp_status status, const char *se
     char text[512];
     va_list arguments;
     va_start(arguments, sentence);
-    vsnprintf(text, sizeof text, sentence, arguments);
+    px_number_vprint(text, sizeof text, sentence, arguments);
     va_end(arguments);
     if (!at->path[0]) {
         return px_error_set(status, "%s: the document %s", at->file, text);

@@ -2,9 +2,10 @@
 /* Messages for the application's log; the library itself never prints. */
 #include "core/log.h"
 
+#include "core/number.h"
+
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static dgxp_log_callback listener;
@@ -25,7 +26,7 @@ void px_log(dgxp_log_level level, const char *format, ...)
     pthread_mutex_lock(&lock);
     if (listener) {
         va_start(arguments, format);
-        vsnprintf(text, sizeof text, format, arguments);
+        px_number_vprint(text, sizeof text, format, arguments);
         va_end(arguments);
         listener(level, text, listener_data);
     }

@@ -2,11 +2,11 @@
 /* All host allocations of the C half, through one settable table. */
 #include "core/mem.h"
 
+#include "core/number.h"
 #include "dgxpixels.h"
 
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,10 +88,10 @@ char *px_mem_format(const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    const int length = vsnprintf(NULL, 0, format, arguments);
+    const int length = px_number_vprint(NULL, 0, format, arguments);
     char *text = length < 0 ? NULL : px_mem_alloc((size_t)length + 1);
     if (text) {
-        vsnprintf(text, (size_t)length + 1, format, again);
+        px_number_vprint(text, (size_t)length + 1, format, again);
     }
     va_end(again);
     va_end(arguments);

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/number.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -65,29 +66,12 @@ static void multiply_from(parser *parse, size_t first, double factor)
     }
 }
 
-/* Digits with a sign and a point, the whole of `text`, in every locale.  Up to 15 digits are exact,
- * as long as a power of ten is. */
+/* Digits with a sign and a point, the whole of `text`: no blanks, no power of ten. */
 static bool parse_number(const char *text, size_t length, double *number)
 {
-    const bool negative = length > 0 && text[0] == '-';
-    double value = 0.0, scale = 1.0;
-    size_t digits = 0, points = 0;
-    for (size_t at = length > 0 && (text[0] == '+' || text[0] == '-'); at < length; at++) {
-        if (text[at] == '.') {
-            points++;
-        } else if (!isdigit((unsigned char)text[at])) {
-            return false;
-        } else if (points == 0 || ++digits <= 15) {
-            digits += points == 0;
-            value = value * 10.0 + (text[at] - '0');
-            scale *= points ? 10.0 : 1.0;
-        }
-    }
-    if (digits == 0 || points > 1) {
-        return false;
-    }
-    *number = (negative ? -value : value) / scale;
-    return true;
+    const char *end;
+    *number = px_number_take(text, &end);
+    return length && strspn(text, "+-.0123456789") >= length && end == text + length;
 }
 
 static size_t skip_blanks(const char *text, size_t at)

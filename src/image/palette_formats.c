@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/number.h"
 #include "image/image.h"
 #include "image/png.h"
 
@@ -426,7 +427,7 @@ __attribute__((format(printf, 2, 3))) static void put_text(writer *to, const cha
 {
     va_list arguments;
     va_start(arguments, format);
-    const int put = vsnprintf(to->text + to->length, to->capacity - to->length, format, arguments);
+    const int put = px_number_vprint(to->text + to->length, to->capacity - to->length, format, arguments);
     va_end(arguments);
     to->length += put > 0 ? (size_t)put : 0;
 }

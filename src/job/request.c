@@ -6,10 +6,10 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/number.h"
 #include "diffusion/job.h"
 #include "job/preset.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,14 +81,12 @@ static json_t *parse_sides(const char *text)
 
 static json_t *parse_number(const char *text, bool whole)
 {
-    char *end;
-    errno = 0;
+    int64_t integer;
+    double real;
     if (whole) {
-        const long long value = strtoll(text, &end, 10);
-        return end != text && !*end && !errno ? json_integer(value) : NULL;
+        return px_number_whole(text, &integer) ? json_integer(integer) : NULL;
     }
-    const double value = strtod(text, &end);
-    return end != text && !*end && !errno ? json_real(value) : NULL;
+    return px_number_parse(text, &real) ? json_real(real) : NULL;
 }
 
 static json_t *parse_boolean(const char *text)
@@ -103,13 +101,12 @@ dgxp_status px_request_put(const char *where, json_t *request, const char *name,
     const px_request_field *field = px_request_find(name);
     json_t *value = NULL;
     if (px_request_is_lora_weight(name)) {
-        char *end;
-        const double weight = strtod(text, &end);
-        return end == text || *end ? px_error_set(DGXP_ERR_BAD_FORMAT,
-                                                  "%s: field '%s' is \"%.60s\": must be a "
-                                                  "number",
-                                                  where, name, text)
-                                   : px_request_put_lora_weight(where, request, name, weight);
+        double weight;
+        return px_number_parse(text, &weight)
+                   ? px_request_put_lora_weight(where, request, name, weight)
+                   : px_error_set(DGXP_ERR_BAD_FORMAT,
+                                  "%s: field '%s' is \"%.60s\": must be a number", where, name,
+                                  text);
     }
     if (!field || field->type == PX_REQUEST_OTHER) {
         return refuse_name(where, name);

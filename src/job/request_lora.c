@@ -3,9 +3,9 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/number.h"
 #include "job/request.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { LORAS = 64, TEXT_LIMIT = 4096 };
@@ -19,12 +19,13 @@ static dgxp_status add_written(const px_json *root, const char *text, dgxp_job *
          word = strtok_r(NULL, ",", &rest)) {
         double weights[2] = {1, 1};
         word += strspn(word, " \t");
-        char *colon = strchr(word, ':'), *end = NULL;
+        char *colon = strchr(word, ':');
+        const char *end = NULL;
         if (colon) {
             *colon = '\0';
-            weights[0] = weights[1] = strtod(colon + 1, &end);
+            weights[0] = weights[1] = px_number_take(colon + 1, &end);
             if (*end == ':') {
-                weights[1] = strtod(end + 1, &end);
+                weights[1] = px_number_take(end + 1, &end);
             }
         }
         status = colon && (end == colon + 1 || end[strspn(end, " \t")] != '\0')
