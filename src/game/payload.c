@@ -62,9 +62,10 @@ static size_t strip_text(const uint8_t *bytes, size_t size, uint8_t *out)
  * Every field of ImageLoaderSettings that Bevy 0.17 to 0.19 require in a .meta; `array_layout` is
  * optional there and its grid is 0.19's.
  */
-static char *make_meta(const px_payload_options *options)
+static char *make_meta(const px_payload_options *options, int32_t layers)
 {
-    char *layout = options->tile_width
+    /* One tile is no array: Bevy refuses to load a grid of 1x1. */
+    char *layout = layers > 1
                        ? px_mem_format("            array_layout: Some(GridSize(tile_width_pixels: "
                                        "%d, tile_height_pixels: %d)),\n",
                                        options->tile_width, options->tile_height)
@@ -191,7 +192,7 @@ static dgxp_status make_picture(const char *name, const void *bytes, size_t size
     }
     if (status == DGXP_OK && (options->meta || options->tile_width)) {
         payload->meta_path = px_mem_format("%s.meta", payload->path);
-        payload->meta = make_meta(options);
+        payload->meta = make_meta(options, payload->layers);
         status = payload->meta_path && payload->meta ? DGXP_OK : px_error_memory(name);
     }
     dgxp_image_free(image);

@@ -146,6 +146,10 @@ def test_sheet_and_tile_set(cli: Run, game: Path, tmp_path: Path) -> None:
     assert lock_of(game)["tiles/cave.png"]["columns"] == 2
     done = cli("deploy", tiles, "--tile", "5", cwd=game)
     assert done.returncode == 4 and "5x5" in done.stderr
+    # Bevy loads no array of one layer, so a set of one tile is a plain picture.
+    assert cli("deploy", tiles, "--to", "one.png", "--tile", "32", cwd=game).returncode == 0
+    assert "array_layout" not in (game / "assets/one.png.meta").read_text()
+    assert lock_of(game)["one.png"]["kind"] == "tileset"
 
 
 def test_edited_settings_are_never_replaced(cli: Run, game: Path, knight: Path) -> None:

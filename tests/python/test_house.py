@@ -55,6 +55,16 @@ def test_only_the_shim_names_torch() -> None:
         assert not pattern.search(code), path
 
 
+def test_the_plugin_runs_in_a_browser() -> None:
+    """On wasm32 the clocks and threads of `std` compile, and panic at the first call."""
+    pattern = re.compile(r"\bstd::(thread|time::\{?[^;]*\b(SystemTime|Instant)\b)")
+    seen = sources(".rs")
+    seen = [path for path in seen if "dgx-pixels-bevy/src" in path.as_posix()]
+    assert seen
+    for path in seen:
+        assert not pattern.search(path.read_text()), path
+
+
 def test_every_source_has_its_licence_and_purpose() -> None:
     for path in sources(".c", ".h", ".cpp", ".hpp", ".py", ".rs"):
         lines = path.read_text().splitlines()

@@ -136,7 +136,9 @@ def _picture(name: str, path: str, data: bytes, tile: tuple[int, int], meta: boo
     if sidecar and picture.told:
         payload.sidecar = _sidecar(payload, picture)
     if meta or width:
-        payload.meta = (META % (TILES % (width, height) if width else "")).encode()
+        # One tile is no array: Bevy refuses to load a grid of 1x1.
+        array = payload.layers > 1
+        payload.meta = (META % (TILES % (width, height) if array else "")).encode()
     return payload
 
 

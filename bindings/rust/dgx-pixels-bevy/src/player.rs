@@ -178,7 +178,7 @@ pub(crate) fn advance(
             ClipOrigin::Pivot => sheet.pivot().unwrap_or(frame.size / 2.0),
             ClipOrigin::Center => frame.size / 2.0,
         };
-        anchor.set_if_neq(frame.anchor(point));
+        anchor.set_if_neq(frame.anchor(point, sprite.flip_x, sprite.flip_y));
         let atlas = TextureAtlas { layout: sheet.layout.clone(), index };
         if sprite.image != sheet.image || sprite.texture_atlas.as_ref() != Some(&atlas) {
             sprite.image = sheet.image.clone();

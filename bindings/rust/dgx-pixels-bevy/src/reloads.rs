@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bevy::asset::AssetLoadFailedEvent;
 use bevy::image::Image;
@@ -11,6 +10,8 @@ use bevy::prelude::*;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+// The clock of `std` panics in a browser.
+use web_time::{SystemTime, UNIX_EPOCH};
 use wgpu_types::TextureFormat;
 
 /// Larger pictures are recorded without a hash: it is taken on the main thread.

@@ -71,10 +71,12 @@ impl SpriteSheet {
 
 impl Frame {
     /// The anchor that puts `point` of the whole frame (pixels, y down) at the entity's place, however
-    /// the frame was trimmed.
-    pub fn anchor(&self, point: Vec2) -> Anchor {
+    /// the frame was trimmed.  A sprite that is flipped shows its picture mirrored and keeps its anchor, so
+    /// the anchor has to be mirrored with it: say whether it is ([`Sprite::flip_x`], [`Sprite::flip_y`]).
+    pub fn anchor(&self, point: Vec2, flip_x: bool, flip_y: bool) -> Anchor {
         let at = (point - self.source.min) / self.source.size();
-        Anchor(Vec2::new(at.x - 0.5, 0.5 - at.y))
+        let mirror = |flipped: bool, at: f32| if flipped { 0.5 - at } else { at - 0.5 };
+        Anchor(Vec2::new(mirror(flip_x, at.x), -mirror(flip_y, at.y)))
     }
 }
 
@@ -90,12 +92,37 @@ mod tests {
             source: Rect::new(0., 0., 32., 32.),
             size: Vec2::splat(32.),
         };
-        assert_eq!(frame.anchor(frame.size / 2.), Anchor::CENTER);
-        assert_eq!(frame.anchor(Vec2::new(16., 32.)), Anchor::BOTTOM_CENTER);
+        assert_eq!(frame.anchor(frame.size / 2., false, false), Anchor::CENTER);
+        assert_eq!(frame.anchor(Vec2::new(16., 32.), false, false), Anchor::BOTTOM_CENTER);
         // 8 by 4 pixels are left, at (20, 26): the whole frame's middle is left of and above them.
         frame.source = Rect::new(20., 26., 28., 30.);
-        let Anchor(anchor) = frame.anchor(frame.size / 2.);
+        let Anchor(anchor) = frame.anchor(frame.size / 2., false, false);
         let center_of_part = -anchor * frame.source.size(); // from the entity's place, y up
         assert_eq!(center_of_part, Vec2::new(24. - 16., 16. - 28.));
+    }
+
+    /// Where each corner of the part lands when Bevy mirrors the picture inside the quad that the anchor
+    /// placed: the sprite stands where its mirror image would, with the point on the entity.
+    #[test]
+    fn a_flipped_frame_is_mirrored_about_its_point() {
+        let frame = Frame {
+            name: String::new(),
+            duration: Duration::from_millis(100),
+            source: Rect::new(20., 26., 28., 30.),
+            size: Vec2::splat(32.),
+        };
+        let pivot = Vec2::new(10., 31.);
+        let left_edge = |flip_x: bool| {
+            let Anchor(anchor) = frame.anchor(pivot, flip_x, false);
+            (-0.5 - anchor.x) * frame.source.width()
+        };
+        assert_eq!(left_edge(false), 20. - 10.);
+        assert_eq!(left_edge(true), -(28. - 10.), "the right edge, mirrored about the pivot");
+        let top_edge = |flip_y: bool| {
+            let Anchor(anchor) = frame.anchor(pivot, false, flip_y);
+            (0.5 - anchor.y) * frame.source.height()
+        };
+        assert_eq!(top_edge(false), 31. - 26.);
+        assert_eq!(top_edge(true), 30. - 31., "the bottom edge, mirrored about the pivot");
     }
 }
