@@ -2,6 +2,7 @@
 /* The three formats of a manifest: where a record ends, and its fields as JSON. */
 #include "batch/manifest_read.h"
 
+#include "batch/csv.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -111,19 +112,16 @@ static dgxp_status parse_text(const char *where, char *line, json_t *fields)
 static char *next_cell(char **at, bool *end)
 {
     char *cell = *at, *out = cell, *in = cell;
-    const bool quoted = *in == '"';
-    in += quoted;
-    for (bool inside = quoted; *in && (inside || *in != ','); in++) {
-        if (inside && *in == '"' && in[1] == '"') {
-            in++;
-        } else if (inside && *in == '"') {
-            inside = false;
-            continue;
+    px_csv_state state = PX_CSV_BEGIN;
+    *end = true;
+    for (px_csv_event event = PX_CSV_SKIP; *in && event != PX_CSV_CELL; in++) {
+        event = px_csv_step(&state, *in);
+        if (event == PX_CSV_TAKE) {
+            *out++ = *in;
         }
-        *out++ = *in;
+        *end = event != PX_CSV_CELL;
     }
-    *end = *in == '\0';
-    *at = in + !*end;
+    *at = in;
     *out = '\0';
     return cell;
 }
@@ -225,17 +223,17 @@ void px_manifest_close(px_manifest_text *manifest)
     *manifest = (px_manifest_text){0};
 }
 
-/* The end of the record at `at`: a line break outside of CSV's quotes. */
+/* The end of the record at `at`: a line break, outside of CSV's quotes. */
 static size_t find_end(const px_manifest_text *manifest, size_t at, int64_t *line)
 {
-    bool quoted = false;
+    px_csv_state state = PX_CSV_BEGIN;
     for (; at < manifest->size; at++) {
         const char c = manifest->text[at];
-        if (c == '\n' && !quoted) {
+        if (manifest->format == PX_MANIFEST_CSV ? px_csv_step(&state, c) == PX_CSV_RECORD
+                                                : c == '\n') {
             return at;
         }
         *line += c == '\n';
-        quoted ^= c == '"' && manifest->format == PX_MANIFEST_CSV;
     }
     return at;
 }
@@ -249,13 +247,13 @@ bool px_manifest_next(const px_manifest_text *manifest, size_t *at, int64_t *lin
     }
     while (*at < manifest->size) {
         *out = (px_manifest_span){.at = *at, .line = *line};
-        size_t end = find_end(manifest, *at, line);
+        out->at += strspn(manifest->text + out->at, " \t\r");
+        size_t end = find_end(manifest, out->at, line);
         *at = end + 1;
         *line += 1;
         while (end > out->at && strchr(" \t\r", manifest->text[end - 1])) {
             end--;
         }
-        out->at += strspn(manifest->text + out->at, " \t\r");
         const bool comment = manifest->text[out->at] == '#' && manifest->format == PX_MANIFEST_TEXT;
         if (out->at < end && !comment) {
             out->length = end - out->at;

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import time
@@ -47,6 +48,16 @@ def test_csv_cells_may_hold_lines_and_quotes(build: Path, tmp_path: Path) -> Non
     (tmp_path / "a.csv").write_text('prompt,seed\n"two\nlines, ""quoted""",1\nplain,2\n')
     found = requests(build, tmp_path / "a.csv")
     assert found[0]["prompt"] == 'two\nlines, "quoted"' and found[1]["prompt"] == "plain"
+
+
+def test_csv_is_read_as_python_reads_it(build: Path, tmp_path: Path) -> None:
+    cells = ['plain', 'a 5" nail', '"a, b"', '"two\nlines"', '"a ""word"""', '"""all"""', '"ab"cd',
+             'x"y', '"#1"', 'ends in "', '"1\n\n,2"', '"ends "']
+    text = "subject,seed\n" + "".join(f"{cell},{i}\n" for i, cell in enumerate(cells))
+    (tmp_path / "a.csv").write_text(text)
+    expected = list(csv.reader(text.splitlines(keepends=True)))[1:]
+    found = [[wish["subject"], str(wish["seed"])] for wish in requests(build, tmp_path / "a.csv")]
+    assert found == expected and len(found) == len(cells)
 
 
 def test_choices_and_wildcards(build: Path, tmp_path: Path) -> None:
