@@ -35,13 +35,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def environment(**more: str) -> dict[str, str]:
+    """That of a process which can import the package."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), **more}
+
+
 class Server:
     """`dgx-pixels-server` on the stub backend; a restart keeps its folder and port."""
 
     def __init__(self, data: Path, *words: object, **env: str) -> None:
         self.data, self.port = data, free_port()
         self.words = ["--model", "tiny", "--port", self.port, "--data", data, *words]
-        self.env = {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), **env}
+        self.env = environment(**env)
         self.log = data.with_suffix(".log")
         self.start()
 

@@ -7,7 +7,6 @@ import asyncio
 import base64
 import io
 import json
-import os
 import random
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from fastmcp.client.transports import StdioTransport
 from fastmcp.exceptions import ToolError
 
 import dgx_pixels
-from serving import ROOT, free_port
+from serving import ROOT, environment, free_port
 
 SMALL: dict[str, Any] = {"prompt": "knight", "kind": "character", "size": "16x16", "more": {"steps": 2}}
 TOOLS = {"generate", "generate_and_deploy", "get_job", "list_jobs", "cancel_job", "fix_image", "make_sheet",
@@ -31,10 +30,6 @@ TOOLS = {"generate", "generate_and_deploy", "get_job", "list_jobs", "cancel_job"
 def words(game: Path, *more: object) -> list[str]:
     return ["-m", "dgx_pixels.mcp", "--project", str(game), "--model", "tiny", "--data",
             str(game.parent / "data"), *map(str, more)]
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), **more}
 
 
 def stdio(game: Path, *more: object, **env: str) -> Client[Any]:

@@ -6,9 +6,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,31 +14,20 @@ from typing import Any
 import numpy
 import PIL.Image
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect
 
+from browsing import started
 from serving import ROOT, Server
 
 JOB = {"prompt": "medieval knight", "kind": "character", "size": "32x32", "steps": 12, "count": 3}
 TOKEN = "a-long-secret"
 expect.set_options(timeout=60_000)  # a hang guard: machines may have much to do
-MISSING = ("no Chromium could be started: run scripts/setup faces; or leave the page untested with "
-           "SKIP_BROWSER=1")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; where there is none (Ubuntu), the one that Playwright installed."""
-    if os.environ.get("SKIP_BROWSER") == "1":
-        pytest.skip("SKIP_BROWSER=1: the review page is NOT TESTED")
-    with sync_playwright() as playwright:
-        system = shutil.which("chromium")
-        try:
-            started = playwright.chromium.launch(executable_path=system if system and "snap" not in str(
-                Path(system).resolve()) else None)
-        except Error as error:
-            pytest.fail(f"{MISSING}\n{error}")
-        yield started
-        started.close()
+    with started() as chromium:
+        yield chromium
 
 
 @pytest.fixture

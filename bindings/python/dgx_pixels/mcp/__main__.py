@@ -24,7 +24,13 @@ def parse() -> argparse.Namespace:
     add("--device", help="without --server: cpu, cuda:0 …")
     add("--data", type=Path, help="without --server: where jobs are kept")
     add("--brp", default="http://127.0.0.1:15702/", help="the running game (default: %(default)s)")
-    add("--http", type=int, metavar="PORT", help="serve HTTP on this machine instead of stdio")
+    add("--http", type=int, metavar="PORT", help="serve HTTP at http://HOST:PORT/mcp instead of stdio")
+    add("--host", default="127.0.0.1", help="with --http: address to listen on (default: this machine only)")
+    add("--token-file", type=Path, help="with --http: a file whose first line clients must send as Bearer "
+        "token (or $DGX_PIXELS_MCP_TOKEN); needed when other machines may connect")
+    add("--allow-host", action="append", default=[], help="with --http: a further name of this machine")
+    add("--allow-origin", action="append", default=[],
+        help="with --http: a web page that may ask, besides programs: https://host:port")
     return parser.parse_args()
 
 
@@ -41,8 +47,11 @@ def main() -> int:
     try:
         from fastmcp import FastMCP
 
+        from starlette.middleware import Middleware
+
         from .. import __version__
         from ..client import Client
+        from ..guard import Access, Guard, read_token
         from .tools import add_tools
         from .workshop import Workshop, data_folder, local_server
     except ImportError as error:
@@ -54,6 +63,10 @@ def main() -> int:
     if options.http is None:
         own_stdout()
     try:
+        access = Access(host=options.host, token=read_token(options.token_file, "DGX_PIXELS_MCP_TOKEN"),
+                        allowed_hosts=tuple(name.lower() for name in options.allow_host),
+                        allowed_origins=tuple(options.allow_origin))
+        access.check()
         client = Client(options.server) if options.server else local_server(
             options.data or data_folder(options.project), options.model, options.device)
     except (ValueError, RuntimeError, OSError, ImportError) as error:
@@ -66,8 +79,10 @@ def main() -> int:
     if options.http is None:
         mcp.run(transport="stdio", show_banner=False)
     else:
-        mcp.run(transport="http", host="127.0.0.1", port=options.http, show_banner=False,
-                log_level="warning")
+        # FastMCP's own check of Host and Origin would let in every page of this machine, whatever its port.
+        mcp.run(transport="http", host=access.host, port=options.http, show_banner=False,
+                log_level="warning", host_origin_protection=False,
+                middleware=[Middleware(Guard, settings=access)])
     return 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -44,14 +43,13 @@ def main() -> int:
     try:
         import uvicorn
 
+        from ..guard import read_token
         from . import Settings, create_app
     except ImportError as error:
         print(f"dgx-pixels-server: {error}: pip install 'dgx-pixels[server]'", file=sys.stderr)
         return 2
-    token = os.environ.get("DGX_PIXELS_TOKEN") or None
     try:
-        if options.token_file:
-            token = options.token_file.read_text().splitlines()[0].strip()
+        token = read_token(options.token_file, "DGX_PIXELS_TOKEN")
         settings = Settings(
             data=options.data, host=options.host, port=options.port, token=token, model=options.model,
             devices=tuple(options.device or (None,)), allowed_hosts=tuple(
@@ -61,7 +59,7 @@ def main() -> int:
             batch_limit=options.batch, memory_limit=int(options.memory * 2**30),
             keep_jobs=options.keep, keep_seconds=options.keep_days * 86400)
         app = create_app(settings)
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError) as error:
         print(f"dgx-pixels-server: {error}", file=sys.stderr)
         return 2
     level = logging.WARNING if options.quiet else logging.INFO

@@ -16,11 +16,11 @@ from starlette.exceptions import HTTPException as StarletteError
 
 from .. import __version__
 from ..errors import DgxPixelsError
+from ..guard import Guard, Head, problem
 from . import compat_a1111, compat_openai, jobs, pixels, review
 from .engine import Engine
 from .metrics import Metrics
 from .schema import BadField
-from .security import Guard, Head, problem
 from .settings import Settings
 from .store import Forgotten, KeyReused, Store
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ..guard import Access
 
 
 def default_data() -> Path:
@@ -15,15 +16,11 @@ def default_data() -> Path:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Access):
     """All limits have a default that suits one machine and a few people."""
 
     data: Path = field(default_factory=default_data)  # jobs.sqlite and results/
-    host: str = "127.0.0.1"
     port: int = 8000
-    token: str | None = None  # needed when `host` is not loopback
-    allowed_hosts: tuple[str, ...] = ()  # beside the loopback names, without port
-    allowed_origins: tuple[str, ...] = ()  # "https://example.org", beside our own pages
     model: str | None = None  # the default model; None is the starter
     devices: tuple[str | None, ...] = (None,)  # one worker each; None is the best there is
     projects: tuple[Path, ...] = ()  # game projects on this machine's disk that /deploy may fill
@@ -31,7 +28,6 @@ class Settings:
     batch_limit: int = 8  # pictures in one call of the library
     batch_wait: float = 0.005  # seconds that an idle worker waits for company
     memory_limit: int = 0  # bytes of resident models; 0 keeps two
-    body_limit: int = 32 << 20  # bytes of a request
     pixel_limit: int = 16 << 20  # pixels of a picture that is sent in
     keep_jobs: int = 2000  # finished ones
     keep_seconds: float = 7 * 24 * 3600.0
@@ -40,22 +36,7 @@ class Settings:
     preview_every: int = 4  # steps
 
     def check(self) -> None:
-        """Refuse to start open to a network without a token."""
-        if not self.token and not is_loopback(self.host):
-            raise ValueError(
-                f"--host {self.host} is reachable from other machines: set a token with --token-file or "
-                "DGX_PIXELS_TOKEN (any long random text), or keep --host 127.0.0.1")
-        if self.token is not None and len(self.token) < 8:
-            raise ValueError("the token is shorter than 8 characters: use a long random text")
+        super().check()
         for project in self.projects:
             if not project.is_dir():
                 raise ValueError(f"--project {project}: is no folder")
-
-
-def is_loopback(host: str) -> bool:
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

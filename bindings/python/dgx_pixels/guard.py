@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Who may ask: Host, Origin, token, content type and size, before any route sees a request."""
+"""Who may ask: Host, Origin, token, content type and size, before any route sees a request.
+
+One guard for every door: the HTTP server and the MCP server stand behind the same one.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
+import ipaddress
 import json
+import os
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from .settings import Settings, is_loopback
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -19,6 +25,55 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 OPEN = ("/healthz", "/readyz")  # for supervisors; they tell nothing
+# What a page of an allowed origin may send, and may read of an answer (the fetch standard's words).
+METHODS = b"GET, HEAD, POST, PUT, DELETE"
+READABLE = b"Content-Location, ETag, Location, Mcp-Session-Id, Preference-Applied, Retry-After"
+FIELD_NAMES = re.compile(rb"[A-Za-z0-9_-]{1,64}(?: *, *[A-Za-z0-9_-]{1,64}){0,63}")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may use a server."""
+
+    host: str = "127.0.0.1"
+    token: str | None = None  # needed when `host` is not loopback
+    allowed_hosts: tuple[str, ...] = ()  # beside the loopback names, without port
+    allowed_origins: tuple[str, ...] = ()  # "https://example.org", beside our own pages
+    body_limit: int = 32 << 20  # bytes of a request
+
+    def check(self) -> None:
+        """Refuse to start open to a network without a token."""
+        if not self.token and not is_loopback(self.host):
+            raise ValueError(
+                f"--host {self.host} is reachable from other machines: set a token with --token-file (any "
+                "long random text), or keep --host 127.0.0.1")
+        if self.token is not None and len(self.token) < 8:
+            raise ValueError("the token is shorter than 8 characters: use a long random text")
+        for origin in self.allowed_origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or origin != (
+                    f"{parts.scheme}://{parts.netloc}"):
+                raise ValueError(f"--allow-origin {origin}: write SCHEME://HOST or SCHEME://HOST:PORT, "
+                                 "as browsers send it, without a path")
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def read_token(file: Path | None, variable: str) -> str | None:
+    """The token of a file's first line, else the variable's."""
+    if file is None:
+        return os.environ.get(variable) or None
+    lines = file.read_text("utf-8").splitlines()
+    if not lines or not lines[0].strip():
+        raise ValueError(f"{file}: its first line is empty; write the token there")
+    return lines[0].strip()
 
 
 def problem(status: int, title: str, detail: str, **more: Any) -> bytes:
@@ -62,7 +117,7 @@ def host_name(header: str) -> str:
 class Guard:
     """Pure ASGI, so that disconnects reach the routes."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App, settings: Access) -> None:
         self.app, self.settings = app, settings
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -77,6 +132,7 @@ class Guard:
         for name, value in scope["headers"]:
             repeated = repeated or (name == b"host" and name in headers)
             headers[name] = value
+        send = self._shared(scope, headers, send)
         answer = self._check(scope, headers, repeated)
         if answer:
             status, title, detail = answer
@@ -84,6 +140,10 @@ class Guard:
             if status == 413:
                 await self._drain(receive)
             await refuse(send, status, title, detail, extra)
+            return
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await send({"type": "http.response.start", "status": 204, "headers": self._permit(headers)})
+            await send({"type": "http.response.body", "body": b""})
             return
         await self._limited(scope, headers, receive, send)
 
@@ -100,7 +160,10 @@ class Guard:
         if origin is not None and not self._same(origin.decode("latin-1"), headers):
             return 403, "Origin not allowed", ("a page of another origin may not use this server: start "
                                                "it with --allow-origin if it should")
-        if settings.token and scope["path"] not in OPEN and not self._authorized(headers):
+        # A browser asks without the token whether its page may send it.
+        preflight = scope["method"] == "OPTIONS" and origin is not None and (
+            b"access-control-request-method" in headers)
+        if settings.token and scope["path"] not in OPEN and not preflight and not self._authorized(headers):
             return 401, "Token needed", "send 'Authorization: Bearer TOKEN'"
         if scope["method"] in ("POST", "PUT", "PATCH") and not self._typed(scope, headers):
             return 415, "Unsupported media type", "send JSON, with 'Content-Type: application/json'"
@@ -119,6 +182,32 @@ class Guard:
         # The same origin: the page that this server itself sent, port included.
         return asked.scheme in ("http", "https") and (
             asked.netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower())
+
+    def _shared(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], send: Send) -> Send:
+        """Let pages of an allowed origin read what is answered, errors too (CORS)."""
+        origin = headers.get(b"origin", b"")
+        if origin.decode("latin-1") not in self.settings.allowed_origins:
+            return send
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [
+                    *message.get("headers", ()), (b"access-control-allow-origin", origin),
+                    (b"access-control-expose-headers", READABLE), (b"vary", b"Origin")]}
+            await send(message)
+
+        return marked
+
+    @staticmethod
+    def _permit(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+        """The answer to a browser's question before the real request."""
+        answer = [(b"access-control-allow-methods", METHODS), (b"access-control-max-age", b"600")]
+        asked = headers.get(b"access-control-request-headers", b"")
+        if FIELD_NAMES.fullmatch(asked):
+            answer.append((b"access-control-allow-headers", asked))
+        if b"access-control-request-private-network" in headers:
+            answer.append((b"access-control-allow-private-network", b"true"))
+        return answer
 
     @staticmethod
     def _challenge(headers: dict[bytes, bytes]) -> bytes:
