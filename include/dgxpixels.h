@@ -406,8 +406,9 @@ typedef struct dgxp_matte_params {
     int32_t keep_holes;  /* 1: only what connects to the border is removed */
     int32_t keep_specks; /* 1: lone cells stay (particles, sparks) */
     int32_t keep_fringe; /* 1: no despill */
+    int32_t open_holes;  /* 1: enclosed background goes whatever its color; `keep_holes` wins */
 } dgxp_matte_params;
-#define DGXP_MATTE_PARAMS_INIT {sizeof(dgxp_matte_params), 0, 0, 0, 0, 0, 0}
+#define DGXP_MATTE_PARAMS_INIT {sizeof(dgxp_matte_params), 0, 0, 0, 0, 0, 0, 0}
 
 /** What a matte warns of, as bits. */
 typedef enum dgxp_matte_warning {
@@ -430,15 +431,19 @@ typedef struct dgxp_matte_report {
     int32_t specks;       /* lone cells removed */
     float opaque_share;   /* of all cells, afterwards */
     float main_share;     /* of the opaque ones in the largest piece (8-connected) */
+    int32_t enclosed;     /* cells of the background's color that were enclosed, and kept */
 } dgxp_matte_report;
-#define DGXP_MATTE_REPORT_INIT {sizeof(dgxp_matte_report), 0, 0, {0, 0}, 0, 0, 0, 0, 0, 0, 0, 0}
+#define DGXP_MATTE_REPORT_INIT                                                                     \
+    {sizeof(dgxp_matte_report), 0, 0, {0, 0}, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /**
  * Make the background transparent.  Meant for native pixels (cells), after grid recovery: there is
  * no soft edge left then.
  *
- * Floods from the border, opens enclosed holes where that is safe, takes the background's spill
- * off the edge, drops specks.  Alpha is 0 or 255 afterwards and transparent cells are 0 0 0 0.
+ * Floods from the border, takes the background's spill off the edge, drops specks.  What the
+ * subject encloses is opened where the background is a chroma key or a painted checkerboard; on
+ * white, grey or black it is as often an eye or a tooth, so it stays, counted in `enclosed`, unless
+ * `open_holes` asks.  Alpha is 0 or 255 afterwards and transparent cells are 0 0 0 0.
  * `report` may be NULL.  NULL params are the defaults.  Text metadata is kept.
  */
 DGXP_API dgxp_status dgxp_matte(const dgxp_image *image, const dgxp_matte_params *params,

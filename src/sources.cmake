@@ -38,6 +38,9 @@ set(DGXP_IMAGE_SOURCES
     src/image/imagequant.c
     src/image/lattice.c
     src/image/matte.c
+    src/image/matte_back.c
+    src/image/matte_cells.c
+    src/image/matte_edge.c
     src/image/maxrects.c
     src/image/measure.c
     src/image/metadata.c

@@ -91,7 +91,9 @@ START_TEST(matte_keeps_its_bars)
         for (int seed = 0; seed < 8; seed++) {
             dgxp_image *image = draw_ring(cases[i].back, 6, seed, truth), *result = NULL;
             dgxp_matte_report report = DGXP_MATTE_REPORT_INIT;
-            ck_assert_ok(dgxp_matte(image, NULL, &report, &result));
+            dgxp_matte_params params = DGXP_MATTE_PARAMS_INIT;
+            params.open_holes = cases[i].back != magenta; /* a key's holes are opened unasked */
+            ck_assert_ok(dgxp_matte(image, &params, &report, &result));
             const score s = compare(result, truth, cases[i].back);
             ck_assert_msg(s.right >= cases[i].right && s.eaten <= .005 && s.beside == 0,
                           "background %zu, seed %d: right %.4f, eaten %.4f, beside %d", i, seed,
@@ -100,6 +102,7 @@ START_TEST(matte_keeps_its_bars)
             ck_assert_int_eq(report.color_count, 1);
             ck_assert_int_gt(report.flooded, 0);
             ck_assert_int_gt(report.holes, 100);
+            ck_assert_int_eq(report.enclosed, 0);
             ck_assert_float_eq(report.border_share, 1);
             dgxp_image_free(image);
             dgxp_image_free(result);
@@ -117,9 +120,39 @@ START_TEST(matte_keeps_holes_on_request)
     params.keep_holes = 1;
     ck_assert_ok(dgxp_matte(image, &params, &report, &result));
     ck_assert_int_eq(report.holes, 0);
+    ck_assert_int_gt(report.enclosed, 100);
     ck_assert_mem_eq(px_image_at(result, SIDE / 2, SIDE / 2), ((uint8_t[4]){255, 0, 255, 255}), 4);
     dgxp_image_free(image);
     dgxp_image_free(result);
+}
+END_TEST
+
+START_TEST(matte_keeps_what_is_enclosed_on_neutral_ground)
+{
+    /* An eye, a tooth, a belly of the ground's color, and a gap, look the same: they are kept. */
+    static const uint8_t grounds[][3] = {
+        {255, 255, 255}, {128, 128, 128}, {0, 0, 0}, {222, 214, 200}, {40, 44, 70}};
+    uint8_t truth[SIDE * SIDE];
+    for (size_t i = 0; i < sizeof grounds / sizeof *grounds; i++) {
+        dgxp_image *image = draw_ring(grounds[i], i == 2 ? 0 : 3, (int)i, truth), *result = NULL;
+        dgxp_matte_report report = DGXP_MATTE_REPORT_INIT;
+        ck_assert_ok(dgxp_matte(image, NULL, &report, &result));
+        int inside = 0;
+        for (int y = 0; y < SIDE; y++) {
+            for (int x = 0; x < SIDE; x++) {
+                const int dx = 2 * x - SIDE + 1, dy = 2 * y - SIDE + 1;
+                const bool hole = dx * dx + dy * dy <= 14 * 14;
+                const int32_t alpha = truth[y * SIDE + x] || hole ? 255 : 0;
+                inside += hole;
+                ck_assert_msg(px_image_at(result, x, y)[3] == alpha, "ground %zu at %d, %d", i, x,
+                              y);
+            }
+        }
+        ck_assert_int_eq(report.holes, 0);
+        ck_assert_int_eq(report.enclosed, inside);
+        dgxp_image_free(image);
+        dgxp_image_free(result);
+    }
 }
 END_TEST
 
@@ -231,6 +264,7 @@ START_TEST(matte_uses_transparency_and_keeps_on_request)
     dgxp_image_free(result);
     params.background = DGXP_BACKGROUND_COLOR;
     params.color = 0xFFFFFF;
+    params.open_holes = 1;
     ck_assert_ok(dgxp_matte(image, &params, &report, &result));
     ck_assert_double_ge(compare(result, truth, white).right, .999);
     dgxp_image_free(result);
@@ -340,6 +374,7 @@ int main(void)
     TCase *malformed = tcase_create("malformed");
     tcase_add_test(core, matte_keeps_its_bars);
     tcase_add_test(core, matte_keeps_holes_on_request);
+    tcase_add_test(core, matte_keeps_what_is_enclosed_on_neutral_ground);
     tcase_add_test(core, matte_leaves_no_background_beside_transparency);
     tcase_add_test(core, matte_takes_spill_off_the_edge);
     tcase_add_test(core, matte_drops_specks_but_not_near_ones);

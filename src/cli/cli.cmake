@@ -12,6 +12,7 @@ add_executable(dgx-pixels
     src/cli/doctor.c
     src/cli/family.c
     src/cli/fix.c
+    src/cli/fix_print.c
     src/cli/fix_steps.c
     src/cli/generate.c
     src/cli/generate_best.c
@@ -33,6 +34,7 @@ add_executable(dgx-pixels
     src/cli/regen.c
     src/cli/report.c
     src/cli/request.c
+    src/cli/resemble.c
     src/cli/run.c
     src/cli/sheet.c
     src/cli/sixel.c

@@ -16,7 +16,7 @@ typedef struct settings {
     double tolerance;
     bool tile, orphans, jaggies, trim, strip, frames, separate, share, json;
     bool reads_input; /* "-" is among the inputs */
-    bool keep_holes, keep_specks, keep_fringe, non_square, snap, straight;
+    bool keep_holes, open_holes, keep_specks, keep_fringe, non_square, snap, straight;
 } settings;
 
 typedef struct job {
@@ -126,6 +126,7 @@ static int read_settings(settings *s)
     to->grid.straight = s->straight;
     to->matte.tolerance = (float)s->tolerance;
     to->matte.keep_holes = s->keep_holes;
+    to->matte.open_holes = s->open_holes;
     to->matte.keep_specks = s->keep_specks;
     to->matte.keep_fringe = s->keep_fringe;
     to->quantize.dither = s->dither;
@@ -136,7 +137,11 @@ static int read_settings(settings *s)
     to->params.orphans = s->orphans;
     to->params.jaggies = s->jaggies;
     to->png.strip_text = s->strip;
-    if (s->background || s->tolerance > 0 || s->keep_holes || s->keep_specks || s->keep_fringe) {
+    if (s->keep_holes && s->open_holes) {
+        return cli_usage("fix", "--holes and --keep-holes exclude each other");
+    }
+    if (s->background || s->tolerance > 0 || s->keep_holes || s->open_holes || s->keep_specks ||
+        s->keep_fringe) {
         to->params.matte = &to->matte;
     }
     if (s->dither) {
@@ -151,56 +156,6 @@ static int read_settings(settings *s)
 }
 
 /* ------------------------------------------------------------------------------------ results */
-
-static void warn(const char *path, const char *name)
-{
-    static const dgxp_choice own[] = {
-        {0, "painted", "no grid was found: --size WxH or --cell N says what it should be"},
-        {0, "uncertain-grid",
-         "the grid is a guess: compare --json's candidates, give --cell N; cells that are not "
-         "square: --non-square"},
-        {0, "empty", "nothing is left to see: try --background keep"},
-    };
-    const char *help = "";
-    int32_t count = 0;
-    const dgxp_choice *known = dgxp_choices("matte_warning", &count);
-    for (int32_t i = 0; i < count; i++) {
-        help = strcmp(known[i].name, name) == 0 ? known[i].help : help;
-    }
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        help = strcmp(own[i].name, name) == 0 ? own[i].help : help;
-    }
-    fprintf(stderr, "dgx-pixels: %s: %s: %s\n", path, name, help);
-}
-
-static void print_person(const settings *s, const cli_input *input, const char *output,
-                         const json_t *report)
-{
-    const json_t *grid = json_object_get(report, "grid");
-    const json_t *quality = json_object_get(report, "quality");
-    const json_t *colors =
-        json_object_get(json_object_get(json_object_get(quality, "metrics"), "colors"), "value");
-    const double width = json_number_value(json_object_get(grid, "cell_width"));
-    const double height = json_number_value(json_object_get(grid, "cell_height"));
-    const int frames = (int)json_integer_value(json_object_get(report, "frames"));
-    char cell[64], many[32] = "";
-    snprintf(cell, sizeof cell, width == height ? "%.4g px" : "%.4gx%.4g px", width, height);
-    if (frames > 1) {
-        snprintf(many, sizeof many, "%d frames, ", frames);
-    }
-    if (!s->fixing.quiet) {
-        printf("%s: %s%dx%d, cells of %s, %.0f colors, score %.0f\n", output, many,
-               (int)json_integer_value(json_object_get(report, "width")),
-               (int)json_integer_value(json_object_get(report, "height")), cell,
-               json_number_value(colors), json_number_value(json_object_get(quality, "score")));
-    }
-    size_t i;
-    json_t *name;
-    json_array_foreach(json_object_get(report, "warnings"), i, name)
-    {
-        warn(input->path, json_string_value(name));
-    }
-}
 
 static void print_json(const job *self, int index, const char *output, json_t *report)
 {
@@ -236,7 +191,7 @@ static void print_result(job *self, int index)
     if (s->json) {
         print_json(self, index, output, report);
     } else if (report && !to_pipe) {
-        print_person(s, &self->inputs.items[index], output, report);
+        cli_fix_print(&s->fixing, self->inputs.items[index].path, output, report);
     }
     if (result->shown && !s->json && !to_pipe) {
         cli_show_image(result->shown);
@@ -458,6 +413,10 @@ static int run(int argc, char **argv)
          0, 0, NULL},
         {"tolerance", 0, CLI_NUMBER, "F", &s.tolerance,
          "of the background, in OKLab (default 0.07)", 0, 0.5, NULL},
+        {"holes", 0, CLI_FLAG, NULL, &s.open_holes,
+         "the background goes where the subject encloses it too\n"
+         "(default: only that of a chroma key; eyes are often white)",
+         0, 0, NULL},
         {"keep-holes", 0, CLI_FLAG, NULL, &s.keep_holes,
          "the background stays where the subject encloses it", 0, 0, NULL},
         {"keep-specks", 0, CLI_FLAG, NULL, &s.keep_specks, "lone pixels stay (sparks)", 0, 0, NULL},
@@ -524,8 +483,9 @@ const cli_command cli_fix = {
         "  dgx-pixels fix frames/ -o fixed/\n"
         "  curl -s https://example.org/cat.png | dgx-pixels fix - -o - >cat.png\n"
         "IN is a PNG, APNG, GIF or .aseprite file, a pattern, a folder, or - for standard input;\n"
-        "-o - writes one PNG to standard output.  The PNG files of a folder are frames that share\n"
-        "one grid and one palette, if they are of one size.  A picture that is pixel art already\n"
-        "comes out as it is.\n",
+        "-o - writes one PNG to standard output.  Each picture has its own grid and palette; numbered\n"
+        "PNG files of a folder that resemble each other, and all inputs with --frames, are one\n"
+        "animation with one grid and one palette.  A picture that is pixel art already comes out\n"
+        "as it is.\n",
     .run = run,
 };

@@ -41,6 +41,9 @@ void cli_fix_file(const cli_fixing *fixing, const char *path, const char *output
  */
 void cli_fix_set(const cli_fixing *fixing, const cli_input *set, const char *output,
                  char *const *outputs, cli_fixed *to);
+/** One line for a person, then the warnings; `report` is the parsed document of dgxp_fix(). */
+void cli_fix_print(const cli_fixing *fixing, const char *path, const char *output,
+                   const struct json_t *report);
 /** One palette for all files, into `fixing->palette`. */
 dgxp_status cli_fix_share_palette(cli_fixing *fixing, const cli_inputs *inputs);
 

@@ -3,6 +3,7 @@
 #include "cli/inputs.h"
 
 #include "cli/cli.h"
+#include "cli/resemble.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -134,6 +135,36 @@ static bool are_of_one_size(char *const *paths, int count)
     return count > 1;
 }
 
+/* The last run of digits of a file's name, [*begin, *end) of the path; empty when there is none. */
+static void find_number(const char *path, size_t *begin, size_t *end)
+{
+    const size_t name = (size_t)(cli_base(path) - path);
+    const char *dot = strrchr(path + name, '.');
+    *end = dot ? (size_t)(dot - path) : strlen(path);
+    while (*end > name && !isdigit((unsigned char)path[*end - 1])) {
+        (*end)--;
+    }
+    *begin = *end;
+    while (*begin > name && isdigit((unsigned char)path[*begin - 1])) {
+        (*begin)--;
+    }
+}
+
+/* Names that differ in their last number only, which rises. */
+static bool are_numbered(char *const *paths, int count)
+{
+    size_t begin, end, first, last;
+    find_number(paths[0], &begin, &end);
+    for (int i = 1; i < count && begin < end; i++) {
+        find_number(paths[i], &first, &last);
+        if (first != begin || first == last || strncmp(paths[0], paths[i], begin) != 0 ||
+            strcmp(paths[0] + end, paths[i] + last) != 0) {
+            return false;
+        }
+    }
+    return begin < end;
+}
+
 static int add_folder(const char *command, const char *folder, cli_grouping grouping,
                       cli_inputs *out)
 {
@@ -145,15 +176,22 @@ static int add_folder(const char *command, const char *folder, cli_grouping grou
         free(paths);
         return count < 0 ? CLI_IO : CLI_NOT_FOUND;
     }
-    if (grouping == CLI_GROUP_FOLDERS && are_of_one_size(paths, count)) {
+    const bool alone = grouping != CLI_GROUP_FOLDERS || count < 2;
+    const bool numbered = !alone && are_numbered(paths, count) && are_of_one_size(paths, count);
+    if (numbered && cli_resemble(paths, count)) {
+        fprintf(stderr,
+                "dgx-pixels %s: %s: %d numbered pictures that resemble each other: one animation, "
+                "one grid, one palette; --separate treats each on its own\n",
+                command, folder, count);
         add_input(out, folder, paths, count);
         return CLI_OK;
     }
-    if (grouping == CLI_GROUP_FOLDERS && count > 1) {
+    if (!alone) {
         fprintf(stderr,
-                "dgx-pixels %s: %s: not all are PNG files of one size, so each has its own grid "
-                "and palette\n",
-                command, folder);
+                "dgx-pixels %s: %s: %d pictures, %s, so each has its own grid and palette; "
+                "--frames makes one animation of them\n",
+                command, folder, count,
+                numbered ? "which do not look alike" : "not numbered PNG files of one size");
     }
     for (int i = 0; i < count; i++) {
         add_input(out, paths[i], NULL, 0);
@@ -195,21 +233,6 @@ static int add_word(const char *command, const char *word, cli_grouping grouping
     }
     add_input(out, word, NULL, 0); /* loading it says what is wrong */
     return CLI_OK;
-}
-
-/* The last run of digits of a file's name, [*begin, *end) of the path; empty when there is none. */
-static void find_number(const char *path, size_t *begin, size_t *end)
-{
-    const size_t name = (size_t)(cli_base(path) - path);
-    const char *dot = strrchr(path + name, '.');
-    *end = dot ? (size_t)(dot - path) : strlen(path);
-    while (*end > name && !isdigit((unsigned char)path[*end - 1])) {
-        (*end)--;
-    }
-    *begin = *end;
-    while (*begin > name && isdigit((unsigned char)path[*begin - 1])) {
-        (*begin)--;
-    }
 }
 
 /* Replaces a single numbered PNG by the files beside it that differ in the number only. */

@@ -25,7 +25,7 @@ typedef struct cli_inputs {
 } cli_inputs;
 
 typedef enum cli_grouping {
-    CLI_GROUP_FOLDERS, /* a folder's PNG files of one size belong together */
+    CLI_GROUP_FOLDERS, /* a folder of numbered PNG files that resemble each other is one animation */
     CLI_GROUP_NONE,    /* every file on its own */
     CLI_GROUP_ALL      /* all files are one animation; of a single PNG its numbered sequence */
 } cli_grouping;

@@ -133,6 +133,7 @@ static void add_matte(dgxp_matte_report *to, const dgxp_matte_report *frame, boo
     to->warnings |= frame->warnings;
     to->flooded += frame->flooded;
     to->holes += frame->holes;
+    to->enclosed += frame->enclosed;
     to->despilled += frame->despilled;
     to->fringe += frame->fringe;
     to->specks += frame->specks;

@@ -72,6 +72,7 @@ static json_t *describe_matte(const px_fixing *self)
     fits = fits && px_json_put_number(matte, "border_share", (double)told->border_share) &&
            px_json_put_integer(matte, "flooded", told->flooded) &&
            px_json_put_integer(matte, "holes", told->holes) &&
+           px_json_put_integer(matte, "enclosed", told->enclosed) &&
            px_json_put_integer(matte, "despilled", told->despilled) &&
            px_json_put_integer(matte, "fringe", told->fringe) &&
            px_json_put_integer(matte, "specks", told->specks) &&

@@ -21,7 +21,7 @@ class _Matte(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("background", ctypes.c_int32),
                 ("color", ctypes.c_uint32), ("tolerance", ctypes.c_float),
                 ("keep_holes", ctypes.c_int32), ("keep_specks", ctypes.c_int32),
-                ("keep_fringe", ctypes.c_int32)]
+                ("keep_fringe", ctypes.c_int32), ("open_holes", ctypes.c_int32)]
 
 
 class Library:

@@ -309,6 +309,20 @@ def test_folder_of_finished_frames_stays(cli: Cli, tmp_path: Path) -> None:
         assert np.array_equal(read(tmp_path / f"out/{i}.png"), np.roll(sprite(5), i, 0))
 
 
+def test_folder_of_unrelated_pictures_is_no_animation(cli: Cli, tmp_path: Path) -> None:
+    """Numbered files of one size, as every model writes them: each keeps its own colors."""
+    (tmp_path / "in").mkdir()
+    for i in range(5):
+        soften(scene(20 + i), 12, i).resize((512, 512)).save(tmp_path / f"in/ComfyUI_{i:05}_.png")
+    result = cli("fix", tmp_path / "in", "-o", tmp_path / "out")
+    assert "do not look alike" in result.stderr and good(result)
+    for i in range(5):
+        good(cli("fix", tmp_path / f"in/ComfyUI_{i:05}_.png", "-o", tmp_path / "one.png"))
+        assert np.array_equal(read(tmp_path / "one.png"), read(tmp_path / f"out/ComfyUI_{i:05}_.png"))
+    together = cli("fix", tmp_path / "in", "-o", tmp_path / "film", "--frames", "--json")
+    assert json.loads(good(together))[0]["report"]["frames"] == 5
+
+
 def test_folder_of_mixed_sizes_is_told(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for i in (30, 40):

@@ -204,7 +204,7 @@ class dgxp_matte_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("background", c_int32), ("color", c_uint32),
         ("tolerance", c_float), ("keep_holes", c_int32), ("keep_specks", c_int32),
-        ("keep_fringe", c_int32),
+        ("keep_fringe", c_int32), ("open_holes", c_int32),
     ]
 
 class dgxp_matte_report(Structure):
@@ -212,7 +212,7 @@ class dgxp_matte_report(Structure):
         ("struct_size", c_uint32), ("warnings", c_int32), ("color_count", c_int32),
         ("colors", c_uint32 * 2), ("border_share", c_float), ("flooded", c_int32),
         ("holes", c_int32), ("despilled", c_int32), ("fringe", c_int32), ("specks", c_int32),
-        ("opaque_share", c_float), ("main_share", c_float),
+        ("opaque_share", c_float), ("main_share", c_float), ("enclosed", c_int32),
     ]
 
 class dgxp_outline_params(Structure):

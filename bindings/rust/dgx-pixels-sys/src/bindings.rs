@@ -633,10 +633,11 @@ pub struct dgxp_matte_params {
     pub keep_holes: i32,
     pub keep_specks: i32,
     pub keep_fringe: i32,
+    pub open_holes: i32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of dgxp_matte_params"][::core::mem::size_of::<dgxp_matte_params>() - 28usize];
+    ["Size of dgxp_matte_params"][::core::mem::size_of::<dgxp_matte_params>() - 32usize];
     ["Alignment of dgxp_matte_params"][::core::mem::align_of::<dgxp_matte_params>() - 4usize];
     ["Offset of field: dgxp_matte_params::struct_size"]
         [::core::mem::offset_of!(dgxp_matte_params, struct_size) - 0usize];
@@ -652,6 +653,8 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_matte_params, keep_specks) - 20usize];
     ["Offset of field: dgxp_matte_params::keep_fringe"]
         [::core::mem::offset_of!(dgxp_matte_params, keep_fringe) - 24usize];
+    ["Offset of field: dgxp_matte_params::open_holes"]
+        [::core::mem::offset_of!(dgxp_matte_params, open_holes) - 28usize];
 };
 pub const DGXP_MATTE_NOT_UNIFORM: dgxp_matte_warning = 1;
 pub const DGXP_MATTE_BORDER: dgxp_matte_warning = 2;
@@ -674,10 +677,11 @@ pub struct dgxp_matte_report {
     pub specks: i32,
     pub opaque_share: f32,
     pub main_share: f32,
+    pub enclosed: i32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of dgxp_matte_report"][::core::mem::size_of::<dgxp_matte_report>() - 52usize];
+    ["Size of dgxp_matte_report"][::core::mem::size_of::<dgxp_matte_report>() - 56usize];
     ["Alignment of dgxp_matte_report"][::core::mem::align_of::<dgxp_matte_report>() - 4usize];
     ["Offset of field: dgxp_matte_report::struct_size"]
         [::core::mem::offset_of!(dgxp_matte_report, struct_size) - 0usize];
@@ -703,9 +707,11 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_matte_report, opaque_share) - 44usize];
     ["Offset of field: dgxp_matte_report::main_share"]
         [::core::mem::offset_of!(dgxp_matte_report, main_share) - 48usize];
+    ["Offset of field: dgxp_matte_report::enclosed"]
+        [::core::mem::offset_of!(dgxp_matte_report, enclosed) - 52usize];
 };
 unsafe extern "C" {
-    #[doc = " Make the background transparent.  Meant for native pixels (cells), after grid recovery: there is\n no soft edge left then.\n\n Floods from the border, opens enclosed holes where that is safe, takes the background's spill\n off the edge, drops specks.  Alpha is 0 or 255 afterwards and transparent cells are 0 0 0 0.\n `report` may be NULL.  NULL params are the defaults.  Text metadata is kept."]
+    #[doc = " Make the background transparent.  Meant for native pixels (cells), after grid recovery: there is\n no soft edge left then.\n\n Floods from the border, takes the background's spill off the edge, drops specks.  What the\n subject encloses is opened where the background is a chroma key or a painted checkerboard; on\n white, grey or black it is as often an eye or a tooth, so it stays, counted in `enclosed`, unless\n `open_holes` asks.  Alpha is 0 or 255 afterwards and transparent cells are 0 0 0 0.\n `report` may be NULL.  NULL params are the defaults.  Text metadata is kept."]
     pub fn dgxp_matte(
         image: *const dgxp_image,
         params: *const dgxp_matte_params,
