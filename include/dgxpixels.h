@@ -1213,7 +1213,7 @@ typedef struct dgxp_deploy_params {
     int32_t tile_width, tile_height; /* of PNGs: Bevy cuts them into an array of such tiles; one alone
                                         is both, 0 = no tile set */
     int32_t force;                   /* 1: replace files that were not deployed by us */
-    int32_t no_sidecar;              /* 1: the metadata taken out of PNGs is not kept beside them */
+    int32_t no_sidecar;              /* 1: the metadata taken out of PNGs is not kept */
     int32_t dry_run;                 /* 1: say what would happen */
     const char *project;             /* the game's folder; NULL = from the working folder upwards */
     const char *to;                  /* a folder inside assets/, or of one file its new name; NULL =
@@ -1299,7 +1299,7 @@ typedef struct dgxp_regen_params {
 DGXP_API dgxp_status dgxp_image_recipe(const dgxp_image *image, dgxp_document **out);
 /**
  * Give `image` back the texts that dgxp_deploy() took out of the PNG at `path` and put into
- * NAME.dgxpx.json beside it.  DGXP_ERR_NOT_FOUND when there is no such file.
+ * dgx-pixels.recipes/ of its project.  DGXP_ERR_NOT_FOUND when there is no such file.
  */
 DGXP_API dgxp_status dgxp_image_load_sidecar(dgxp_image *image, const char *path);
 /**

@@ -34,18 +34,29 @@ START_TEST(payload_picture_loses_its_texts_to_the_sidecar)
     char pixels[PX_HASH_HEX];
     px_hash_bytes(dgxp_image_pixels(after), 16 * 12 * 4, pixels);
     ck_assert_str_eq(payload.pixels, pixels);
-    ck_assert_str_eq(payload.sidecar_path, "sprites/knight.dgxpx.json");
+    ck_assert_str_eq(payload.sidecar_path, "dgx-pixels.recipes/sprites/knight.json");
     ck_assert_str_eq(payload.meta_path, "sprites/knight.png.meta");
     ck_assert_ptr_nonnull(strstr(payload.meta, "mag_filter: Nearest"));
 
-    /* And back. */
-    ck_assert_ok(px_file_write(px_folder_path("knight.dgxpx.json"), payload.sidecar,
+    /* And back, from wherever the project's assets lie. */
+    ck_assert_int_eq(mkdir(px_folder_path("assets"), 0777), 0);
+    ck_assert_int_eq(mkdir(px_folder_path("assets/sprites"), 0777), 0);
+    ck_assert_int_eq(mkdir(px_folder_path("dgx-pixels.recipes"), 0777), 0);
+    ck_assert_int_eq(mkdir(px_folder_path("dgx-pixels.recipes/sprites"), 0777), 0);
+    ck_assert_ok(px_file_write(px_folder_path("Cargo.toml"), "[package]\n", 10));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_ok(px_file_write(px_folder_path(i ? "assets/sprites/bat.png" : "bat.png"), bytes, size));
+    }
+    ck_assert_ok(px_file_write(px_folder_path("assets/sprites/knight.png"), bytes, size));
+    ck_assert_ok(px_file_write(px_folder_path(payload.sidecar_path), payload.sidecar,
                                strlen(payload.sidecar)));
-    ck_assert_ok(dgxp_image_load_sidecar(after, px_folder_path("knight.png")));
+    ck_assert_ok(dgxp_image_load_sidecar(after, px_folder_path("assets/sprites/knight.png")));
     ck_assert_str_eq(dgxp_image_text(after, "dgx_pixels"), RECIPE);
     ck_assert_str_eq(dgxp_image_text(after, "Title"), "Ritter \xe2\x9a\x94");
+    ck_assert_refused(dgxp_image_load_sidecar(after, px_folder_path("assets/sprites/bat.png")),
+                      DGXP_ERR_NOT_FOUND, "dgx-pixels.recipes/sprites/bat.json");
     ck_assert_refused(dgxp_image_load_sidecar(after, px_folder_path("bat.png")), DGXP_ERR_NOT_FOUND,
-                      "bat.dgxpx.json");
+                      "outside the assets");
     ck_assert_status(dgxp_image_load_sidecar(after, "knight.gif"), DGXP_ERR_INVALID_ARGUMENT);
     dgxp_image_free(before);
     dgxp_image_free(after);

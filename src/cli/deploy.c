@@ -130,7 +130,7 @@ static int run(int argc, char **argv)
          "what was there is kept for --undo",
          0, 0, NULL},
         {"no-sidecar", 0, CLI_FLAG, NULL, &s.no_sidecar,
-         "do not keep the recipe as NAME.dgxpx.json beside the picture", 0, 0, NULL},
+         "do not keep the recipe in dgx-pixels.recipes/", 0, 0, NULL},
         {"undo", 0, CLI_FLAG, NULL, &s.undo, "take back the last deployment", 0, 0, NULL},
         {"confirm", 0, CLI_FLAG, NULL, &s.confirm, CLI_CONFIRM_HELP, 0, 0, NULL},
         {"brp", 0, CLI_TEXT, "URL", &s.brp, CLI_CONFIRM_BRP_HELP, 0, 0, NULL},

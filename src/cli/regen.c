@@ -101,7 +101,7 @@ static void print_notes(const dgxp_document *report)
     json_decref(about);
 }
 
-/* A deployed picture has its recipe in the sidecar beside it. */
+/* A deployed picture has its recipe in its sidecar. */
 static dgxp_status find_recipe(dgxp_image *image, const char *path, bool *stripped)
 {
     if (dgxp_image_text(image, "dgx_pixels") || !cli_has_suffix(path, ".png")) {
@@ -276,6 +276,6 @@ const cli_command cli_regen = {
         "  dgx-pixels regen assets/sprites/knight.png\n"
         "Without -o the file is only compared: exit code 1 when it differs.  The hashes of\n"
         "model, LoRAs, palette, init image and mask are checked first; what differs is named.\n"
-        "Of a deployed picture the recipe is read from its sidecar, NAME.dgxpx.json.\n",
+        "Of a deployed picture the recipe is read from its sidecar in dgx-pixels.recipes/.\n",
     .run = run,
 };

@@ -45,6 +45,12 @@ static dgxp_status make_payloads(const px_deploy_item *items, const dgxp_deploy_
                                             .meta = params->meta == DGXP_META_NEAREST,
                                             .sidecar = !params->no_sidecar};
         status = px_beneath_check(items[i].target, false);
+        if (status == DGXP_OK && px_stage_is_recipe(items[i].target)) {
+            status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                                  "'%s': " PX_PROJECT_RECIPES
+                                  "/ is where recipes are kept; choose another folder",
+                                  items[i].target);
+        }
         if (status == DGXP_OK) {
             status = px_payload_make(items[i].name, items[i].target, items[i].bytes, items[i].size,
                                      &options, &d->payloads[i]);
@@ -272,10 +278,14 @@ static bool ends_like(const char *path, const char *name)
 
 /* TO/NAME, or TO itself when it has the one file's own suffix.  A folder called knight.png would be
  * made by mistake only. */
-static dgxp_status make_target(const dgxp_deploy_params *params, const char *path, int32_t count,
-                               char **target)
+static dgxp_status make_target(const px_project *project, const dgxp_deploy_params *params,
+                               const char *path, int32_t count, char **target)
 {
     const char *name = px_file_name(path), *to = params->to ? params->to : "";
+    const size_t prefix = strlen(project->assets);
+    if (strncmp(to, project->assets, prefix) == 0 && to[prefix] == '/') {
+        to += prefix + 1; /* as the shell completes it; nobody means assets/assets/ */
+    }
     const size_t length = strlen(to);
     const bool slash = length && to[length - 1] == '/';
     const bool whole = count == 1 && length && !slash && ends_like(to, name);
@@ -307,13 +317,14 @@ static dgxp_status read_params(const dgxp_deploy_params *given, dgxp_deploy_para
 }
 
 /* Fills one item; what it owns is in `target` and `bytes`. */
-static dgxp_status make_item(const dgxp_deploy_file *file, const dgxp_deploy_params *params,
-                             int32_t count, px_deploy_item *item, char **target, uint8_t **bytes)
+static dgxp_status make_item(const px_project *project, const dgxp_deploy_file *file,
+                             const dgxp_deploy_params *params, int32_t count, px_deploy_item *item,
+                             char **target, uint8_t **bytes)
 {
     if (!file->path) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_deploy: a file's path is NULL");
     }
-    dgxp_status status = make_target(params, file->path, count, target);
+    dgxp_status status = make_target(project, params, file->path, count, target);
     item->name = file->path;
     item->target = *target;
     item->bytes = file->bytes;
@@ -351,7 +362,7 @@ dgxp_status dgxp_deploy(const dgxp_deploy_file *files, int32_t count,
         status = px_error_memory("the files to deploy");
     }
     for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
-        status = make_item(&files[i], &params, count, &items[i], &targets[i], &bytes[i]);
+        status = make_item(&project, &files[i], &params, count, &items[i], &targets[i], &bytes[i]);
     }
     if (status == DGXP_OK) {
         status = px_deploy_items(&project, items, (size_t)count, &params, &report);

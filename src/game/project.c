@@ -24,17 +24,51 @@ static bool holds(const char *folder, const char *name)
     return there;
 }
 
+/* Whether a line of TOML begins so. */
+static bool has_table(const char *text, const char *name)
+{
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, strlen(name)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A Cargo.toml that is no more than the list of a workspace's members is no game. */
+static bool holds_package(const char *folder)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    char *path = px_file_join(folder, "Cargo.toml");
+    const bool there = path && px_file_exists(path);
+    bool package = there;
+    if (there && px_file_read(path, CARGO_LIMIT, &bytes, &size) == DGXP_OK) {
+        const char *text = (const char *)bytes;
+        package = !has_table(text, "[workspace") || has_table(text, "[package]");
+    }
+    px_error_clear();
+    px_mem_free(bytes);
+    px_mem_free(path);
+    return package;
+}
+
 static bool is_project(const char *folder)
 {
-    return holds(folder, "Cargo.toml") || holds(folder, PX_PROJECT_FILE);
+    return holds(folder, PX_PROJECT_FILE) || holds_package(folder);
 }
 
 static dgxp_status refuse_missing(const char *folder, bool searched)
 {
+    const char *what = holds(folder, "Cargo.toml") ? "is a workspace's folder and no game"
+                       : searched ? "no Cargo.toml and no " PX_PROJECT_FILE
+                                    " here or in any folder above"
+                                  : "no Cargo.toml and no " PX_PROJECT_FILE " here";
     return px_error_set(DGXP_ERR_NOT_FOUND,
-                        "%s: no Cargo.toml and no " PX_PROJECT_FILE " here%s; name the game's "
-                        "folder (--project DIR), or run `dgx-pixels init` in it",
-                        folder, searched ? " or in any folder above" : "");
+                        "%s: %s; name the game's folder (--project DIR), or run `dgx-pixels init` "
+                        "in it",
+                        folder, what);
 }
 
 /* `folder` is shortened in place until it is a project. */
@@ -117,6 +151,50 @@ dgxp_status px_project_open(const char *path, px_project *out)
                 px_error_set(DGXP_ERR_IO, "%s: cannot open: %s", project.folder, strerror(errno));
         }
     }
+    if (status != DGXP_OK) {
+        px_project_close(&project);
+        return status;
+    }
+    *out = project;
+    return DGXP_OK;
+}
+
+/* What of `path` lies below `folder`, or NULL. */
+static const char *below(const char *path, const char *folder)
+{
+    const size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
+}
+
+dgxp_status px_project_of_asset(const char *path, px_project *out, char **asset)
+{
+    char *real = realpath(path, NULL), *folder = real ? px_mem_text(real) : NULL;
+    px_project project = {.root = -1};
+    dgxp_status status = DGXP_OK;
+    if (!real) {
+        return px_error_set(DGXP_ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
+    }
+    if (!folder) {
+        status = px_error_memory("a path");
+    } else if (!climb(folder)) {
+        status = refuse_missing(path, true);
+    } else {
+        status = px_project_open(folder, &project);
+    }
+    char *assets = status == DGXP_OK ? px_file_join(project.folder, project.assets) : NULL;
+    const char *found = assets ? below(real, assets) : NULL;
+    if (status == DGXP_OK && !assets) {
+        status = px_error_memory("a path");
+    } else if (status == DGXP_OK && !found) {
+        status = px_error_set(DGXP_ERR_NOT_FOUND, "%s: lies outside the assets of its project, %s",
+                              path, assets);
+    } else if (status == DGXP_OK) {
+        *asset = px_mem_text(found);
+        status = *asset ? DGXP_OK : px_error_memory("a path");
+    }
+    free(real); /* realpath's, so the system's free() */
+    px_mem_free(folder);
+    px_mem_free(assets);
     if (status != DGXP_OK) {
         px_project_close(&project);
         return status;

@@ -10,6 +10,7 @@
 #define PX_PROJECT_FILE "dgx-pixels.json"
 #define PX_PROJECT_LOCK "dgx-pixels.lock.json"
 #define PX_PROJECT_STATE ".dgx-pixels"
+#define PX_PROJECT_RECIPES "dgx-pixels.recipes"
 
 typedef struct px_project {
     char *folder; /* absolute, links resolved */
@@ -23,6 +24,12 @@ typedef struct px_project {
  */
 dgxp_status px_project_open(const char *path, px_project *out);
 void px_project_close(px_project *project);
+
+/**
+ * Open the project that the file at `path` is an asset of, and tell its place below the assets in a
+ * new string.  DGXP_ERR_NOT_FOUND when no folder above is a project, or its assets lie elsewhere.
+ */
+dgxp_status px_project_of_asset(const char *path, px_project *out, char **asset);
 
 /**
  * What would keep a running game from reloading files, as a sentence, or NULL: Bevy's feature

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* NAME.dgxpx.json beside NAME.png: the metadata that a deployed picture was stripped of. */
+/* dgx-pixels.recipes/NAME.json: the metadata that assets/NAME.png was stripped of. */
 #include "game/sidecar.h"
 
 #include "core/error.h"
@@ -7,6 +7,7 @@
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "game/project.h"
 #include "image/image.h"
 #include "image/metadata.h"
 
@@ -17,7 +18,7 @@ enum { SIDECAR_LIMIT = 64 << 20, SIDECAR_FORMAT = 1 };
 
 char *px_sidecar_path(const char *path)
 {
-    return px_mem_format("%.*s.dgxpx.json", (int)strlen(path) - 4, path);
+    return px_mem_format(PX_PROJECT_RECIPES "/%.*s.json", (int)strlen(path) - 4, path);
 }
 
 /* Texts of ours that are JSON stand in the sidecar as such, so that people can read them. */
@@ -100,6 +101,22 @@ static dgxp_status put_texts(const px_json *root, dgxp_image *image)
     return status;
 }
 
+static dgxp_status find_sidecar(const char *path, char **sidecar)
+{
+    px_project project = {.root = -1};
+    char *asset = NULL;
+    dgxp_status status = px_project_of_asset(path, &project, &asset);
+    if (status == DGXP_OK) {
+        char *place = px_sidecar_path(asset);
+        *sidecar = place ? px_file_join(project.folder, place) : NULL;
+        status = *sidecar ? DGXP_OK : px_error_memory("a path");
+        px_mem_free(place);
+    }
+    px_mem_free(asset);
+    px_project_close(&project);
+    return status;
+}
+
 dgxp_status dgxp_image_load_sidecar(dgxp_image *image, const char *path)
 {
     px_json root;
@@ -110,8 +127,8 @@ dgxp_status dgxp_image_load_sidecar(dgxp_image *image, const char *path)
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "dgxp_image_load_sidecar: needs an image, and the path of its PNG");
     }
-    char *sidecar = px_sidecar_path(path);
-    dgxp_status status = sidecar ? DGXP_OK : px_error_memory("a path");
+    char *sidecar = NULL;
+    dgxp_status status = find_sidecar(path, &sidecar);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(px_json_load(sidecar, SIDECAR_LIMIT, &document));
     NEXT(px_json_root(sidecar, document, &root));

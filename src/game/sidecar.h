@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* NAME.dgxpx.json beside NAME.png: the metadata that a deployed picture was stripped of. */
+/* dgx-pixels.recipes/NAME.json: the metadata that assets/NAME.png was stripped of.  Outside the assets,
+ * which games load by the folder and ship to players. */
 #ifndef PX_SIDECAR_H
 #define PX_SIDECAR_H
 
 #include "dgxpixels.h"
 
-/** NAME.dgxpx.json of a path that ends in ".png", in a new string; NULL when memory runs out. */
+/** Of the asset "sprites/a.png" "dgx-pixels.recipes/sprites/a.json", below the project's folder, in a
+ * new string; NULL when memory runs out. */
 char *px_sidecar_path(const char *path);
 
 /**

@@ -129,6 +129,25 @@ void px_stage_record_name(int64_t number, bool pending, char name[32])
     snprintf(name, 32, "%06" PRId64 "%s.json", number, pending ? ".pending" : "");
 }
 
+bool px_stage_is_recipe(const char *path)
+{
+    const size_t length = strlen(PX_PROJECT_RECIPES);
+    return strncmp(path, PX_PROJECT_RECIPES, length) == 0 &&
+           (path[length] == '/' || path[length] == '\0');
+}
+
+const char *px_stage_shown(const px_stage *stage, const char *path)
+{
+    return px_stage_is_recipe(path) ? stage->project->folder : stage->shown;
+}
+
+static dgxp_status open_folder(const px_stage *stage, const char *path, const char *folder,
+                               bool make, int *fd)
+{
+    return px_beneath_open(px_stage_is_recipe(path) ? stage->project->root : stage->assets,
+                           px_stage_shown(stage, path), folder, make, fd);
+}
+
 dgxp_status px_stage_folder(const px_stage *stage, const char *path, bool make, int *fd,
                             const char **name)
 {
@@ -138,7 +157,7 @@ dgxp_status px_stage_folder(const px_stage *stage, const char *path, bool make, 
     if (status == DGXP_OK) {
         memcpy(folder, path, slash ? (size_t)(slash - path) : 0);
         *name = slash ? slash + 1 : path;
-        status = px_beneath_open(stage->assets, stage->shown, folder, make, fd);
+        status = open_folder(stage, path, folder, make, fd);
     }
     return status;
 }
@@ -176,12 +195,12 @@ static dgxp_status decide(px_stage *stage, px_stage_write *write, bool found)
         return px_error_set(DGXP_ERR_MISMATCH,
                             "%s/%s: was changed since it was deployed; --force replaces it (--undo "
                             "brings it back)",
-                            stage->shown, write->path);
+                            px_stage_shown(stage, write->path), write->path);
     } else {
         return px_error_set(DGXP_ERR_MISMATCH,
                             "%s/%s: is there and was not deployed by dgx-pixels; choose another "
                             "name, or --force replaces it (--undo brings it back)",
-                            stage->shown, write->path);
+                            px_stage_shown(stage, write->path), write->path);
     }
     return DGXP_OK;
 }
@@ -201,7 +220,7 @@ static dgxp_status check_write(px_stage *stage, px_stage_write *write)
         status = px_stage_hash(stage, folder, name, write->before);
     }
     if (status == DGXP_OK && !write->before[0]) {
-        status = px_beneath_alone(folder, stage->shown, name);
+        status = px_beneath_alone(folder, px_stage_shown(stage, write->path), name);
     }
     if (status == DGXP_OK) {
         status = decide(stage, write, write->before[0] != '\0');
@@ -282,7 +301,7 @@ static dgxp_status keep_before(px_stage *stage, px_stage_write *write, int64_t n
     }
     if (status == DGXP_OK && strcmp(hash, write->before) != 0) {
         status = px_error_set(DGXP_ERR_MISMATCH, "%s/%s: is being changed right now; try again",
-                              stage->shown, write->path);
+                              px_stage_shown(stage, write->path), write->path);
     }
     if (folder >= 0) {
         close(folder);
@@ -328,7 +347,7 @@ static dgxp_status move_in(px_stage *stage, px_stage_write *write, size_t index,
     }
     if (failed) {
         const bool changed = errno == EEXIST || errno == ESTALE;
-        status = px_error_set(changed ? DGXP_ERR_MISMATCH : DGXP_ERR_IO, "%s/%s: %s", stage->shown,
+        status = px_error_set(changed ? DGXP_ERR_MISMATCH : DGXP_ERR_IO, "%s/%s: %s", px_stage_shown(stage, write->path),
                               write->path,
                               changed          ? "is being changed right now; try again"
                               : errno == EXDEV ? "the assets lie on another disk than the project; "
@@ -401,8 +420,7 @@ static json_t *folders_to_make(const px_stage *stage, const px_stage_write *writ
             int fd = -1;
             memcpy(folder, path, (size_t)(slash++ - path));
             if (!json_object_get(seen, folder) &&
-                px_beneath_open(stage->assets, stage->shown, folder, false, &fd) ==
-                    DGXP_ERR_NOT_FOUND) {
+                open_folder(stage, path, folder, false, &fd) == DGXP_ERR_NOT_FOUND) {
                 px_json_append(list, json_string(folder));
             }
             px_json_put_boolean(seen, folder, true);

@@ -32,7 +32,7 @@ typedef enum px_stage_act {
     PX_STAGE_KEEP       /* somebody else's, and `yields`: it stays */
 } px_stage_act;
 
-/** One file to put below the assets. */
+/** One file to put below the assets, or in dgx-pixels.recipes/ beside the lock file. */
 typedef struct px_stage_write {
     const char *path;  /* checked by px_beneath_check() */
     const void *bytes; /* borrowed */
@@ -75,6 +75,10 @@ void px_stage_kept_name(int64_t number, size_t index, char name[32]);
 void px_stage_record_name(int64_t number, bool pending, char name[32]);
 /** The record of a deployment; yours. */
 dgxp_status px_stage_record(const px_stage *stage, const char *name, json_t **record);
+/** Whether a path lies in dgx-pixels.recipes/, so beside the lock file and not below the assets. */
+bool px_stage_is_recipe(const char *path);
+/** The folder that a path is told and opened from: the assets', of a recipe the project's. */
+const char *px_stage_shown(const px_stage *stage, const char *path);
 /** Split "a/b/c.png" into its open folder and "c.png", which points into `path`. */
 dgxp_status px_stage_folder(const px_stage *stage, const char *path, bool make, int *fd,
                             const char **name);

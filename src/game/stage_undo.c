@@ -188,7 +188,7 @@ static dgxp_status check_undo(const px_stage *stage, const px_json *writes, bool
             status = px_error_set(DGXP_ERR_MISMATCH,
                                   "%s/%s: was %s since it was deployed; --undo --force takes the "
                                   "deployment back all the same",
-                                  stage->shown, path, hash[0] ? "changed" : "removed");
+                                  px_stage_shown(stage, path), path, hash[0] ? "changed" : "removed");
         }
     }
     return status;
@@ -215,7 +215,7 @@ static dgxp_status restore(px_stage *stage, int64_t number, const px_json *write
     }
     if (status == DGXP_OK && !before) {
         if (hash[0] && unlinkat(folder, name, 0) != 0) {
-            status = px_error_set(DGXP_ERR_IO, "%s/%s: cannot remove: %s", stage->shown, path,
+            status = px_error_set(DGXP_ERR_IO, "%s/%s: cannot remove: %s", px_stage_shown(stage, path), path,
                                   strerror(errno));
         }
     } else if (status == DGXP_OK && strcmp(hash, before) != 0) {
@@ -227,7 +227,7 @@ static dgxp_status restore(px_stage *stage, int64_t number, const px_json *write
                 px_beneath_create(stage->staging, PX_PROJECT_STATE "/staging", "undo", bytes, size);
         }
         if (status == DGXP_OK && renameat(stage->staging, "undo", folder, name) != 0) {
-            status = px_error_set(DGXP_ERR_IO, "%s/%s: cannot replace: %s", stage->shown, path,
+            status = px_error_set(DGXP_ERR_IO, "%s/%s: cannot replace: %s", px_stage_shown(stage, path), path,
                                   strerror(errno));
             unlinkat(stage->staging, "undo", 0);
         }

@@ -114,7 +114,7 @@ def test_deployments_equal_the_librarys(games: dict[str, Path], tiny: Path, open
     assert both(games, {"p.png": painted()}, sidecar=False, meta="none", dry_run=True)["deployment"] == 0
     for game in games.values():
         (game / "assets/sprites/knight.png.meta").write_text("mine")
-        (game / "assets/sprites/knight.dgxpx.json").write_text("mine")
+        (game / "dgx-pixels.recipes/sprites/knight.json").write_text("mine")
         (game / "Cargo.toml").write_text('bevy = "0.19" # features = ["file_watcher"]\n')
     told = both(games, {"knight.png": painted(5)}, to="sprites/")
     assert len(told["warnings"]) == 3

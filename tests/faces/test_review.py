@@ -140,7 +140,7 @@ def test_from_the_first_step_to_the_game(page: Page, server: Server, game: Path)
     page.locator("#deploy-close").click()
     assert (rgba((game / "assets/sprites/hero.png").read_bytes()) == wanted).all()
     assert PIL.Image.open(game / "assets/sprites/hero.png").info.get("dgx_pixels_review") is None
-    sidecar = json.loads((game / "assets/sprites/hero.dgxpx.json").read_text())
+    sidecar = json.loads((game / "dgx-pixels.recipes/sprites/hero.json").read_text())
     assert sidecar["review"]["state"] == "approved" and sidecar["review"]["note"].startswith("a redder")
     assert sidecar["recipe"]["prompt"] and "dgx_pixels_review" not in sidecar["texts"]
 

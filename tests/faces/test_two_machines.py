@@ -172,7 +172,7 @@ def test_the_clients_mcp_puts_the_file_into_the_clients_project(pair: Pair) -> N
     with PIL.Image.open(pair.game / "assets/sprites/far.png") as picture:
         assert picture.size == (16, 16) and not getattr(picture, "text", {})
     assert (pair.game / "assets/sprites/far.png.meta").exists()
-    recipe = json.loads((pair.game / "assets/sprites/far.dgxpx.json").read_text())["recipe"]
+    recipe = json.loads((pair.game / "dgx-pixels.recipes/sprites/far.json").read_text())["recipe"]
     assert recipe["seed"] == told["images"][0]["seed"]
     assert not list((pair.folder / "far").rglob("*.meta")), "nothing is deployed on the server's side"
 

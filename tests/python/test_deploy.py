@@ -83,7 +83,7 @@ def test_picture_settings_sidecar_and_lock(cli: Run, game: Path, knight: Path) -
         assert not getattr(image, "text", {}), "metadata ships with the game"
     meta = (game / "assets/sprites/knight.png.meta").read_text()
     assert "mag_filter: Nearest" in meta and "array_layout" not in meta
-    sidecar = json.loads((game / "assets/sprites/knight.dgxpx.json").read_text())
+    sidecar = json.loads((game / "dgx-pixels.recipes/sprites/knight.json").read_text())
     assert sidecar["recipe"] == {"seed": 7, "prompt": "a knight"}
     assert sidecar["sha256"] == digest(written)
     entry = lock_of(game)["sprites/knight.png"]
@@ -150,6 +150,24 @@ def test_sheet_and_tile_set(cli: Run, game: Path, tmp_path: Path) -> None:
     assert cli("deploy", tiles, "--to", "one.png", "--tile", "32", cwd=game).returncode == 0
     assert "array_layout" not in (game / "assets/one.png.meta").read_text()
     assert lock_of(game)["one.png"]["kind"] == "tileset"
+
+
+def test_names_of_folders_that_people_type(cli: Run, game: Path, knight: Path) -> None:
+    """The shell completes assets/…; recipes have a folder of their own; a workspace is no game."""
+    assert cli("deploy", knight, "--to", "assets/sprites/", cwd=game).returncode == 0
+    assert (game / "assets/sprites/knight.png").exists() and not (game / "assets/assets").exists()
+    done = cli("deploy", knight, "--to", "dgx-pixels.recipes/", cwd=game)
+    assert done.returncode == 2 and "choose another folder" in done.stderr
+    (game.parent / "Cargo.toml").write_text('[workspace]\nmembers = ["game"]\n')
+    other = game.parent / "tools"
+    other.mkdir()
+    for folder in (game.parent, other):
+        done = cli("deploy", knight, cwd=folder)
+        assert done.returncode == 3 and "--project DIR" in done.stderr, done.stderr
+    assert "is a workspace's folder" in cli("deploy", knight, cwd=game.parent).stderr
+    with (game.parent / "Cargo.toml").open("a") as file:
+        file.write('[package]\nname = "game"\n')
+    assert cli("deploy", knight, cwd=other).returncode == 0
 
 
 def test_edited_settings_are_never_replaced(cli: Run, game: Path, knight: Path) -> None:

@@ -171,7 +171,7 @@ def test_generate_deploys_and_the_next_one_replaces(cli: Run, tiny: Path, tmp_pa
         assert 'asset_server.load("sprites/red-potion.png")' in done.stdout
         seen.append((game / "assets/sprites/red-potion.png").read_bytes())
     assert seen[0] != seen[1]
-    sidecar = json.loads((game / "assets/sprites/red-potion.dgxpx.json").read_text())
+    sidecar = json.loads((game / "dgx-pixels.recipes/sprites/red-potion.json").read_text())
     assert sidecar["recipe"]["seed"] == 2 and sidecar["recipe"]["subject"] == "red potion"
     (game / "assets/sprites/red-potion.png").write_bytes(b"mine")
     done = cli(*words, env={**STUB, "DGXP_STUB_DELAY_MS": "60000"}, cwd=game, timeout=30)

@@ -160,7 +160,7 @@ def test_an_altered_palette_is_named_and_harmless(cli, tiny: Path, tmp_path: Pat
     assert cli("regen", picture, env=STUB).returncode == 0
 
 
-def test_a_deployed_file_has_its_recipe_beside_it(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_deployed_file_has_its_recipe_in_its_project(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     game = tmp_path / "game"
     game.mkdir()
     (game / "Cargo.toml").write_text('[dependencies]\nbevy = { features = ["file_watcher"] }\n')
@@ -173,7 +173,9 @@ def test_a_deployed_file_has_its_recipe_beside_it(cli, tiny: Path, tmp_path: Pat
     done = cli("regen", deployed, "-o", tmp_path / "again.png", env=STUB)
     assert done.returncode == 0 and "the same, byte for byte" in done.stdout, done.stderr
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "slime.png").read_bytes()
-    sidecar = deployed.with_suffix(".dgxpx.json")
+    sidecar = game / "dgx-pixels.recipes/sprites/slime.json"
+    # load_folder("sprites") of a game finds pictures there and their .meta, and nothing else.
+    assert {path.name for path in deployed.parent.iterdir()} == {"slime.png", "slime.png.meta"}
     altered = json.loads(sidecar.read_text())
     altered["recipe"]["seed"] = 4
     sidecar.write_text(json.dumps(altered))
@@ -182,7 +184,7 @@ def test_a_deployed_file_has_its_recipe_beside_it(cli, tiny: Path, tmp_path: Pat
     altered["format"] = 2
     sidecar.write_text(json.dumps(altered))
     done = cli("regen", deployed, env=STUB)
-    assert done.returncode == 4 and "slime.dgxpx.json" in done.stderr and "format" in done.stderr
+    assert done.returncode == 4 and "recipes/sprites/slime.json" in done.stderr and "format" in done.stderr
     sidecar.unlink()
     assert cli("regen", deployed, env=STUB).returncode == 3
 

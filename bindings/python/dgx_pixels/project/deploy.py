@@ -12,7 +12,7 @@ from ..errors import InvalidArgument, LimitExceeded, NotFound
 from . import beneath, payload, texts
 from .brp import GAME, Game, confirm as confirm_all
 from .payload import Payload
-from .stage import Stage, Write
+from .stage import RECIPES, Stage, Write, is_recipe
 
 SETTINGS = "dgx-pixels.json"
 FILES_MAX = 65536
@@ -34,7 +34,18 @@ Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str,
 
 
 def _is_project(folder: str) -> bool:
-    return any(os.path.isfile(os.path.join(folder, name)) for name in ("Cargo.toml", SETTINGS))
+    return os.path.isfile(os.path.join(folder, SETTINGS)) or _holds_package(folder)
+
+
+def _holds_package(folder: str) -> bool:
+    """A Cargo.toml that is no more than the list of a workspace's members is no game."""
+    try:
+        with open(os.path.join(folder, "Cargo.toml"), encoding="utf-8", errors="replace") as file:
+            lines = file.read(4 << 20).splitlines()
+    except OSError:
+        return False
+    return not any(line.startswith("[workspace") for line in lines) or any(
+        line.startswith("[package]") for line in lines)
 
 
 def find_project(path: str | os.PathLike[str] | None) -> str:
@@ -47,8 +58,10 @@ def find_project(path: str | os.PathLike[str] | None) -> str:
         above = os.path.dirname(folder)
         if path is not None or above == folder:
             where = "" if path is not None else " or in any folder above"
-            raise NotFound(f"{start}: no Cargo.toml and no {SETTINGS} here{where}; name the game's folder "
-                           "(--project DIR), or run `dgx-pixels init` in it")
+            what = ("is a workspace's folder and no game" if os.path.isfile(os.path.join(start, "Cargo.toml"))
+                    else f"no Cargo.toml and no {SETTINGS} here{where}")
+            raise NotFound(f"{start}: {what}; name the game's folder (--project DIR), or run "
+                           "`dgx-pixels init` in it")
         folder = above
     return folder
 
@@ -172,9 +185,9 @@ def _collect(files: Files) -> list[tuple[str, bytes | None]]:
     return [(os.fspath(path), None) for path in paths]
 
 
-def _target(name: str, to: str, alone: bool) -> str:
-    """TO/NAME, or TO itself when it has the one file's own suffix."""
-    name = os.path.basename(name)
+def _target(name: str, to: str, alone: bool, assets: str) -> str:
+    """TO/NAME, or TO itself when it has the one file's own suffix; `assets/` in front is no second one."""
+    name, to = os.path.basename(name), to.removeprefix(f"{assets}/")
     whole = (alone and to and not to.endswith("/") and payload.suffix(name)
              and payload.suffix(to) == payload.suffix(name))
     if not whole and not to.endswith("/") and payload.suffix(to) == "png":
@@ -182,6 +195,8 @@ def _target(name: str, to: str, alone: bool) -> str:
                               "is deployed; a folder's name ends with '/'")
     target = to if whole else f"{to}{'/' if to and not to.endswith('/') else ''}{name}"
     beneath.check(target)
+    if is_recipe(target):
+        raise InvalidArgument(f"'{target}': {RECIPES}/ is where recipes are kept; choose another folder")
     return target
 
 
@@ -222,7 +237,7 @@ def deploy(files: Files, *, project: str | os.PathLike[str] | None = None, to: s
     assets = _assets_of(folder)
     payloads = []
     for name, data in entries:
-        target = _target(name, to or "", len(entries) == 1)
+        target = _target(name, to or "", len(entries) == 1, assets)
         size = (width, height) if payload.suffix(name) == "png" else (0, 0)
         payloads.append(payload.make(name, target, _read(name) if data is None else data, tile=size,
                                      meta=meta == "nearest", sidecar=sidecar))

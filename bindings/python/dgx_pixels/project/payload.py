@@ -74,7 +74,8 @@ class Payload:
 
     @property
     def sidecar_path(self) -> str:
-        return f"{self.path.rpartition('.')[0]}.dgxpx.json"
+        """Outside the assets, which games load by the folder and ship to players."""
+        return f"dgx-pixels.recipes/{self.path.rpartition('.')[0]}.json"
 
 
 def _entry(path: str, kind: str, data: bytes) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from .beneath import Folder
 from .payload import sha256
 from .texts import Field
 
-STATE, LOCK = ".dgx-pixels", "dgx-pixels.lock.json"
+STATE, LOCK, RECIPES = ".dgx-pixels", "dgx-pixels.lock.json", "dgx-pixels.recipes"
 WAIT, KEPT = 10.0, 16  # seconds for another deployment; deployments that can be undone
 FILE_MAX, RECORD_MAX = 1 << 30, 256 << 20
 Act = Literal["new", "replaced", "unchanged", "kept"]
@@ -32,7 +32,7 @@ Entries = dict[str, dict[str, Any]]
 
 @dataclass
 class Write:
-    """One file to put below the assets."""
+    """One file to put below the assets, or in dgx-pixels.recipes/ beside the lock file."""
 
     path: str
     data: bytes
@@ -52,6 +52,11 @@ class Write:
     @property
     def writes(self) -> bool:
         return self.act in ("new", "replaced")
+
+
+def is_recipe(path: str) -> bool:
+    """Whether it lies in dgx-pixels.recipes/, so beside the lock file and not below the assets."""
+    return path == RECIPES or path.startswith(f"{RECIPES}/")
 
 
 def _record_name(number: int, *, pending: bool) -> str:
@@ -198,8 +203,16 @@ class Stage:
     def _folder_of(self, path: str, *, make: bool = False) -> Iterator[tuple[Folder, str]]:
         beneath.check(path)
         folder, _, name = path.rpartition("/")
-        with self.assets.descend(folder, make=make) as found:
+        with self._descend(path, folder, make=make) as found:
             yield found, name
+
+    def _descend(self, path: str, folder: str, *, make: bool = False) -> contextlib.AbstractContextManager[Folder]:
+        """Recipes lie beside the lock file, everything else below the assets."""
+        return (self.root if is_recipe(path) else self.assets).descend(folder, make=make)
+
+    def _shown(self, path: str) -> str:
+        """The whole path, for sentences."""
+        return f"{self.folder if is_recipe(path) else self.shown}/{path}"
 
     @staticmethod
     def _hash(folder: Folder, name: str) -> str:
@@ -248,7 +261,7 @@ class Stage:
             return "kept"
         how = ("was changed since it was deployed; --force" if write.owned else
                "is there and was not deployed by dgx-pixels; choose another name, or --force")
-        raise Mismatch(f"{self.shown}/{write.path}: {how} replaces it (--undo brings it back)")
+        raise Mismatch(f"{self._shown(write.path)}: {how} replaces it (--undo brings it back)")
 
     # -------------------------------------------------------------------------------- commit
 
@@ -288,7 +301,7 @@ class Stage:
             raise self._changing(write)
 
     def _changing(self, write: Write) -> Mismatch:
-        return Mismatch(f"{self.shown}/{write.path}: is being changed right now; try again")
+        return Mismatch(f"{self._shown(write.path)}: is being changed right now; try again")
 
     def _folders_to_make(self, writes: list[Write]) -> list[str]:
         """Those that the new files need and that are not there, each after the one it lies in."""
@@ -299,7 +312,7 @@ class Stage:
                 if folder in found:
                     continue
                 try:
-                    with self.assets.descend(folder):
+                    with self._descend(write.path, folder):
                         pass
                 except NotFound:
                     found.append(folder)
@@ -338,7 +351,7 @@ class Stage:
             except OSError as error:
                 if isinstance(error, DgxPixelsError):
                     raise
-                raise InputOutputError(f"{self.shown}/{write.path}: {error.strerror or error}") from None
+                raise InputOutputError(f"{self._shown(write.path)}: {error.strerror or error}") from None
             write.moved, write.staged = True, False
             folder.sync()
 
@@ -418,7 +431,7 @@ class Stage:
             now = self._hash_of(path)
             if not force and now not in (before, after):
                 raise Mismatch(
-                    f"{self.shown}/{path}: was {'changed' if now else 'removed'} since it was deployed; "
+                    f"{self._shown(path)}: was {'changed' if now else 'removed'} since it was deployed; "
                     "--undo --force takes the deployment back all the same")
         for index, path, before, _ in reversed(writes):  # pictures before their .meta
             self._restore(number, index, path, before)
@@ -446,7 +459,7 @@ class Stage:
                     except OSError as error:
                         self.staging.remove("undo")
                         raise InputOutputError(
-                            f"{self.shown}/{path}: cannot replace: {error.strerror}") from None
+                            f"{self._shown(path)}: cannot replace: {error.strerror}") from None
                 folder.sync()
         except NotFound:
             if before:

@@ -26,7 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["review"])
 def review(request: Request, id: JobId, index: Annotated[int, Path(ge=0, le=15)],
            body: ReviewBody) -> Review:
     """Approve or reject a picture, or write a note; it stands in the picture's sidecar, and in the
-    game's `NAME.dgxpx.json` once it is deployed."""
+    game's `dgx-pixels.recipes/` once it is deployed."""
     engine = engine_of(request)
     row = find(request, id)
     if row.state != "done" or index >= len(row.images):

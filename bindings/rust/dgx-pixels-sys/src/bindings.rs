@@ -2134,7 +2134,7 @@ unsafe extern "C" {
     -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " Give `image` back the texts that dgxp_deploy() took out of the PNG at `path` and put into\n NAME.dgxpx.json beside it.  DGXP_ERR_NOT_FOUND when there is no such file."]
+    #[doc = " Give `image` back the texts that dgxp_deploy() took out of the PNG at `path` and put into\n dgx-pixels.recipes/ of its project.  DGXP_ERR_NOT_FOUND when there is no such file."]
     pub fn dgxp_image_load_sidecar(
         image: *mut dgxp_image,
         path: *const ::core::ffi::c_char,
