@@ -11,6 +11,7 @@ set(DGXP_CORE_SOURCES
     src/core/log.c
     src/core/mem.c
     src/core/number.c
+    src/core/params.c
     src/core/rng.c
     src/core/search.c
     src/core/version.c

@@ -1,7 +1,9 @@
 # The backends' own suites: the stub always, torch where it was found.
-px_add_test(stub)
-add_dependencies(test_stub dgxpixels_stub)
-target_compile_definitions(test_stub PRIVATE PX_STUB="$<TARGET_FILE:dgxpixels_stub>")
+foreach(_suite stub params)
+    px_add_test(${_suite})
+    add_dependencies(test_${_suite} dgxpixels_stub)
+    target_compile_definitions(test_${_suite} PRIVATE PX_STUB="$<TARGET_FILE:dgxpixels_stub>")
+endforeach()
 
 if(TARGET dgxpixels_torch)
     find_program(DGXP_PYTHON NAMES python python3 HINTS ${CMAKE_SOURCE_DIR}/.venv/bin

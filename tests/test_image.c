@@ -127,29 +127,6 @@ START_TEST(wrong_keys_and_texts_are_refused)
 }
 END_TEST
 
-START_TEST(params_of_other_versions_are_understood)
-{
-    struct {
-        dgxp_png_params params;
-        int32_t future;
-    } newer = {.params = {.struct_size = sizeof newer, .scale = 3}};
-    dgxp_png_params known;
-    ck_assert_ok(px_image_params("test", &newer, &known, sizeof known));
-    ck_assert_int_eq(known.scale, 3);
-    newer.future = 1;
-    ck_assert_refused(px_image_params("test", &newer, &known, sizeof known),
-                      DGXP_ERR_INVALID_ARGUMENT, "newer library");
-    newer.params.struct_size = 0;
-    ck_assert_refused(px_image_params("test", &newer, &known, sizeof known),
-                      DGXP_ERR_INVALID_ARGUMENT, "_INIT");
-    newer.params.struct_size = 8; /* a caller who knows only `scale` */
-    newer.params.truecolor = 7;
-    ck_assert_ok(px_image_params("test", &newer, &known, sizeof known));
-    ck_assert_int_eq(known.scale, 3);
-    ck_assert_int_eq(known.truecolor, 0);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("image");
@@ -165,7 +142,6 @@ int main(void)
     suite_add_tcase(suite, limits);
     TCase *malformed = tcase_create("malformed");
     tcase_add_test(malformed, wrong_keys_and_texts_are_refused);
-    tcase_add_test(malformed, params_of_other_versions_are_understood);
     suite_add_tcase(suite, malformed);
     return px_check_run(suite);
 }

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "core/rng.h"
 
 #include <dirent.h>
@@ -238,12 +239,6 @@ static dgxp_status check_range(const char *what, int32_t value, int32_t low, int
 
 static dgxp_status check_params(const dgxp_batch_params *params)
 {
-    if (!params || params->struct_size != sizeof *params) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_batch_params has %u bytes, this library knows %zu: build against "
-                            "its header",
-                            params ? params->struct_size : 0, sizeof *params);
-    }
     if (!params->manifest || (!params->output && !params->dry_run)) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_batch_open: %s is NULL",
                             params->manifest ? "output" : "manifest");
@@ -298,11 +293,14 @@ static dgxp_status set_up(dgxp_batch *batch, const dgxp_batch_params *params)
     return batch->temporary ? px_rng_seed(&batch->token) : px_error_memory("a batch");
 }
 
-dgxp_status dgxp_batch_open(const dgxp_batch_params *params, dgxp_batch **out)
+dgxp_status dgxp_batch_open(const dgxp_batch_params *given, dgxp_batch **out)
 {
-    px_error_clear();
+    dgxp_batch_params p;
+    const dgxp_batch_params *const params = &p;
     json_t *defaults = NULL, *identity = NULL;
-    dgxp_status status = check_params(params);
+    px_error_clear();
+    dgxp_status status = px_params_read("dgxp_batch_open", given, &p, sizeof p);
+    status = status == DGXP_OK ? check_params(params) : status;
     if (status != DGXP_OK) {
         return status;
     }

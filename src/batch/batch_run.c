@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "job/request.h"
 
 #include <errno.h>
@@ -510,22 +511,24 @@ static dgxp_status run_threads(run *r)
 dgxp_status dgxp_batch_run(dgxp_batch *batch, dgxp_model *model,
                            const dgxp_batch_run_params *params, dgxp_document **out)
 {
-    static const dgxp_batch_run_params defaults = DGXP_BATCH_RUN_PARAMS_INIT;
+    dgxp_batch_run_params p;
     px_error_clear();
-    run r = {.batch = batch, .model = model, .params = params ? params : &defaults};
-    if (!batch || !batch->claims || (!model && dgxp_batch_left(batch) > 0) || !out ||
-        r.params->struct_size != sizeof *r.params) {
-        return px_error_set(
-            DGXP_ERR_INVALID_ARGUMENT,
-            "dgxp_batch_run: needs a batch (opened without dry_run), a model, params "
-            "of this header and a place for the summary");
+    run r = {.batch = batch, .model = model, .params = &p};
+    dgxp_status status = px_params_read("dgxp_batch_run", params, &p, sizeof p);
+    if (status != DGXP_OK) {
+        return status;
+    }
+    if (!batch || !batch->claims || (!model && dgxp_batch_left(batch) > 0) || !out) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "dgxp_batch_run: needs a batch (opened without dry_run), a model, and "
+                            "a place for the summary");
     }
     r.began = px_clock_now();
     r.kept = batch->finished;
     r.failures = json_array();
     r.seen = px_mem_zero((size_t)px_manifest_groups(batch->manifest), 1);
     bool contact = false;
-    dgxp_status status = r.failures && r.seen ? DGXP_OK : px_error_memory("a batch");
+    status = r.failures && r.seen ? DGXP_OK : px_error_memory("a batch");
     pthread_mutex_init(&r.lock, NULL);
     if (status == DGXP_OK && dgxp_batch_left(batch) > 0) {
         status = run_threads(&r);

@@ -3,6 +3,7 @@
 #include "core/mem.h"
 
 #include "core/number.h"
+#include "core/params.h"
 #include "dgxpixels.h"
 
 #include <stdarg.h>
@@ -27,8 +28,10 @@ static dgxp_allocator allocator = {
 
 void dgxp_set_allocator(const dgxp_allocator *table)
 {
-    if (table && table->resize && table->free) {
-        allocator = *table;
+    dgxp_allocator known;
+    if (px_params_read("dgxp_set_allocator", table, &known, sizeof known) == DGXP_OK &&
+        known.resize && known.free) {
+        allocator = known;
     } else {
         allocator = (dgxp_allocator){
             .struct_size = sizeof allocator, .resize = system_resize, .free = system_free};

@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "diffusion/adapters.h"
 #include "diffusion/backend.h"
 #include "diffusion/find.h"
@@ -226,12 +227,6 @@ static dgxp_status open_backend(dgxp_model *model, const dgxp_model_params *para
 
 static dgxp_status check_params(const dgxp_model_params *params)
 {
-    if (params->struct_size != sizeof *params) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_model_params has %u bytes, this library knows %zu: build against "
-                            "its header",
-                            params->struct_size, sizeof *params);
-    }
     if (params->dtype < 0 || params->dtype > DGXP_DTYPE_F16 || params->prediction < 0 ||
         params->prediction > DGXP_PREDICTION_V || params->threads < 0) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
@@ -267,15 +262,15 @@ static dgxp_status open_files(dgxp_model *model, const char *path, const dgxp_mo
 
 dgxp_status dgxp_model_open(const char *path, const dgxp_model_params *params, dgxp_model **out)
 {
-    static const dgxp_model_params defaults = DGXP_MODEL_PARAMS_INIT;
+    dgxp_model_params p;
     px_error_clear();
     const double began = px_clock_now();
     char *found = NULL;
-    dgxp_status status = check_params(params ? params : &defaults);
+    dgxp_status status = px_params_read("dgxp_model_open", params, &p, sizeof p);
+    status = status == DGXP_OK ? check_params(&p) : status;
     if (status != DGXP_OK) {
         return status;
     }
-    params = params ? params : &defaults;
     dgxp_model *model = px_mem_zero(1, sizeof *model);
     if (!model) {
         return px_error_memory("a model");
@@ -283,13 +278,13 @@ dgxp_status dgxp_model_open(const char *path, const dgxp_model_params *params, d
     pthread_mutex_init(&model->lock, NULL);
     status = px_find_model(path, &found);
     if (status == DGXP_OK) {
-        status = open_files(model, found, params);
+        status = open_files(model, found, &p);
     }
     if (status == DGXP_OK) {
         status = load_encoders(model);
     }
-    if (status == DGXP_OK && !params->describe_only) {
-        status = open_backend(model, params);
+    if (status == DGXP_OK && !p.describe_only) {
+        status = open_backend(model, &p);
     }
     px_mem_free(found);
     if (status != DGXP_OK) {

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "core/rng.h"
 #include "diffusion/adapters.h"
 #include "diffusion/backend.h"
@@ -474,8 +475,7 @@ static void free_run(run *r)
     px_mem_free(r->canvas_masks);
 }
 
-static dgxp_status check_call(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
-                              const dgxp_generate_params *params)
+static dgxp_status check_call(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count)
 {
     if (!model || !jobs || count < 1 || count > PX_PLAN_JOBS) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
@@ -485,12 +485,6 @@ static dgxp_status check_call(const dgxp_model *model, const dgxp_job *const *jo
     if (!model->shim) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "dgxp_generate: this model was opened with describe_only");
-    }
-    if (params->struct_size != sizeof *params) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_generate_params has %u bytes, this library knows %zu: build "
-                            "against its header",
-                            params->struct_size, sizeof *params);
     }
     for (int32_t i = 0; i < count; i++) {
         if (!jobs[i]) {
@@ -503,13 +497,11 @@ static dgxp_status check_call(const dgxp_model *model, const dgxp_job *const *jo
 dgxp_status dgxp_generate(dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
                           const dgxp_generate_params *params, dgxp_result **out)
 {
-    static const dgxp_generate_params defaults = DGXP_GENERATE_PARAMS_INIT;
+    dgxp_generate_params p;
     px_error_clear();
-    run r = {.model = model,
-             .jobs = jobs,
-             .params = params ? params : &defaults,
-             .began = px_clock_now()};
-    dgxp_status status = check_call(model, jobs, count, r.params);
+    run r = {.model = model, .jobs = jobs, .params = &p, .began = px_clock_now()};
+    dgxp_status status = px_params_read("dgxp_generate", params, &p, sizeof p);
+    status = status == DGXP_OK ? check_call(model, jobs, count) : status;
     if (status == DGXP_OK) {
         status = px_plan_create(model, jobs, count, &r.plan);
     }

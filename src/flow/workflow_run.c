@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "diffusion/plan.h"
 #include "job/request.h"
 #include "flow/workflow.h"
@@ -283,15 +284,20 @@ static dgxp_status carry_out(px_workflow *w)
 dgxp_status dgxp_workflow_run(dgxp_model *model, const char *workflow,
                               const dgxp_workflow_params *params, dgxp_document **report)
 {
+    dgxp_workflow_params p;
     px_error_clear();
-    if (!model || !workflow || !params || params->struct_size != sizeof *params ||
-        !params->output || (params->name && strchr(params->name, '/'))) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_workflow_run: needs a model, a workflow, params of this header "
-                            "with an output folder, and a name without folders");
+    dgxp_status status = px_params_read("dgxp_workflow_run", params, &p, sizeof p);
+    if (status == DGXP_OK &&
+        (!model || !workflow || !p.output || (p.name && strchr(p.name, '/')))) {
+        status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                              "dgxp_workflow_run: needs a model, a workflow, params with an output "
+                              "folder, and a name without folders");
+    }
+    if (status != DGXP_OK) {
+        return status;
     }
     json_t *document = NULL;
-    dgxp_status status = px_json_parse("the workflow", workflow, strlen(workflow), &document);
+    status = px_json_parse("the workflow", workflow, strlen(workflow), &document);
     if (status != DGXP_OK) {
         return status;
     }
@@ -301,7 +307,7 @@ dgxp_status dgxp_workflow_run(dgxp_model *model, const char *workflow,
                      .request = json_object_get(document, "request"),
                      .folder = folder ? folder : "",
                      .model = model,
-                     .params = params,
+                     .params = &p,
                      .files = json_array(),
                      .report = json_object()};
     w.stem = make_stem(&w);

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/image.h"
 #include "game/deploy.h"
 #include "game/lock.h"
@@ -260,7 +261,7 @@ dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
     dgxp_build_params params;
     building b = {.params = &params, .project = {.root = -1}};
     px_error_clear();
-    dgxp_status status = px_image_params("dgxp_build_params", given, &params, sizeof params);
+    dgxp_status status = px_params_read("dgxp_build_params", given, &params, sizeof params);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(px_project_open(params.project, &b.project));
     NEXT(px_settings_load(&b.project, &b.settings));

@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/image.h"
 #include "game/payload.h"
 #include "game/stage.h"
@@ -302,7 +303,7 @@ static dgxp_status make_target(const px_project *project, const dgxp_deploy_para
 
 static dgxp_status read_params(const dgxp_deploy_params *given, dgxp_deploy_params *params)
 {
-    dgxp_status status = px_image_params("dgxp_deploy_params", given, params, sizeof *params);
+    dgxp_status status = px_params_read("dgxp_deploy_params", given, params, sizeof *params);
     if (status == DGXP_OK && (params->meta < 0 || params->meta > DGXP_META_NONE)) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "meta %d: 0 or 1", params->meta);
     }

@@ -4,6 +4,7 @@
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "core/search.h"
 #include "diffusion/backend.h"
 #include "diffusion/bundle.h"
@@ -161,20 +162,20 @@ dgxp_status dgxp_device_describe(int32_t index, dgxp_device_info *info)
     px_shim_error error = {""};
     px_shim_device device;
     px_error_clear();
-    if (info->struct_size != sizeof *info) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_device_info has %u bytes, not %zu",
-                            info->struct_size, sizeof *info);
+    if (!info) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_device_describe: info is NULL");
     }
     dgxp_status status = px_backend_open(&shim);
     if (status == DGXP_OK) {
         status = px_backend_status(shim->device_describe(index, &device, &error), &error);
     }
     if (status == DGXP_OK) {
-        info->available = device.available;
-        memcpy(info->id, device.id, sizeof info->id);
-        memcpy(info->name, device.name, sizeof info->name);
-        info->memory_total = device.memory_total;
-        info->memory_free = device.memory_free;
+        dgxp_device_info full = {.available = device.available,
+                                 .memory_total = device.memory_total,
+                                 .memory_free = device.memory_free};
+        memcpy(full.id, device.id, sizeof full.id);
+        memcpy(full.name, device.name, sizeof full.name);
+        status = px_params_fill("dgxp_device_describe", info, &full, sizeof full);
     }
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/color.h"
 #include "image/sheet.h"
 
@@ -304,7 +305,7 @@ dgxp_status dgxp_autotile(const dgxp_image *inside, const dgxp_image *outside,
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_autotile: %s is NULL",
                             inside ? "out" : "inside");
     }
-    dgxp_status status = px_image_params("dgxp_autotile", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_autotile", params, &p, sizeof p);
     maker *self = status ? NULL : px_mem_zero(1, sizeof *self);
     if (!self) {
         return status ? status : px_error_memory("a tileset");

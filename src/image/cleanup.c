@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/params.h"
 #include "image/color.h"
 
 #include <math.h>
@@ -323,7 +324,7 @@ dgxp_status dgxp_cleanup_outline(const dgxp_image *image, const dgxp_outline_par
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_cleanup_outline: %s is NULL",
                             image ? "out" : "image");
     }
-    const dgxp_status status = px_image_params("dgxp_cleanup_outline", params, &p, sizeof p);
+    const dgxp_status status = px_params_read("dgxp_cleanup_outline", params, &p, sizeof p);
     if (status) {
         return status;
     }
@@ -425,7 +426,7 @@ dgxp_status dgxp_cleanup_trim(const dgxp_image *image, const dgxp_trim_params *p
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_cleanup_trim: %s is NULL",
                             image ? "out" : "image");
     }
-    dgxp_status status = px_image_params("dgxp_cleanup_trim", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_cleanup_trim", params, &p, sizeof p);
     if (!status && (p.pivot < 0 || p.pivot >= px_cleanup_pivot_count)) {
         status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                               "dgxp_cleanup_trim: pivot %d does not exist; dgxp_choices(\"pivot\") "
@@ -436,15 +437,17 @@ dgxp_status dgxp_cleanup_trim(const dgxp_image *image, const dgxp_trim_params *p
         status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                               "dgxp_cleanup_trim: padding %d is not 0..%d", p.padding, PADDING_MAX);
     }
-    status = status ? status : cut_image(image, &p, &told, out);
-    if (!status) {
-        px_log(DGXP_LOG_DEBUG, "trim: %dx%d at %d,%d of %dx%d", (*out)->width, (*out)->height,
-               told.x, told.y, told.width, told.height);
-    }
+    dgxp_image *result = NULL;
+    status = status ? status : cut_image(image, &p, &told, &result);
     if (!status && report) {
-        told.struct_size = report->struct_size;
-        memcpy(report, &told,
-               report->struct_size < sizeof told ? report->struct_size : sizeof told);
+        status = px_params_fill("dgxp_cleanup_trim: report", report, &told, sizeof told);
     }
-    return status;
+    if (status) {
+        dgxp_image_free(result);
+        return status;
+    }
+    px_log(DGXP_LOG_DEBUG, "trim: %dx%d at %d,%d of %dx%d", result->width, result->height,
+           told.x, told.y, told.width, told.height);
+    *out = result;
+    return DGXP_OK;
 }

@@ -3,6 +3,7 @@
 #include "image/contact.h"
 
 #include "core/error.h"
+#include "core/params.h"
 #include "image/sheet.h"
 
 #include <math.h>
@@ -103,7 +104,7 @@ dgxp_status dgxp_sheet_contact(const dgxp_sheet *sheet, const dgxp_contact_param
                             : !out ? "out is NULL"
                                    : "the sheet has no frame; add one");
     }
-    dgxp_status status = px_image_params("dgxp_sheet_contact", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_sheet_contact", params, &p, sizeof p);
     if (status) {
         return status;
     }

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/color.h"
 #include "image/grid.h"
 #include "image/image.h"
@@ -369,7 +370,7 @@ dgxp_status dgxp_downscale(const dgxp_image *image, const dgxp_grid *grid,
     dgxp_downscale_params params;
     dgxp_image *small = NULL;
     dgxp_status status = check_arguments(image, grid, out, "dgxp_downscale");
-    status = status ? status : px_image_params("dgxp_downscale", given, &params, sizeof params);
+    status = status ? status : px_params_read("dgxp_downscale", given, &params, sizeof params);
     if (status) {
         return status;
     }

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/cleanup.h"
 #include "image/grid.h"
 #include "image/image.h"
@@ -87,7 +88,7 @@ static dgxp_status find_cells(px_fixing *self)
     if (!self->grid) {
         dgxp_grid_params look = DGXP_GRID_PARAMS_INIT;
         if (self->params.tile) {
-            status = px_image_params("dgxp_fix: grid", self->params.grid, &look, sizeof look);
+            status = px_params_read("dgxp_fix: grid", self->params.grid, &look, sizeof look);
             look.struct_size = sizeof look;
             look.at_border = 1;
         }
@@ -286,7 +287,7 @@ static dgxp_status draw_outlines(px_fixing *self)
         return DGXP_OK;
     }
     dgxp_status status =
-        px_image_params("dgxp_fix: outline", self->params.outline, &outline, sizeof outline);
+        px_params_read("dgxp_fix: outline", self->params.outline, &outline, sizeof outline);
     outline.struct_size = sizeof outline;
     if (!status && outline.color[3] && self->params.palette) {
         const dgxp_palette *palette = self->params.palette; /* it promises every color */
@@ -374,7 +375,7 @@ dgxp_status dgxp_fix_frames(const dgxp_image *const *images, int32_t count,
             return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_fix: image %d is NULL", i);
         }
     }
-    dgxp_status status = px_image_params("dgxp_fix", params, &self.params, sizeof self.params);
+    dgxp_status status = px_params_read("dgxp_fix", params, &self.params, sizeof self.params);
     if (status) {
         return status;
     }

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/edges.h"
 #include "image/flat.h"
 #include "image/image.h"
@@ -508,7 +509,7 @@ dgxp_status dgxp_grid_detect_frames(const dgxp_image *const *images, int32_t cou
         }
     }
     dgxp_status status =
-        px_image_params("dgxp_grid_detect", params, &self.params, sizeof self.params);
+        px_params_read("dgxp_grid_detect", params, &self.params, sizeof self.params);
     status = status ? status : check_params(&self.params);
     if (status) {
         return status;
@@ -542,18 +543,11 @@ dgxp_status dgxp_grid_detect(const dgxp_image *image, const dgxp_grid_params *pa
 dgxp_status dgxp_grid_describe(const dgxp_grid *grid, dgxp_grid_info *info)
 {
     px_error_clear();
-    if (!grid || !info || info->struct_size < sizeof info->struct_size) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_grid_describe: %s",
-                            !grid   ? "grid is NULL"
-                            : !info ? "info is NULL"
-                                    : "info.struct_size is not set; "
-                                      "start from DGXP_GRID_INFO_INIT");
+    if (!grid || !info) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_grid_describe: %s is NULL",
+                            grid ? "info" : "grid");
     }
-    const uint32_t room = info->struct_size;
-    dgxp_grid_info full = grid->info;
-    full.struct_size = room;
-    memcpy(info, &full, room < sizeof full ? room : sizeof full);
-    return DGXP_OK;
+    return px_params_fill("dgxp_grid_describe", info, &grid->info, sizeof *info);
 }
 
 void dgxp_grid_free(dgxp_grid *grid)

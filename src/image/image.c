@@ -26,32 +26,6 @@ dgxp_status px_image_check_size(const char *what, int64_t width, int64_t height)
     return DGXP_OK;
 }
 
-dgxp_status px_image_params(const char *what, const void *given, void *known, size_t size)
-{
-    uint32_t given_size = 0;
-    memset(known, 0, size);
-    if (!given) {
-        return DGXP_OK;
-    }
-    memcpy(&given_size, given, sizeof given_size);
-    if (given_size < sizeof given_size) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "%s: params.struct_size is %u; start from the _INIT macro", what,
-                            given_size);
-    }
-    const uint8_t *bytes = given;
-    for (size_t i = size; i < given_size; i++) {
-        if (bytes[i]) {
-            return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                                "%s: params byte %zu is set, this version knows only %zu bytes; "
-                                "use a newer library",
-                                what, i, size);
-        }
-    }
-    memcpy(known, given, given_size < size ? given_size : size);
-    return DGXP_OK;
-}
-
 dgxp_status px_image_blank(const char *what, int64_t width, int64_t height, dgxp_image **out)
 {
     const dgxp_status status = px_image_check_size(what, width, height);

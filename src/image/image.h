@@ -43,13 +43,6 @@ bool px_image_is_utf8(const char *text);
 /** dgxp_image_set_text() without clearing the last error. */
 dgxp_status px_image_set_text(dgxp_image *image, const char *key, const char *text);
 
-/**
- * Read a caller's params of `size` known bytes into `known` (a struct that begins with
- * struct_size): NULL and everything past the caller's struct_size become 0; a non-zero tail that
- * this version does not know is refused.
- */
-dgxp_status px_image_params(const char *what, const void *given, void *known, size_t size);
-
 /** Whether any pixel's alpha is below 255. */
 bool px_image_has_alpha(const dgxp_image *image);
 /** Whether the two have equal size and equal bytes. */

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/color.h"
 #include "image/image.h"
 #include "image/matte_cells.h"
@@ -314,13 +315,16 @@ dgxp_status dgxp_matte(const dgxp_image *image, const dgxp_matte_params *params,
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_matte: %s is NULL",
                             image ? "out" : "image");
     }
-    dgxp_status status = px_image_params("dgxp_matte", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_matte", params, &p, sizeof p);
     status = status ? status : check_params(&p);
     status = status ? status : px_image_blank("dgxp_matte", image->width, image->height, &result);
     status = status ? status : px_image_copy_texts(image, result);
     if (!status) {
         memcpy(result->rgba, image->rgba, px_image_count(image) * 4);
         status = run_matte(&p, result, &told);
+    }
+    if (!status && report) {
+        status = px_params_fill("dgxp_matte: report", report, &told, sizeof told);
     }
     if (status) {
         dgxp_image_free(result);
@@ -331,11 +335,6 @@ dgxp_status dgxp_matte(const dgxp_image *image, const dgxp_matte_params *params,
            "warnings %d",
            told.flooded, told.holes, told.enclosed, told.despilled, told.fringe, told.specks,
            told.warnings);
-    if (report) {
-        told.struct_size = report->struct_size;
-        memcpy(report, &told,
-               report->struct_size < sizeof told ? report->struct_size : sizeof told);
-    }
     *out = result;
     return DGXP_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/sheet.h"
 
 #include <math.h>
@@ -263,7 +264,7 @@ dgxp_status dgxp_sheet_pack(const dgxp_sheet *sheet, const dgxp_pack_params *par
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_pack: %s is NULL",
                             sheet ? "out" : "sheet");
     }
-    dgxp_status status = px_image_params("dgxp_sheet_pack", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_sheet_pack", params, &p, sizeof p);
     status = status ? status : check_params(sheet, &p);
     if (status) {
         return status;
@@ -307,12 +308,7 @@ dgxp_status dgxp_atlas_place(const dgxp_atlas *atlas, int32_t index, dgxp_place 
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_atlas_place: there is no frame %d",
                             index);
     }
-    const uint32_t room = place->struct_size;
-    if (room > sizeof room) {
-        memcpy(place, &atlas->places[index], room < sizeof *place ? room : sizeof *place);
-        place->struct_size = room;
-    }
-    return DGXP_OK;
+    return px_params_fill("dgxp_atlas_place", place, &atlas->places[index], sizeof *place);
 }
 
 void dgxp_atlas_free(dgxp_atlas *atlas)

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/foreign.h"
 #include "image/image.h"
 
@@ -469,7 +470,7 @@ dgxp_status dgxp_image_encode(const dgxp_image *image, const dgxp_png_params *pa
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_image_encode: %s is NULL",
                             !image ? "image" : "bytes or size");
     }
-    const dgxp_status status = px_image_params("dgxp_image_encode", params, &known, sizeof known);
+    const dgxp_status status = px_params_read("dgxp_image_encode", params, &known, sizeof known);
     return status ? status : px_png_encode("dgxp_image_encode", image, &known, bytes, size);
 }
 
@@ -498,7 +499,7 @@ dgxp_status dgxp_image_save(const dgxp_image *image, const char *path,
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_image_save: %s is NULL",
                             image ? "path" : "image");
     }
-    dgxp_status status = px_image_params("dgxp_image_save", params, &known, sizeof known);
+    dgxp_status status = px_params_read("dgxp_image_save", params, &known, sizeof known);
     status = status ? status : check_name(path);
     if (!status) {
         status = px_png_encode(path, image, &known, &bytes, &size);

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/params.h"
 #include "image/measure.h"
 #include "image/palette.h"
 
@@ -296,7 +297,7 @@ dgxp_status dgxp_quality(const dgxp_image *const *images, int32_t count,
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "dgxp_quality: needs at least one image and a place for the report");
     }
-    dgxp_status status = px_image_params("dgxp_quality", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_quality", params, &p, sizeof p);
     status = status ? status : check_call(images, count, &p);
     if (status) {
         return status;

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/image.h"
 
 #include <math.h>
@@ -318,7 +319,7 @@ dgxp_status dgxp_histogram_extract(const dgxp_histogram *histogram,
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_histogram_extract: %s is NULL",
                             histogram ? "out" : "histogram");
     }
-    dgxp_status status = px_image_params("dgxp_histogram_extract", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_histogram_extract", params, &p, sizeof p);
     status = status ? status : check_params(&p);
     return status ? status : extract_palette(histogram, &p, out);
 }
@@ -333,7 +334,7 @@ dgxp_status dgxp_palette_extract(const dgxp_image *image, const dgxp_palette_par
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_palette_extract: %s is NULL",
                             image ? "out" : "image");
     }
-    dgxp_status status = px_image_params("dgxp_palette_extract", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_palette_extract", params, &p, sizeof p);
     status = status ? status : check_params(&p);
     status = status ? status : add_image(&histogram, image);
     status = status ? status : extract_palette(&histogram, &p, out);
@@ -474,7 +475,7 @@ dgxp_status dgxp_quantize(const dgxp_image *image, const dgxp_palette *palette,
                             : !palette ? "palette"
                                        : "out");
     }
-    dgxp_status status = px_image_params("dgxp_quantize", params, &p, sizeof p);
+    dgxp_status status = px_params_read("dgxp_quantize", params, &p, sizeof p);
     status = status ? status : check_mapping(palette, &p);
     if (status) {
         return status;

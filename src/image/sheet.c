@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/animation.h"
 #include "image/aseprite.h"
 
@@ -239,7 +240,7 @@ dgxp_status dgxp_sheet_add_tag(dgxp_sheet *sheet, const dgxp_tag *tag)
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_add_tag: %s is NULL",
                             sheet ? "tag" : "sheet");
     }
-    const dgxp_status status = px_image_params("dgxp_sheet_add_tag", tag, &known, sizeof known);
+    const dgxp_status status = px_params_read("dgxp_sheet_add_tag", tag, &known, sizeof known);
     return status ? status : px_sheet_add_tag("dgxp_sheet_add_tag", sheet, &known);
 }
 
@@ -291,7 +292,7 @@ dgxp_status dgxp_sheet_add_slice(dgxp_sheet *sheet, const dgxp_slice *slice)
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_add_slice: %s is NULL",
                             sheet ? "slice" : "sheet");
     }
-    const dgxp_status status = px_image_params("dgxp_sheet_add_slice", slice, &known, sizeof known);
+    const dgxp_status status = px_params_read("dgxp_sheet_add_slice", slice, &known, sizeof known);
     return status ? status : px_sheet_add_slice("dgxp_sheet_add_slice", sheet, &known);
 }
 
@@ -305,17 +306,6 @@ int32_t dgxp_sheet_slice_count(const dgxp_sheet *sheet)
     return sheet ? (int32_t)sheet->slice_count : 0;
 }
 
-/* Give a caller's struct of `room` bytes what it has room for, its own size kept. */
-static void hand_out(void *to, const void *from, size_t size)
-{
-    uint32_t room;
-    memcpy(&room, to, sizeof room);
-    if (room > sizeof room) {
-        memcpy((uint8_t *)to + sizeof room, (const uint8_t *)from + sizeof room,
-               (room < size ? room : size) - sizeof room);
-    }
-}
-
 dgxp_status dgxp_sheet_tag(const dgxp_sheet *sheet, int32_t index, dgxp_tag *tag)
 {
     px_error_clear();
@@ -324,8 +314,7 @@ dgxp_status dgxp_sheet_tag(const dgxp_sheet *sheet, int32_t index, dgxp_tag *tag
     }
     const px_sheet_tag *t = &sheet->tags[index];
     const dgxp_tag told = {sizeof told, t->from, t->to, t->direction, t->repeat, t->name};
-    hand_out(tag, &told, sizeof told);
-    return DGXP_OK;
+    return px_params_fill("dgxp_sheet_tag", tag, &told, sizeof told);
 }
 
 dgxp_status dgxp_sheet_slice(const dgxp_sheet *sheet, int32_t index, dgxp_slice *slice)
@@ -335,8 +324,7 @@ dgxp_status dgxp_sheet_slice(const dgxp_sheet *sheet, int32_t index, dgxp_slice 
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_slice: there is no slice %d",
                             index);
     }
-    hand_out(slice, &sheet->slices[index], sizeof *slice);
-    return DGXP_OK;
+    return px_params_fill("dgxp_sheet_slice", slice, &sheet->slices[index], sizeof *slice);
 }
 
 /* -------------------------------------------------------------------------------------- files */
@@ -404,7 +392,7 @@ dgxp_status dgxp_sheet_encode(const dgxp_sheet *sheet, const dgxp_sheet_params *
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_encode: %s is NULL",
                             sheet ? "bytes or size" : "sheet");
     }
-    const dgxp_status status = px_image_params("dgxp_sheet_encode", params, &known, sizeof known);
+    const dgxp_status status = px_params_read("dgxp_sheet_encode", params, &known, sizeof known);
     return status ? status : encode("dgxp_sheet_encode", sheet, &known, bytes, size);
 }
 
@@ -419,7 +407,7 @@ dgxp_status dgxp_sheet_save(const dgxp_sheet *sheet, const char *path,
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_save: %s is NULL",
                             sheet ? "path" : "sheet");
     }
-    dgxp_status status = px_image_params("dgxp_sheet_save", params, &known, sizeof known);
+    dgxp_status status = px_params_read("dgxp_sheet_save", params, &known, sizeof known);
     if (!status && known.format == DGXP_SHEET_AUTO) {
         if (px_file_has_suffix(path, "aseprite") || px_file_has_suffix(path, "ase")) {
             known.format = DGXP_SHEET_ASEPRITE;

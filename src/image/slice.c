@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "image/sheet.h"
 
 #include <string.h>
@@ -277,7 +278,7 @@ dgxp_status dgxp_sheet_cut(const dgxp_image *image, const dgxp_cut_params *param
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_cut: %s is NULL",
                             image ? "out" : "image");
     }
-    dgxp_status status = px_image_params("dgxp_sheet_cut", params, &self.p, sizeof self.p);
+    dgxp_status status = px_params_read("dgxp_sheet_cut", params, &self.p, sizeof self.p);
     status = status ? status : check_params(&self.p);
     if (status) {
         return status;

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "diffusion/adapters.h"
 #include "diffusion/finish.h"
 #include "diffusion/job.h"
@@ -229,7 +230,7 @@ dgxp_status dgxp_job_create_styled(const dgxp_model *model, const dgxp_preset_pa
 {
     dgxp_preset_params params;
     px_error_clear();
-    dgxp_status status = px_image_params("dgxp_preset_params", given, &params, sizeof params);
+    dgxp_status status = px_params_read("dgxp_preset_params", given, &params, sizeof params);
     if (status == DGXP_OK && (!model || !params.kind || !params.subject || params.field_count < 0 ||
                               params.field_count > FIELDS_LIMIT)) {
         status =

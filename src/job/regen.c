@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/params.h"
 #include "diffusion/adapters.h"
 #include "diffusion/finish.h"
 #include "diffusion/job.h"
@@ -246,13 +247,11 @@ static dgxp_status judge(const comparison *c, const json_t *recipe, bool force)
                         models ? "')" : "", here);
 }
 
-static dgxp_status check_call(const dgxp_model *model, const dgxp_image *image,
-                              const dgxp_regen_params *params)
+static dgxp_status check_call(const dgxp_model *model, const dgxp_image *image)
 {
-    if (!model || !model->shim || !image || params->struct_size != sizeof *params) {
+    if (!model || !model->shim || !image) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_regen: needs a model (not describe_only), an image, and params "
-                            "of this header");
+                            "dgxp_regen: needs a model (not describe_only) and an image");
     }
     return DGXP_OK;
 }
@@ -272,13 +271,14 @@ dgxp_status dgxp_image_recipe(const dgxp_image *image, dgxp_document **out)
 dgxp_status dgxp_regen(dgxp_model *model, const dgxp_image *image, const dgxp_regen_params *given,
                        dgxp_document **report, dgxp_image **out)
 {
-    static const dgxp_regen_params defaults = DGXP_REGEN_PARAMS_INIT;
-    const dgxp_regen_params *params = given ? given : &defaults;
+    dgxp_regen_params p;
+    const dgxp_regen_params *const params = &p;
     json_t *recipe = NULL, *changes = NULL, *here = NULL;
     dgxp_job *job = NULL;
     comparison c = {NULL, NULL};
     px_error_clear();
-    dgxp_status status = check_call(model, image, params);
+    dgxp_status status = px_params_read("dgxp_regen", given, &p, sizeof p);
+    status = status == DGXP_OK ? check_call(model, image) : status;
     status = status == DGXP_OK ? px_metadata_recipe(image, &recipe) : status;
     if (status == DGXP_OK && params->changes) {
         status = px_json_parse("the changes", params->changes, strlen(params->changes), &changes);
