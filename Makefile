@@ -4,6 +4,16 @@ BUILD ?= build/release
 JOBS ?= $(shell nproc)
 export TORCH_DIR
 
+# `make build` and `make demo` install and build no test; the others switch them on in the same tree.
+TESTS = OFF
+PARTS =
+test test-game test-full bench bench-pixels bench-train: TESTS = ON
+test test-full: PARTS = test faces training
+test-game bench: PARTS = test
+bench-pixels: PARTS = test peers
+bench-train: PARTS = test training
+test-full: PARTS += peers
+
 .PHONY: help setup build demo test test-game test-full bench bench-pixels bench-train format clean
 help:
 	@echo "make demo          install what is missing, build, paint"
@@ -22,39 +32,33 @@ setup:
 	@scripts/setup build torch test faces training
 
 build:
-	@scripts/setup build torch
+	@scripts/setup build torch $(PARTS)
 	@mkdir -p $(BUILD)
-	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
+	@cmake -S . -B $(BUILD) -G Ninja -DDGXP_TESTS=$(TESTS) $(CMAKE_FLAGS) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
 	@ninja -C $(BUILD) -j $(JOBS)
 
 demo: build
 	@scripts/demo $(BUILD)
 
 test: build
-	@scripts/setup test faces training
 	@scripts/test --build $(BUILD)
 
 test-game: build
-	@scripts/setup test
 	@scripts/test --build $(BUILD) --only game
 
 test-full: build
-	@scripts/setup test peers faces training
 	@scripts/test --full --build $(BUILD)
 
 bench: build
-	@scripts/setup test
 	@.venv/bin/python tests/bench_engine.py --build $(BUILD)
 	@.venv/bin/python tests/bench_lora.py --build $(BUILD)
 	@.venv/bin/python tests/bench_starter.py --build $(BUILD)
 	@.venv/bin/python tests/bench_server.py --build $(BUILD)
 
 bench-pixels: build
-	@scripts/setup test peers
 	@.venv/bin/python tests/pixels/bench_peers.py --build $(BUILD) --peers .venv-peers/bin/python
 
 bench-train: build
-	@scripts/setup test training
 	@.venv/bin/python tests/bench_train.py --build $(BUILD)
 
 format:

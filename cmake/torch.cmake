@@ -80,8 +80,9 @@ if(NOT DGXP_CUDA OR NOT EXISTS "${_torch}/lib/libtorch_cuda.so")
     return()
 endif()
 if(NOT EXISTS "${_cuda}/include/crt/host_config.h")
-    message(WARNING "No crt/host_config.h in '${_cuda}/include': the CUDA half is not built. "
-        "Install the Python package nvidia-cuda-crt of torch's CUDA version beside torch.")
+    # What `scripts/setup torch` leaves out where there is no NVIDIA driver.
+    message(STATUS "No crt/host_config.h in '${_cuda}/include': the CUDA half is not built. "
+        "'pip install -r requirements/torch.txt' brings what it needs.")
     return()
 endif()
 file(GLOB _cudart RELATIVE ${_cuda}/lib ${_cuda}/lib/libcudart.so.*)
