@@ -14,7 +14,7 @@ bench-pixels: PARTS = test peers
 bench-train: PARTS = test training
 test-full: PARTS += peers
 
-.PHONY: help setup build demo test test-game test-full bench bench-pixels bench-train format clean
+.PHONY: help setup build demo test test-game test-full test-bare bench bench-pixels bench-train format clean
 help:
 	@echo "make demo          install what is missing, build, paint"
 	@echo "make test          install what is missing, build, run the tests of every language"
@@ -26,7 +26,9 @@ help:
 	@echo "make bench-pixels  the pixel pipeline beside its peers: accuracy and time"
 	@echo "make bench-train   a LoRA step of SDXL: time, memory, forecast (full size on a GPU)"
 	@echo "make format        clang-format over the C and C++ sources"
-	@echo "settings: TORCH_DIR=FOLDER (use this torch 2.11), BUILD=FOLDER, JOBS=N"
+	@echo "make test-bare     both commands in a bare Debian root (scripts/test-bare --help)"
+	@echo "settings: TORCH_DIR=FOLDER (use this torch 2.11), BUILD=FOLDER, JOBS=N, STAGES='c python' (of test);"
+	@echo "          REQUIRE_ALL=1 (a missing Rust, Node, browser or shared data fails instead of being skipped)"
 
 setup:
 	@scripts/setup build torch test faces training
@@ -41,13 +43,16 @@ demo: build
 	@scripts/demo $(BUILD)
 
 test: build
-	@scripts/test --build $(BUILD)
+	@scripts/test --build $(BUILD) $(if $(STAGES),--only $(STAGES))
 
 test-game: build
 	@scripts/test --build $(BUILD) --only game
 
 test-full: build
 	@scripts/test --full --build $(BUILD)
+
+test-bare:
+	@scripts/test-bare
 
 bench: build
 	@.venv/bin/python tests/bench_engine.py --build $(BUILD)

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import machine
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
-
-MISSING = ("no Chromium could be started: run scripts/setup faces; or leave what needs one untested with "
-           "SKIP_BROWSER=1")
 
 
 @contextmanager
@@ -27,6 +25,7 @@ def started(*words: str) -> Iterator[Browser]:
             made = playwright.chromium.launch(args=list(words), executable_path=system if (
                 system and "snap" not in str(Path(system).resolve())) else None)
         except Error as error:
-            pytest.fail(f"{MISSING}\n{error}")
+            machine.absent("Chromium that starts", "what needs a browser is",
+                           f"run 'scripts/setup faces' ({str(error).splitlines()[0]})")
         yield made
         made.close()

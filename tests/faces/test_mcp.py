@@ -29,7 +29,7 @@ TOOLS = {"generate", "generate_and_deploy", "get_job", "list_jobs", "cancel_job"
 
 def words(game: Path, *more: object) -> list[str]:
     return ["-m", "dgx_pixels.mcp", "--project", str(game), "--model", "tiny", "--data",
-            str(game.parent / "data"), *map(str, more)]
+            str(game.parent / "data"), "--brp", f"http://127.0.0.1:{free_port()}/", *map(str, more)]
 
 
 def stdio(game: Path, *more: object, **env: str) -> Client[Any]:

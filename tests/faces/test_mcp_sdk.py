@@ -21,6 +21,7 @@ import numpy
 import PIL.Image
 import pytest
 
+import machine
 from serving import ROOT, free_port
 
 SDK = ROOT / "tests/faces/mcp_sdk"
@@ -29,7 +30,8 @@ TOOLS = 12
 
 
 def words(game: Path, *more: object) -> list[str]:
-    return ["-m", "dgx_pixels.mcp", "--project", str(game), "--data", str(game.parent / "data"), *map(str, more)]
+    return ["-m", "dgx_pixels.mcp", "--project", str(game), "--data", str(game.parent / "data"),
+            "--brp", f"http://127.0.0.1:{free_port()}/", *map(str, more)]
 
 
 def environment() -> dict[str, str]:
@@ -38,7 +40,8 @@ def environment() -> dict[str, str]:
 
 
 def tour(*how: object) -> Any:
-    assert NODE.exists() and (SDK / "node_modules").is_dir(), "run scripts/setup faces"
+    if not (NODE.exists() and (SDK / "node_modules").is_dir()):
+        machine.absent("Node", "MCP with the TypeScript SDK is", "run 'scripts/setup faces'")
     done = subprocess.run([NODE, SDK / "tour.js", *map(str, how)], text=True, capture_output=True,
                           env=environment(), timeout=1800)
     assert done.returncode == 0, done.stderr[-4000:]

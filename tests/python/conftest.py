@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/models"), str(ROOT / "bindings/python")]
 
 import cached  # noqa: E402
+import machine  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,8 @@ def data() -> Path:
     """The folder of shared test data; tests that need it are skipped, loudly, without it."""
     folder = os.environ.get("DGXP_TEST_DATA")
     if not folder:
-        pytest.skip("DGXP_TEST_DATA is not set: the shared test data is absent")
+        machine.absent("shared test data", "what reads it is",
+                       "DGXP_TEST_DATA names its folder, or it lies in ../shared/data")
     return Path(folder)
 
 

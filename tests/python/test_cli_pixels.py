@@ -221,10 +221,10 @@ def test_pipes_on_both_ends(build: Path, tmp_path: Path) -> None:
         assert failed.returncode and part in failed.stderr, failed.stderr
 
 
+@pytest.mark.needs_machine("terminals")
 def test_sixels_show_the_picture(build: Path, tmp_path: Path) -> None:
     """A terminal that says it has sixels gets them; libsixel reads the sprite back."""
-    if not shutil.which("sixel2png"):
-        pytest.skip("sixel2png is not installed: run 'scripts/setup test'")
+    assert shutil.which("sixel2png"), "sixel2png is not installed: run 'scripts/setup test'"
     truth = sprite(3, 24)
     Image.fromarray(truth).save(tmp_path / "in.png")
     for answer in (b"\x1b[?62;4;22c", b"\x1b[?62;22c"):

@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 
 import apng
+import machine
 import make_aseprite as ase
 import numpy as np
 import pytest
@@ -146,7 +147,7 @@ def read_aseprite(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-
     if os.environ.get("SKIP_RUST") == "1":
         pytest.skip("SKIP_RUST=1: .aseprite files are not compared with the crate asefile")
     if not shutil.which("cargo"):
-        pytest.skip("no cargo: .aseprite files are not compared with the crate asefile")
+        machine.absent("Rust", ".aseprite files beside the crate asefile are", "install it from https://rustup.rs")
     target = ROOT / "build/readers"
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], check=True,
                    cwd=ROOT / "tests/readers/asefile", timeout=900,
