@@ -97,6 +97,29 @@ typedef struct dgxp_allocator {
 /** Set it before any other call; NULL puts the system's back. */
 DGXP_API void dgxp_set_allocator(const dgxp_allocator *allocator);
 
+/** What one file may ask of the readers when nobody says otherwise. */
+#define DGXP_LIMIT_PIXELS 64000000
+#define DGXP_LIMIT_BYTES 536870912
+
+/** One budget for every reader of pictures and animations; 0 is the default of each. */
+typedef struct dgxp_limits {
+    uint32_t struct_size;
+    uint32_t reserved; /* 0 */
+    int64_t pixels;    /* of one picture, or of all frames of an animation; at most 2^28 */
+    int64_t bytes;     /* of the file; at most 2^32 */
+} dgxp_limits;
+#define DGXP_LIMITS_INIT {sizeof(dgxp_limits), 0, 0, 0}
+
+/**
+ * What a file of others may cost this process.  A pixel is four bytes, so a reader takes at most
+ * about 4 x `pixels` + `bytes`; a file that asks for more is DGXP_ERR_LIMIT before anything is
+ * allocated.  A few bytes may honestly hold a large flat picture, so no ratio is looked at.  For
+ * the whole process, from the next call on; any thread may set it.  NULL puts the defaults back.
+ * Fails with DGXP_ERR_INVALID_ARGUMENT outside the ranges.  dgxp_inspect() reads headers only and
+ * tells the size of pictures that are over it.
+ */
+DGXP_API dgxp_status dgxp_set_limits(const dgxp_limits *limits);
+
 /**
  * A list of names that a program can offer its users: samplers, schedules, cell rules …
  * Every enum of this header has one; lists are static.
@@ -125,7 +148,8 @@ DGXP_API void dgxp_cancel_free(dgxp_cancel *cancel);
 
 /* ----------------------------------------------------------------------------------- images */
 
-/** An RGBA picture with its text metadata.  At most 16,384 pixels a side and 2^28 in all. */
+/** An RGBA picture with its text metadata.  At most 16,384 pixels a side and 2^28 in all; what is read
+ * from a file obeys dgxp_set_limits(), too. */
 typedef struct dgxp_image dgxp_image;
 
 /** `rgba` is [height, width, 4] and copied; NULL gives transparent black. */
@@ -594,7 +618,7 @@ DGXP_API dgxp_status dgxp_fix_frames(const dgxp_image *const *images, int32_t co
 
 /**
  * Frames (pictures with a name and a duration) in order, tags over them and slices on them: a sprite
- * sheet, an animation or a tileset.  At most 65,535 frames of 2^26 pixels in all.  Where frames of
+ * sheet, an animation or a tileset.  At most 65,535 frames, and dgxp_set_limits() in all.  Where frames of
  * different sizes must share one canvas, each stands at the middle of its lower edge.
  */
 typedef struct dgxp_sheet dgxp_sheet;
@@ -655,8 +679,8 @@ DGXP_API dgxp_status dgxp_sheet_slice(const dgxp_sheet *sheet, int32_t index, dg
  *
  * .aseprite: hidden and reference layers are left out, the others are blended in order (blend modes
  * other than normal count as normal and are logged); tilemap layers are DGXP_ERR_UNSUPPORTED; of a
- * slice the first key counts.  GIF delays under 20 ms become 100 ms, as browsers play them.  At most
- * 1 GiB of file.  The path "-" is standard input.
+ * slice the first key counts.  GIF delays under 20 ms become 100 ms, as browsers play them.
+ * dgxp_set_limits() says how large it may be.  The path "-" is standard input.
  */
 DGXP_API dgxp_status dgxp_sheet_load(const char *path, dgxp_sheet **out);
 DGXP_API dgxp_status dgxp_sheet_decode(const void *bytes, size_t size, dgxp_sheet **out);

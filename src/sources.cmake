@@ -8,12 +8,14 @@ set(DGXP_CORE_SOURCES
     src/core/gzip.c
     src/core/hash.c
     src/core/json.c
+    src/core/limits.c
     src/core/log.c
     src/core/mem.c
     src/core/number.c
     src/core/params.c
     src/core/rng.c
     src/core/search.c
+    src/core/text.c
     src/core/version.c
 )
 
@@ -35,6 +37,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/foreign.c
     src/image/gif.c
     src/image/grid.c
+    src/image/header.c
     src/image/image.c
     src/image/imagequant.c
     src/image/lattice.c

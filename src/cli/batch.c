@@ -33,8 +33,10 @@ static int32_t on_progress(const dgxp_batch_progress *progress, void *user_data)
     bar *self = user_data;
     const double now = cli_now();
     if (progress->error) {
-        fprintf(stderr, "%sdgx-pixels: %s\n", self->drawn ? "\r\033[K" : "",
-                cli_plain(progress->error));
+        if (self->drawn) {
+            cli_erase_line();
+        }
+        fprintf(stderr, "dgx-pixels: %s\n", cli_plain(progress->error));
         self->drawn = false;
     } else if (progress->name && !self->quiet && !self->json && !self->terminal) {
         printf("%s\n", progress->name);
@@ -45,7 +47,8 @@ static int32_t on_progress(const dgxp_batch_progress *progress, void *user_data)
     }
     self->last = now;
     self->drawn = true;
-    fprintf(stderr, "\r\033[K%d/%d", progress->finished, progress->pictures);
+    cli_erase_line();
+    fprintf(stderr, "%d/%d", progress->finished, progress->pictures);
     if (progress->failed) {
         fprintf(stderr, ", %d failed", progress->failed);
     }
@@ -149,7 +152,7 @@ static int paint(const settings *s, dgxp_batch *batch, int *failed)
         dgxp_batch_left(batch) > 0 ? dgxp_model_open(s->model_path, &s->model, &model) : DGXP_OK;
     status = status == DGXP_OK ? dgxp_batch_run(batch, model, &params, &summary) : status;
     if (progress.drawn) {
-        fputs("\r\033[K", stderr);
+        cli_erase_line();
     }
     int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
     if (summary) {

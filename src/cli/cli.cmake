@@ -10,6 +10,7 @@ add_executable(dgx-pixels
     src/cli/confirm.c
     src/cli/deploy.c
     src/cli/doctor.c
+    src/cli/escapes.c
     src/cli/family.c
     src/cli/fix.c
     src/cli/fix_print.c

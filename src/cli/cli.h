@@ -119,6 +119,16 @@ bool cli_parse_lora(const char *text, cli_lora_wish *wish);
 /** Set adapters on the model, skipping what does not fit instead of refusing it. */
 dgxp_status cli_set_partial_loras(dgxp_model *model, const cli_list *loras);
 
+/**
+ * Stand between stdio and the terminal: control characters of whatever is printed (names, prompts,
+ * texts of files) come out as \xNN, on stdout and stderr, from here on.
+ */
+void cli_escapes_filter(void);
+/** Let our own escape codes through on stdout, and stop that again. */
+void cli_escapes_allow(bool allow);
+/** Take back the line of progress on stderr. */
+void cli_erase_line(void);
+
 /** Seconds from a steady clock. */
 double cli_now(void);
 

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const cli_command *const commands[] = {
@@ -26,13 +27,33 @@ static void print_help(void)
         "  dgx-pixels generate character \"medieval knight\" -o knight.png --scale 8\n"
         "  dgx-pixels fix painted.png -o sprite.png\n"
         "  dgx-pixels doctor\n"
+        "\na file of others may hold 64 million pixels; DGX_PIXELS_MAX_PIXELS=N raises that\n"
         "\nexit codes: 0 done, 1 some of several failed, 2 wrong usage, 3 not found, 4 bad input\n"
         "file, 5 could not read or write, 6 no backend or device, 7 out of memory, 8 device lost,\n"
         "9 busy, 10 a defect of ours, 130 interrupted\n");
 }
 
+static int read_limits(void)
+{
+    const char *text = getenv("DGX_PIXELS_MAX_PIXELS");
+    dgxp_limits limits = DGXP_LIMITS_INIT;
+    char *end = NULL;
+    if (!text || !*text) {
+        return CLI_OK;
+    }
+    limits.pixels = strtoll(text, &end, 10);
+    if (*end || limits.pixels < 1 || dgxp_set_limits(&limits) != DGXP_OK) {
+        fprintf(stderr,
+                "dgx-pixels: DGX_PIXELS_MAX_PIXELS is '%s'; it must be a number from 1 to 268435456\n",
+                text);
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
 int main(int argc, char **argv)
 {
+    cli_escapes_filter();
     setlocale(LC_CTYPE, ""); /* LC_NUMERIC stays C: 0.8 is 0.8 everywhere */
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help();
@@ -41,6 +62,10 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0) {
         printf("dgx-pixels %s\n", dgxp_version_text());
         return CLI_OK;
+    }
+    const int limits = read_limits();
+    if (limits != CLI_OK) {
+        return limits;
     }
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i]->name) == 0) {

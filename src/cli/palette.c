@@ -26,7 +26,9 @@ static void print_palette(const dgxp_palette *palette, bool json)
                  rgba[1], rgba[2], rgba[3]);
         json_array_append_new(list, json_string(text));
         if (!json && color) {
+            cli_escapes_allow(true);
             printf("\033[48;2;%d;%d;%dm    \033[0m ", rgba[0], rgba[1], rgba[2]);
+            cli_escapes_allow(false);
         }
         if (!json) {
             printf("%s\n", text);

@@ -46,8 +46,7 @@ static int terminal_columns(void)
 void cli_progress_clear(cli_progress *progress)
 {
     if (progress->drawn) {
-        fputs("\r\033[K", stderr);
-        fflush(stderr);
+        cli_erase_line();
         progress->drawn = false;
     }
 }
@@ -82,7 +81,8 @@ int32_t cli_progress_callback(const dgxp_progress *progress, void *pointer)
         }
     }
     const int columns = terminal_columns() - 1;
-    fprintf(stderr, "\r\033[K%.*s", length < columns ? length : columns, line);
+    cli_erase_line();
+    fprintf(stderr, "%.*s", length < columns ? length : columns, line);
     fflush(stderr);
     return 0;
 }
@@ -102,11 +102,8 @@ static void print_half_block(const uint8_t *top, const uint8_t *bottom)
     }
 }
 
-void cli_show_image(const dgxp_image *image)
+static void show_blocks(const dgxp_image *image)
 {
-    if (cli_show_kitty(image, terminal_columns()) || cli_show_sixel(image, terminal_columns())) {
-        return;
-    }
     const int width = dgxp_image_width(image), height = dgxp_image_height(image);
     const uint8_t *pixels = dgxp_image_pixels(image);
     const int columns = terminal_columns();
@@ -120,4 +117,13 @@ void cli_show_image(const dgxp_image *image)
         }
         fputs("\033[0m\n", stdout);
     }
+}
+
+void cli_show_image(const dgxp_image *image)
+{
+    cli_escapes_allow(true);
+    if (!cli_show_kitty(image, terminal_columns()) && !cli_show_sixel(image, terminal_columns())) {
+        show_blocks(image);
+    }
+    cli_escapes_allow(false);
 }

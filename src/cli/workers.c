@@ -33,9 +33,10 @@ static void draw_progress(pool *self)
         return;
     }
     self->last_drawn = now;
-    fprintf(stderr, "\r\033[K%s %d/%d", self->label, self->done, self->count);
+    cli_erase_line();
+    fprintf(stderr, "%s %d/%d", self->label, self->done, self->count);
     if (self->done == self->count) {
-        fputs("\r\033[K", stderr);
+        cli_erase_line();
     }
     fflush(stderr);
 }

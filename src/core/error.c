@@ -3,6 +3,7 @@
 #include "core/error.h"
 
 #include "core/number.h"
+#include "core/text.h"
 
 #include <stdarg.h>
 
@@ -10,10 +11,12 @@ static _Thread_local char last_text[1024];
 
 dgxp_status px_error_set(dgxp_status status, const char *format, ...)
 {
+    char text[sizeof last_text];
     va_list arguments;
     va_start(arguments, format);
-    px_number_vprint(last_text, sizeof last_text, format, arguments);
+    px_number_vprint(text, sizeof text, format, arguments);
     va_end(arguments);
+    px_text_repair(last_text, sizeof last_text, text); /* paths and fields may hold any byte */
     return status;
 }
 

@@ -24,7 +24,7 @@ static dgxp_status system_error(const char *path, const char *doing)
     return px_error_set(status, "%s: cannot %s: %s", path, doing, strerror(errno));
 }
 
-static dgxp_status open_regular(const char *path, int *fd, size_t *size)
+dgxp_status px_file_open(const char *path, int *fd, size_t *size)
 {
     struct stat about;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not hang */
@@ -34,10 +34,12 @@ static dgxp_status open_regular(const char *path, int *fd, size_t *size)
     if (fstat(*fd, &about) != 0) {
         const dgxp_status status = system_error(path, "read");
         close(*fd);
+        *fd = -1;
         return status;
     }
     if (!S_ISREG(about.st_mode)) {
         close(*fd);
+        *fd = -1;
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s: is %s, not a file", path,
                             S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
     }
@@ -107,7 +109,7 @@ dgxp_status px_file_read(const char *path, size_t limit, uint8_t **bytes, size_t
     if (strcmp(path, "-") == 0) {
         return read_input(limit, bytes, size);
     }
-    dgxp_status status = open_regular(path, &fd, size);
+    dgxp_status status = px_file_open(path, &fd, size);
     if (status != DGXP_OK) {
         return status;
     }
@@ -226,7 +228,7 @@ dgxp_status px_file_map(const char *path, bool copy, px_map *out)
     int fd;
     size_t size;
     *out = (px_map){.fd = -1};
-    dgxp_status status = open_regular(path, &fd, &size);
+    dgxp_status status = px_file_open(path, &fd, &size);
     if (status != DGXP_OK) {
         return status;
     }

@@ -10,6 +10,12 @@
 #include <stdint.h>
 
 /**
+ * Open a regular file for reading; a folder, a device or a pipe is refused, and never waited for.
+ * `*fd` is the caller's to close; -1 after a failure.
+ */
+dgxp_status px_file_open(const char *path, int *fd, size_t *size);
+
+/**
  * Read a whole regular file into memory (free it with px_mem_free()); a NUL byte follows the last
  * one, so text can be parsed in place.  Longer than `limit` bytes is DGXP_ERR_LIMIT.  "-" reads
  * standard input to its end.

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/number.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -352,29 +353,6 @@ dgxp_status px_json_element_object(const px_json *array, size_t index, px_json *
     return json_is_object(out->value) ? DGXP_OK : refuse_type(out, "an object");
 }
 
-/* The length of the UTF-8 character at `text`, or 0: overlong forms and surrogates are not one. */
-static size_t measure_character(const uint8_t *text, size_t size)
-{
-    const uint8_t lead = text[0];
-    const size_t length = lead < 0x80   ? 1
-                          : lead < 0xc2 ? 0
-                          : lead < 0xe0 ? 2
-                          : lead < 0xf0 ? 3
-                          : lead < 0xf5 ? 4
-                                        : 0;
-    if (length == 0 || length > size) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    const bool overlong = (lead == 0xe0 && text[1] < 0xa0) || (lead == 0xf0 && text[1] < 0x90);
-    const bool outside = (lead == 0xed && text[1] > 0x9f) || (lead == 0xf4 && text[1] > 0x8f);
-    return overlong || outside ? 0 : length;
-}
-
 json_t *px_json_string(const char *text, size_t size)
 {
     json_t *value = json_stringn(text, size);
@@ -387,7 +365,7 @@ json_t *px_json_string(const char *text, size_t size)
     }
     size_t used = 0;
     for (size_t i = 0; i < size;) {
-        const size_t length = measure_character((const uint8_t *)text + i, size - i);
+        const size_t length = px_text_character(text + i, size - i);
         memcpy(repaired + used, length ? text + i : "\xef\xbf\xbd", length ? length : 3);
         used += length ? length : 3;
         i += length ? length : 1;

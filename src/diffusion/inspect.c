@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/checkpoint.h"
+#include "image/header.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -255,36 +256,27 @@ static bool put_makers(json_t *object, const char *path, const dgxp_image *image
 }
 
 /* Frames, milliseconds and tags. */
-static bool put_frames(json_t *object, const dgxp_sheet *sheet)
+static bool put_frames(json_t *object, const px_header *header)
 {
     json_t *tags = json_array();
-    int64_t duration = 0;
     bool fine = true;
-    for (int32_t i = 0; i < dgxp_sheet_frame_count(sheet); i++) {
-        duration += dgxp_sheet_frame_duration(sheet, i);
-    }
-    for (int32_t i = 0; fine && i < dgxp_sheet_tag_count(sheet); i++) {
-        dgxp_tag tag = DGXP_TAG_INIT;
-        fine = dgxp_sheet_tag(sheet, i, &tag) == DGXP_OK &&
-               px_json_append(tags, json_pack("{ss, si, si}", "name", tag.name, "from", tag.from,
-                                              "to", tag.to));
+    for (size_t i = 0; fine && i < header->tag_count; i++) {
+        const px_sheet_tag *tag = &header->tags[i];
+        json_t *entry = json_object();
+        fine = px_json_put_text(entry, "name", tag->name) &&
+               px_json_put_integer(entry, "from", tag->from) &&
+               px_json_put_integer(entry, "to", tag->to);
+        fine = px_json_append(tags, entry) && fine;
     }
     fine = px_json_put(object, "tags", tags) && fine;
-    return fine && px_json_put_integer(object, "frames", dgxp_sheet_frame_count(sheet)) &&
-           px_json_put_integer(object, "duration_ms", duration);
+    return fine && px_json_put_integer(object, "frames", header->frames) &&
+           px_json_put_integer(object, "duration_ms", header->duration);
 }
 
-static dgxp_status describe_picture(const char *path, json_t *object)
+static bool put_texts(json_t *object, const dgxp_image *image)
 {
-    dgxp_image *image = NULL;
-    const dgxp_status status = dgxp_image_load(path, &image);
-    if (status != DGXP_OK) {
-        return status;
-    }
     json_t *texts = json_object();
-    bool fine = px_json_put_text(object, "type", "png") &&
-                px_json_put_integer(object, "width", dgxp_image_width(image)) &&
-                px_json_put_integer(object, "height", dgxp_image_height(image));
+    bool fine = texts != NULL;
     for (int32_t i = 0; fine && i < dgxp_image_text_count(image); i++) {
         const char *key = dgxp_image_text_key(image, i);
         json_t *name = px_json_string(key, strlen(key)); /* keys are Latin-1 */
@@ -292,48 +284,22 @@ static dgxp_status describe_picture(const char *path, json_t *object)
             name && px_json_put_text(texts, json_string_value(name), dgxp_image_text(image, key));
         json_decref(name);
     }
-    fine = px_json_put(object, "text", texts) && fine;
-    fine = fine && put_makers(object, path, image);
-    dgxp_sheet *sheet = NULL;
-    if (fine && dgxp_sheet_load(path, &sheet) == DGXP_OK && dgxp_sheet_frame_count(sheet) > 1) {
-        fine = put_frames(object, sheet); /* an APNG */
-    }
-    px_error_clear();
-    dgxp_sheet_free(sheet);
-    dgxp_image_free(image);
-    return fine ? DGXP_OK : px_error_memory("a description");
+    return px_json_put(object, "text", texts) && fine;
 }
 
-static dgxp_status describe_animation(const char *path, const char *type, json_t *object)
+static dgxp_status describe_picture(const char *path, const px_header *header, json_t *object)
 {
-    dgxp_sheet *sheet = NULL;
-    const dgxp_status status = dgxp_sheet_load(path, &sheet);
-    if (status != DGXP_OK) {
-        return status;
+    const bool png = strcmp(header->type, "png") == 0;
+    bool fine = px_json_put_text(object, "type", header->type) &&
+                px_json_put_integer(object, "width", header->width) &&
+                px_json_put_integer(object, "height", header->height);
+    if (png) {
+        fine = fine && put_texts(object, header->texts) && put_makers(object, path, header->texts);
     }
-    const dgxp_image *first = dgxp_sheet_frame(sheet, 0);
-    const bool fine = px_json_put_text(object, "type", type) &&
-                      px_json_put_integer(object, "width", dgxp_image_width(first)) &&
-                      px_json_put_integer(object, "height", dgxp_image_height(first)) &&
-                      put_frames(object, sheet);
-    dgxp_sheet_free(sheet);
+    if (!png || header->frames > 1) { /* an APNG */
+        fine = fine && put_frames(object, header);
+    }
     return fine ? DGXP_OK : px_error_memory("a description");
-}
-
-/* "png", "gif", "aseprite", or NULL: by the file's first bytes. */
-static const char *find_picture_type(const char *path)
-{
-    char start[8] = "";
-    FILE *file = fopen(path, "rbe");
-    const bool whole = file && fread(start, 1, sizeof start, file) == sizeof start;
-    if (file) {
-        fclose(file);
-    }
-    return !whole                                  ? NULL
-           : memcmp(start, "\x89PNG", 4) == 0      ? "png"
-           : memcmp(start, "GIF8", 4) == 0         ? "gif"
-           : memcmp(start + 4, "\xe0\xa5", 2) == 0 ? "aseprite"
-                                                   : NULL;
 }
 
 static dgxp_status describe_model(const char *path, json_t *object)
@@ -363,7 +329,7 @@ dgxp_status dgxp_inspect(const char *path, dgxp_document **out)
     if (!path || !out) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_inspect: path and out are required");
     }
-    const char *type = px_file_is_folder(path) ? NULL : find_picture_type(path);
+    px_header header = {0};
     json_t *object = json_object();
     if (!px_json_put_text(object, "path", path)) {
         json_decref(object);
@@ -372,11 +338,13 @@ dgxp_status dgxp_inspect(const char *path, dgxp_document **out)
     if (px_file_is_folder(path)) {
         status =
             is_programs(path) ? describe_programs(path, object) : describe_checkpoint(path, object);
-    } else if (type) {
-        status = strcmp(type, "png") == 0 ? describe_picture(path, object)
-                                          : describe_animation(path, type, object);
     } else {
-        status = describe_model(path, object);
+        status = px_header_read(path, &header);
+        if (status == DGXP_OK) {
+            status = header.type ? describe_picture(path, &header, object)
+                                 : describe_model(path, object);
+        }
+        px_header_free(&header);
     }
     if (status != DGXP_OK) {
         json_decref(object);

@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "flow/comfy.h"
+#include "image/header.h"
 #include "job/request.h"
 
 #include <string.h>
@@ -190,20 +191,21 @@ static dgxp_status check_document(const char *where, const json_t *document)
 /* A picture that ComfyUI painted carries its graph. */
 static dgxp_status read_picture(const char *path, json_t **out)
 {
-    dgxp_image *image = NULL;
+    px_header header;
     json_t *graph = NULL;
-    dgxp_status status = dgxp_image_load(path, &image);
-    const char *text = status == DGXP_OK ? dgxp_image_text(image, "prompt") : NULL;
+    dgxp_status status = px_header_read(path, &header);
+    const char *text = status == DGXP_OK ? dgxp_image_text(header.texts, "prompt") : NULL;
     if (status == DGXP_OK && !text) {
         status = px_error_set(
             DGXP_ERR_NOT_FOUND, "%s: has no text 'prompt', where ComfyUI puts its graph%s", path,
-            dgxp_image_text(image, "dgx_pixels") ? "; it has a recipe of ours: dgx-pixels regen"
-                                                 : "");
+            dgxp_image_text(header.texts, "dgx_pixels")
+                ? "; it has a recipe of ours: dgx-pixels regen"
+                : "");
     }
     status = status == DGXP_OK ? px_comfy_parse(path, text, strlen(text), &graph) : status;
     status = status == DGXP_OK ? px_comfy_import(path, graph, out) : status;
     json_decref(graph);
-    dgxp_image_free(image);
+    px_header_free(&header);
     return status;
 }
 

@@ -124,16 +124,25 @@ typedef struct control {
 typedef struct reader {
     const char *name;
     dgxp_sheet *sheet;
-    dgxp_image *canvas, *kept; /* what is shown, and what it was before the frame */
+    dgxp_image *canvas;        /* what is shown: the newest frame, which the sheet owns */
+    dgxp_image *kept;          /* what it was before, when that frame asks to be taken back */
     builder shared;            /* PLTE and tRNS, which hold for every frame */
     builder once;              /* texts and the like, which come with the first frame */
     builder frame;             /* the frame that is being read, a PNG of its own */
     const uint8_t *header;     /* IHDR's 13 bytes */
     uint32_t width, height, frames, sequence;
-    control now;
+    control now, drawn; /* of the frame that is read, and of the newest that is shown */
     bool in_frame; /* a fcTL was read and its frame is not finished */
     bool pixels;   /* IDAT was seen */
 } reader;
+
+int32_t px_png_duration(const uint8_t *fraction)
+{
+    const uint32_t part = read_u16(fraction), told = read_u16(fraction + 2);
+    const uint32_t whole = told ? told : 100;
+    const uint32_t ms = (part * 1000 + whole / 2) / whole;
+    return (int32_t)(ms < 1 ? 1 : ms > PX_SHEET_DURATION_MAX ? PX_SHEET_DURATION_MAX : ms);
+}
 
 static dgxp_status read_control(reader *self, const chunk *c)
 {
@@ -150,9 +159,7 @@ static dgxp_status read_control(reader *self, const chunk *c)
     now->y = read_u32(c->data + 16);
     now->dispose = c->data[24];
     now->blend = c->data[25];
-    const uint32_t part = read_u16(c->data + 20), whole = read_u16(c->data + 22);
-    const uint32_t ms = (part * 1000 + (whole ? whole : 100) / 2) / (whole ? whole : 100);
-    now->duration = ms < 1 ? 1 : ms > PX_SHEET_DURATION_MAX ? PX_SHEET_DURATION_MAX : ms;
+    now->duration = (uint32_t)px_png_duration(c->data + 20);
     if (!now->width || !now->height || now->width > self->width || now->height > self->height ||
         now->x > self->width - now->width || now->y > self->height - now->height ||
         now->dispose > DISPOSE_PREVIOUS || now->blend > 1) {
@@ -183,10 +190,10 @@ static void begin_frame(reader *self)
     self->in_frame = true;
 }
 
-static void blend_frame(const reader *self, const dgxp_image *frame)
+static void blend_frame(const reader *self, const dgxp_image *frame, dgxp_image *onto)
 {
     for (int32_t y = 0; y < frame->height; y++) {
-        uint8_t *to = px_image_at(self->canvas, (int32_t)self->now.x, (int32_t)self->now.y + y);
+        uint8_t *to = px_image_at(onto, (int32_t)self->now.x, (int32_t)self->now.y + y);
         const uint8_t *from = px_image_at(frame, 0, y);
         for (int32_t x = 0; x < frame->width; x++, to += 4, from += 4) {
             if (!self->now.blend || from[3] == 255 || !to[3]) {
@@ -203,22 +210,48 @@ static void blend_frame(const reader *self, const dgxp_image *frame)
 }
 
 /* A frame may say to clear its place, or to put back what was there, before the next one. */
-static void dispose_frame(const reader *self)
+static void dispose_frame(const reader *self, dgxp_image *next)
 {
-    for (uint32_t y = 0; y < self->now.height; y++) {
-        const int32_t at_x = (int32_t)self->now.x, at_y = (int32_t)(self->now.y + y);
-        uint8_t *to = px_image_at(self->canvas, at_x, at_y);
-        if (self->now.dispose == DISPOSE_CLEAR) {
-            memset(to, 0, (size_t)self->now.width * 4);
-        } else if (self->now.dispose == DISPOSE_PREVIOUS) {
-            memcpy(to, px_image_at(self->kept, at_x, at_y), (size_t)self->now.width * 4);
+    const control *drawn = &self->drawn;
+    for (uint32_t y = 0; y < drawn->height; y++) {
+        const int32_t at_x = (int32_t)drawn->x, at_y = (int32_t)(drawn->y + y);
+        uint8_t *to = px_image_at(next, at_x, at_y);
+        if (drawn->dispose == DISPOSE_CLEAR) {
+            memset(to, 0, (size_t)drawn->width * 4);
+        } else if (drawn->dispose == DISPOSE_PREVIOUS && self->kept) {
+            memcpy(to, px_image_at(self->kept, at_x, at_y), (size_t)drawn->width * 4);
         }
     }
 }
 
+/* The canvas of the next frame: the only copy that is made, and only when there is a next one. */
+static dgxp_status begin_canvas(reader *self, dgxp_image **out)
+{
+    dgxp_image *next = NULL;
+    dgxp_status status = px_image_create(self->name, self->width, self->height, &next);
+    if (!status && self->canvas) {
+        memcpy(next->rgba, self->canvas->rgba, px_image_count(next) * 4);
+        dispose_frame(self, next);
+    }
+    dgxp_image_free(self->kept);
+    self->kept = NULL;
+    if (!status && self->now.dispose == DISPOSE_PREVIOUS) {
+        status = px_image_blank(self->name, self->width, self->height, &self->kept);
+        if (!status) {
+            memcpy(self->kept->rgba, next->rgba, px_image_count(next) * 4);
+        }
+    }
+    if (status) {
+        dgxp_image_free(next);
+    } else {
+        *out = next;
+    }
+    return status;
+}
+
 static dgxp_status finish_frame(reader *self)
 {
-    dgxp_image *frame = NULL, *shown = NULL;
+    dgxp_image *frame = NULL, *next = NULL;
     if (!self->in_frame) {
         return DGXP_OK;
     }
@@ -227,26 +260,26 @@ static dgxp_status finish_frame(reader *self)
         return px_error_memory("a frame of an APNG file");
     }
     dgxp_status status = px_png_decode(self->name, self->frame.bytes, self->frame.size, &frame);
-    if (status) {
-        return status;
-    }
-    memcpy(self->kept->rgba, self->canvas->rgba, px_image_count(self->canvas) * 4);
-    blend_frame(self, frame);
-    status = px_image_blank(self->name, self->width, self->height, &shown);
-    if (!status) {
-        memcpy(shown->rgba, self->canvas->rgba, px_image_count(shown) * 4);
-        status = px_image_copy_texts(frame, shown);
-        if (status) {
-            dgxp_image_free(shown);
-        } else {
-            status = px_sheet_take_frame(self->name, self->sheet, shown, NULL,
-                                         (int32_t)self->now.duration);
+    if (!status && !self->canvas && self->now.width == self->width &&
+        self->now.height == self->height && self->now.dispose != DISPOSE_PREVIOUS) {
+        next = frame; /* the first frame fills the canvas: it is the canvas */
+        frame = NULL;
+    } else if (!status) {
+        status = begin_canvas(self, &next);
+        if (!status) {
+            blend_frame(self, frame, next);
+            status = px_image_copy_texts(frame, next);
         }
     }
-    dispose_frame(self);
     dgxp_image_free(frame);
+    if (status) {
+        dgxp_image_free(next);
+        return status;
+    }
+    self->canvas = next;
+    self->drawn = self->now;
     self->in_frame = false;
-    return status;
+    return px_sheet_take_frame(self->name, self->sheet, next, NULL, (int32_t)self->now.duration);
 }
 
 static dgxp_status begin_animation(reader *self, const chunk *c)
@@ -260,10 +293,7 @@ static dgxp_status begin_animation(reader *self, const chunk *c)
     if (!self->frames) {
         return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: acTL promises no frame", self->name);
     }
-    dgxp_status status = px_sheet_check_frames(self->name, self->frames, self->width, self->height);
-    status =
-        status ? status : px_image_create(self->name, self->width, self->height, &self->canvas);
-    return status ? status : px_image_create(self->name, self->width, self->height, &self->kept);
+    return px_sheet_check_frames(self->name, self->frames, self->width, self->height);
 }
 
 static dgxp_status read_chunk(reader *self, const chunk *c)
@@ -364,14 +394,9 @@ dgxp_status px_apng_decode(const char *name, const uint8_t *bytes, size_t size, 
     self.header = bytes + 16;
     self.width = read_u32(self.header);
     self.height = read_u32(self.header + 4);
-    if (!self.width || !self.height) {
-        status = px_error_set(DGXP_ERR_BAD_FORMAT, "%s: IHDR says %ux%u pixels", name, self.width,
-                              self.height);
-        goto done;
-    }
-    status = read_animation(&self, &from);
+    status = px_image_check_header(name, self.width, self.height);
+    status = status ? status : read_animation(&self, &from);
 done:
-    dgxp_image_free(self.canvas);
     dgxp_image_free(self.kept);
     px_mem_free(self.shared.bytes);
     px_mem_free(self.once.bytes);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* .aseprite files into sheets: visible layers blended, frame by frame. */
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "image/aseprite.h"
+#include "image/cursor.h"
 #include "image/sheet.h"
 
 #include <string.h>
@@ -11,16 +13,8 @@
 
 #define LAYERS_MAX 4096
 #define CELS_MAX 262144
-#define DRAWN_MAX ((uint64_t)1 << 30) /* pixels of all cels that are drawn */
 
 enum { LAYER_VISIBLE = 1, LAYER_BACKGROUND = 8, LAYER_REFERENCE = 64 };
-
-/* What is left of a chunk; reading past its end sets `short_of` and gives zeros. */
-typedef struct cursor {
-    const uint8_t *at;
-    size_t left;
-    bool short_of;
-} cursor;
 
 typedef struct layer {
     bool shown, background, tilemap;
@@ -55,40 +49,6 @@ typedef struct reader {
     dgxp_tag *tags; /* kept until all frames are there */
     size_t tag_count, tag_capacity;
 } reader;
-
-static uint32_t take(cursor *from, size_t bytes)
-{
-    uint32_t value = 0;
-    if (from->left < bytes) {
-        from->short_of = true;
-        from->left = 0;
-        return 0;
-    }
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint32_t)from->at[i] << (8 * i);
-    }
-    from->at += bytes;
-    from->left -= bytes;
-    return value;
-}
-
-static void skip(cursor *from, size_t bytes)
-{
-    from->short_of |= from->left < bytes;
-    bytes = from->left < bytes ? from->left : bytes;
-    from->at += bytes;
-    from->left -= bytes;
-}
-
-/* A length and so many bytes; points into the file. */
-static const char *take_text(cursor *from, size_t *length)
-{
-    *length = take(from, 2);
-    const char *text = (const char *)from->at;
-    *length = *length > from->left ? from->left + 1 : *length;
-    skip(from, *length);
-    return text;
-}
 
 bool px_aseprite_matches(const uint8_t *bytes, size_t size)
 {
@@ -127,13 +87,13 @@ static dgxp_status follow_link(const reader *self, uint32_t link, cel *to)
 
 static void read_old_palette(reader *self, cursor *from, int shift)
 {
-    const uint32_t packets = take(from, 2);
+    const uint32_t packets = px_cursor_take(from, 2);
     uint32_t entry = 0;
     for (uint32_t i = 0; i < packets && !from->short_of; i++) {
-        entry += take(from, 1);
-        const uint32_t count = take(from, 1);
+        entry += px_cursor_take(from, 1);
+        const uint32_t count = px_cursor_take(from, 1);
         for (uint32_t c = 0; c < (count ? count : 256) && !from->short_of; c++, entry++) {
-            const uint32_t r = take(from, 1), g = take(from, 1), b = take(from, 1);
+            const uint32_t r = px_cursor_take(from, 1), g = px_cursor_take(from, 1), b = px_cursor_take(from, 1);
             if (entry < 256) {
                 const uint8_t rgba[4] = {(uint8_t)(r << shift | (shift ? r >> 4 : 0)),
                                          (uint8_t)(g << shift | (shift ? g >> 4 : 0)),
@@ -146,17 +106,17 @@ static void read_old_palette(reader *self, cursor *from, int shift)
 
 static void read_palette(reader *self, cursor *from)
 {
-    skip(from, 4);
-    const uint32_t first = take(from, 4), last = take(from, 4);
-    skip(from, 8);
+    px_cursor_skip(from, 4);
+    const uint32_t first = px_cursor_take(from, 4), last = px_cursor_take(from, 4);
+    px_cursor_skip(from, 8);
     for (uint32_t i = first; i <= last && i < 256 && !from->short_of; i++) {
-        const uint32_t flags = take(from, 2);
+        const uint32_t flags = px_cursor_take(from, 2);
         for (int c = 0; c < 4; c++) {
-            self->palette[i][c] = (uint8_t)take(from, 1);
+            self->palette[i][c] = (uint8_t)px_cursor_take(from, 1);
         }
         if (flags & 1) {
             size_t length;
-            take_text(from, &length);
+            px_cursor_text(from, &length);
         }
     }
     self->new_palette = true;
@@ -164,9 +124,9 @@ static void read_palette(reader *self, cursor *from)
 
 static dgxp_status read_layer(reader *self, cursor *from)
 {
-    const uint32_t flags = take(from, 2), type = take(from, 2), level = take(from, 2);
-    skip(from, 4);
-    const uint32_t blend = take(from, 2), opacity = take(from, 1);
+    const uint32_t flags = px_cursor_take(from, 2), type = px_cursor_take(from, 2), level = px_cursor_take(from, 2);
+    px_cursor_skip(from, 4);
+    const uint32_t blend = px_cursor_take(from, 2), opacity = px_cursor_take(from, 1);
     if (self->layer_count >= LAYERS_MAX) {
         return px_error_set(DGXP_ERR_LIMIT, "%s: over %d layers; merge some", self->name,
                             LAYERS_MAX);
@@ -193,13 +153,13 @@ static dgxp_status read_layer(reader *self, cursor *from)
 static dgxp_status read_cel(reader *self, cursor *from, size_t frame)
 {
     cel read = {.frame = (uint16_t)frame};
-    read.layer = (uint16_t)take(from, 2);
-    read.x = (int16_t)take(from, 2);
-    read.y = (int16_t)take(from, 2);
-    read.opacity = (uint8_t)take(from, 1);
-    read.type = (uint16_t)take(from, 2);
-    read.z = (int16_t)take(from, 2);
-    skip(from, 5);
+    read.layer = (uint16_t)px_cursor_take(from, 2);
+    read.x = (int16_t)px_cursor_take(from, 2);
+    read.y = (int16_t)px_cursor_take(from, 2);
+    read.opacity = (uint8_t)px_cursor_take(from, 1);
+    read.type = (uint16_t)px_cursor_take(from, 2);
+    read.z = (int16_t)px_cursor_take(from, 2);
+    px_cursor_skip(from, 5);
     if (read.layer >= self->layer_count) {
         return px_error_set(DGXP_ERR_BAD_FORMAT,
                             "%s: frame %zu has a cel of layer %d, there are %d", self->name, frame,
@@ -220,14 +180,14 @@ static dgxp_status read_cel(reader *self, cursor *from, size_t frame)
                             read.layer);
     }
     if (read.type == 1) {
-        const uint32_t link = take(from, 2);
+        const uint32_t link = px_cursor_take(from, 2);
         const dgxp_status status = from->short_of ? DGXP_OK : follow_link(self, link, &read);
         if (status) {
             return status;
         }
     } else {
-        read.width = (int32_t)take(from, 2);
-        read.height = (int32_t)take(from, 2);
+        read.width = (int32_t)px_cursor_take(from, 2);
+        read.height = (int32_t)px_cursor_take(from, 2);
         read.data = from->at;
         read.size = from->left;
     }
@@ -247,17 +207,17 @@ static dgxp_status read_cel(reader *self, cursor *from, size_t frame)
 
 static dgxp_status read_tags(reader *self, cursor *from)
 {
-    const uint32_t count = take(from, 2);
-    skip(from, 8);
+    const uint32_t count = px_cursor_take(from, 2);
+    px_cursor_skip(from, 8);
     for (uint32_t i = 0; i < count && !from->short_of; i++) {
         dgxp_tag tag = DGXP_TAG_INIT;
         size_t length;
-        tag.from = (int32_t)take(from, 2);
-        tag.to = (int32_t)take(from, 2);
-        tag.direction = (int32_t)take(from, 1);
-        tag.repeat = (int32_t)take(from, 2);
-        skip(from, 10);
-        const char *name = take_text(from, &length);
+        tag.from = (int32_t)px_cursor_take(from, 2);
+        tag.to = (int32_t)px_cursor_take(from, 2);
+        tag.direction = (int32_t)px_cursor_take(from, 1);
+        tag.repeat = (int32_t)px_cursor_take(from, 2);
+        px_cursor_skip(from, 10);
+        const char *name = px_cursor_text(from, &length);
         if (from->short_of) {
             break;
         }
@@ -280,29 +240,29 @@ static dgxp_status read_tags(reader *self, cursor *from)
 
 static dgxp_status read_slice(reader *self, cursor *from)
 {
-    const uint32_t keys = take(from, 4), flags = take(from, 4);
+    const uint32_t keys = px_cursor_take(from, 4), flags = px_cursor_take(from, 4);
     size_t length;
-    skip(from, 4);
-    const char *name = take_text(from, &length);
+    px_cursor_skip(from, 4);
+    const char *name = px_cursor_text(from, &length);
     if (!keys) {
         return DGXP_OK;
     }
     dgxp_slice slice = DGXP_SLICE_INIT;
-    skip(from, 4);
-    slice.x = (int32_t)take(from, 4);
-    slice.y = (int32_t)take(from, 4);
-    slice.width = (int32_t)take(from, 4);
-    slice.height = (int32_t)take(from, 4);
+    px_cursor_skip(from, 4);
+    slice.x = (int32_t)px_cursor_take(from, 4);
+    slice.y = (int32_t)px_cursor_take(from, 4);
+    slice.width = (int32_t)px_cursor_take(from, 4);
+    slice.height = (int32_t)px_cursor_take(from, 4);
     if (flags & 1) {
-        slice.center_x = (int32_t)take(from, 4);
-        slice.center_y = (int32_t)take(from, 4);
-        slice.center_width = (int32_t)take(from, 4);
-        slice.center_height = (int32_t)take(from, 4);
+        slice.center_x = (int32_t)px_cursor_take(from, 4);
+        slice.center_y = (int32_t)px_cursor_take(from, 4);
+        slice.center_width = (int32_t)px_cursor_take(from, 4);
+        slice.center_height = (int32_t)px_cursor_take(from, 4);
     }
     if (flags & 2) {
         slice.has_pivot = 1;
-        slice.pivot_x = (int32_t)take(from, 4);
-        slice.pivot_y = (int32_t)take(from, 4);
+        slice.pivot_x = (int32_t)px_cursor_take(from, 4);
+        slice.pivot_y = (int32_t)px_cursor_take(from, 4);
     }
     if (from->short_of || slice.width == 0 || slice.height == 0) {
         return DGXP_OK; /* a slice that is hidden from the first frame on */
@@ -408,23 +368,24 @@ static dgxp_status draw_cel(reader *self, const cel *of, dgxp_image *canvas)
     uint8_t *owned = NULL;
     const layer *on = &self->layers[of->layer];
     const uint32_t opacity = px_aseprite_multiply(on->opacity, of->opacity);
-    dgxp_status status = px_image_check_size(self->name, of->width, of->height);
+    dgxp_status status = px_image_check_header(self->name, of->width, of->height);
     self->drawn += (uint64_t)of->width * (uint64_t)of->height;
-    if (!status && self->drawn > DRAWN_MAX) {
+    if (!status && self->drawn > px_limits_drawn()) {
         status = px_error_set(DGXP_ERR_LIMIT, "%s: its cels have over %llu pixels; merge layers",
-                              self->name, (unsigned long long)DRAWN_MAX);
+                              self->name, (unsigned long long)px_limits_drawn());
     }
     status = status ? status : unpack_cel(self, of, &pixels, &owned);
     const size_t bytes = (size_t)self->depth / 8;
-    for (int32_t y = 0; y < of->height && !status; y++) {
-        for (int32_t x = 0; x < of->width; x++) {
-            const int32_t to_x = of->x + x, to_y = of->y + y;
+    /* Cels may reach out of the canvas on every side. */
+    const int32_t left = of->x < 0 ? -of->x : 0, top = of->y < 0 ? -of->y : 0;
+    const int32_t right = px_image_least(of->width, canvas->width - of->x);
+    const int32_t bottom = px_image_least(of->height, canvas->height - of->y);
+    for (int32_t y = top; y < bottom && !status; y++) {
+        for (int32_t x = left; x < right; x++) {
             uint8_t rgba[4];
-            if (to_x >= 0 && to_y >= 0 && to_x < canvas->width && to_y < canvas->height) {
-                const size_t at = (size_t)y * (size_t)of->width + (size_t)x;
-                read_pixel(self, on, pixels + at * bytes, rgba);
-                px_aseprite_blend(px_image_at(canvas, to_x, to_y), rgba, opacity);
-            }
+            const size_t at = (size_t)y * (size_t)of->width + (size_t)x;
+            read_pixel(self, on, pixels + at * bytes, rgba);
+            px_aseprite_blend(px_image_at(canvas, of->x + x, of->y + y), rgba, opacity);
         }
     }
     px_mem_free(owned);
@@ -476,21 +437,21 @@ static dgxp_status finish_frame(reader *self, size_t first, int32_t duration)
 
 static dgxp_status read_frame(reader *self, cursor *file, size_t frame)
 {
-    const size_t first = self->cel_count, size = take(file, 4);
-    if (take(file, 2) != PX_ASE_FRAME_MAGIC || size < PX_ASE_FRAME_HEADER ||
+    const size_t first = self->cel_count, size = px_cursor_take(file, 4);
+    if (px_cursor_take(file, 2) != PX_ASE_FRAME_MAGIC || size < PX_ASE_FRAME_HEADER ||
         size - 6 > file->left) {
         return px_error_set(DGXP_ERR_BAD_FORMAT,
                             "%s: frame %zu is not there: the file is cut or broken", self->name,
                             frame);
     }
     cursor inside = {file->at, size - 6, false};
-    skip(file, size - 6);
-    const uint32_t old_count = take(&inside, 2), duration = take(&inside, 2);
-    skip(&inside, 2);
-    const uint32_t new_count = take(&inside, 4), count = new_count ? new_count : old_count;
+    px_cursor_skip(file, size - 6);
+    const uint32_t old_count = px_cursor_take(&inside, 2), duration = px_cursor_take(&inside, 2);
+    px_cursor_skip(&inside, 2);
+    const uint32_t new_count = px_cursor_take(&inside, 4), count = new_count ? new_count : old_count;
     dgxp_status status = DGXP_OK;
     for (uint32_t i = 0; i < count && !status; i++) {
-        const uint32_t length = take(&inside, 4), type = take(&inside, 2);
+        const uint32_t length = px_cursor_take(&inside, 4), type = px_cursor_take(&inside, 2);
         if (inside.short_of || length < PX_ASE_CHUNK_HEADER ||
             length - PX_ASE_CHUNK_HEADER > inside.left) {
             return px_error_set(DGXP_ERR_BAD_FORMAT,
@@ -498,7 +459,7 @@ static dgxp_status read_frame(reader *self, cursor *file, size_t frame)
                                 self->name, frame, i, count, length, inside.left);
         }
         const cursor chunk = {inside.at, length - PX_ASE_CHUNK_HEADER, false};
-        skip(&inside, chunk.left);
+        px_cursor_skip(&inside, chunk.left);
         status = read_chunk(self, type, chunk, frame);
     }
     self->first_cels[frame + 1] = self->cel_count;
@@ -507,15 +468,15 @@ static dgxp_status read_frame(reader *self, cursor *file, size_t frame)
 
 static dgxp_status read_header(reader *self, cursor *file, size_t size)
 {
-    skip(file, 6); /* size and magic */
-    self->frames = (int32_t)take(file, 2);
-    self->width = (int32_t)take(file, 2);
-    self->height = (int32_t)take(file, 2);
-    self->depth = (int32_t)take(file, 2);
-    self->layer_opacity = take(file, 4) & 1;
-    skip(file, 10);
-    self->transparent = (uint8_t)take(file, 1);
-    skip(file, 99);
+    px_cursor_skip(file, 6); /* size and magic */
+    self->frames = (int32_t)px_cursor_take(file, 2);
+    self->width = (int32_t)px_cursor_take(file, 2);
+    self->height = (int32_t)px_cursor_take(file, 2);
+    self->depth = (int32_t)px_cursor_take(file, 2);
+    self->layer_opacity = px_cursor_take(file, 4) & 1;
+    px_cursor_skip(file, 10);
+    self->transparent = (uint8_t)px_cursor_take(file, 1);
+    px_cursor_skip(file, 99);
     if (file->short_of || !self->frames || !self->width || !self->height) {
         return px_error_set(DGXP_ERR_BAD_FORMAT,
                             "%s: the header says %d frames of %dx%d pixels in a file of %zu bytes",

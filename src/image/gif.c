@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* GIF files into sheets, by giflib: every frame as a viewer would show it. */
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "image/animation.h"
 #include "image/sheet.h"
@@ -14,7 +15,13 @@ typedef struct reader {
     size_t left;
     GifFileType *gif;
     dgxp_sheet *sheet;
-    dgxp_image *canvas, *kept; /* what is shown, and what it was before the frame */
+    dgxp_image *canvas; /* what is shown: the newest frame, which the sheet owns */
+    dgxp_image *kept;   /* what it was before, when that frame asks to be taken back */
+    struct place {
+        int32_t left, top, right, bottom; /* inside the canvas */
+    } drawn;                              /* where the newest frame was drawn */
+    int disposal;                         /* of the newest frame */
+    uint64_t unpacked;                    /* pixels of all frames, also outside the canvas */
     GraphicsControlBlock control;
 } reader;
 
@@ -98,29 +105,48 @@ static dgxp_status draw_frame(reader *self)
     return status;
 }
 
-static void dispose_frame(const reader *self)
+/* What the newest frame leaves behind for the next one. */
+static void dispose_frame(const reader *self, dgxp_image *next)
 {
-    const GifImageDesc *part = &self->gif->Image;
-    const int32_t right = part->Left + part->Width < self->canvas->width ? part->Left + part->Width
-                                                                         : self->canvas->width;
-    for (int32_t y = part->Top; y < part->Top + part->Height && y < self->canvas->height; y++) {
-        for (int32_t x = part->Left; x < right; x++) {
-            uint8_t *to = px_image_at(self->canvas, x, y);
-            if (self->control.DisposalMode == DISPOSE_BACKGROUND) {
-                memset(to, 0, 4); /* the background is what lies under the picture */
-            } else if (self->control.DisposalMode == DISPOSE_PREVIOUS) {
-                memcpy(to, px_image_at(self->kept, x, y), 4);
-            }
+    const size_t bytes = (size_t)(self->drawn.right - self->drawn.left) * 4;
+    for (int32_t y = self->drawn.top; y < self->drawn.bottom; y++) {
+        uint8_t *to = px_image_at(next, self->drawn.left, y);
+        if (self->disposal == DISPOSE_BACKGROUND) {
+            memset(to, 0, bytes); /* the background is what lies under the picture */
+        } else if (self->disposal == DISPOSE_PREVIOUS && self->kept) {
+            memcpy(to, px_image_at(self->kept, self->drawn.left, y), bytes);
         }
     }
 }
 
-static dgxp_status read_frame(reader *self)
+/* The canvas of the next frame: the only copy that is made, and only when there is a next one. */
+static dgxp_status begin_canvas(reader *self, dgxp_image **out)
 {
-    dgxp_image *shown = NULL;
-    if (DGifGetImageDesc(self->gif) == GIF_ERROR) {
-        return report_fault(self, self->gif->Error);
+    const int32_t width = self->gif->SWidth, height = self->gif->SHeight;
+    dgxp_image *next = NULL;
+    dgxp_status status = px_image_create(self->name, width, height, &next);
+    if (!status && self->canvas) {
+        memcpy(next->rgba, self->canvas->rgba, px_image_count(next) * 4);
+        dispose_frame(self, next);
     }
+    dgxp_image_free(self->kept);
+    self->kept = NULL;
+    if (!status && self->control.DisposalMode == DISPOSE_PREVIOUS) {
+        status = px_image_blank(self->name, width, height, &self->kept);
+        if (!status) {
+            memcpy(self->kept->rgba, next->rgba, px_image_count(next) * 4);
+        }
+    }
+    if (status) {
+        dgxp_image_free(next);
+    } else {
+        *out = next;
+    }
+    return status;
+}
+
+static dgxp_status check_frame(reader *self)
+{
     const GifImageDesc *part = &self->gif->Image;
     if (part->Width < 1 || part->Height < 1 || part->Left < 0 || part->Top < 0 ||
         part->Width > PX_IMAGE_SIDE_MAX || part->Height > PX_IMAGE_SIDE_MAX) {
@@ -132,26 +158,47 @@ static dgxp_status read_frame(reader *self)
         return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: frame %zu has no colors", self->name,
                             self->sheet->frame_count);
     }
-    dgxp_status status = px_sheet_check_frames(self->name, self->sheet->frame_count + 1,
-                                               self->canvas->width, self->canvas->height);
+    self->unpacked += (uint64_t)part->Width * (uint64_t)part->Height;
+    if (self->unpacked > px_limits_drawn()) {
+        return px_error_set(DGXP_ERR_LIMIT,
+                            "%s: frame %zu: the frames unpack to over %llu pixels; split it",
+                            self->name, self->sheet->frame_count,
+                            (unsigned long long)px_limits_drawn());
+    }
+    return px_sheet_check_frames(self->name, self->sheet->frame_count + 1, self->gif->SWidth,
+                                 self->gif->SHeight);
+}
+
+int32_t px_gif_duration(int32_t delay)
+{
+    return delay < 2                            ? PX_SHEET_DURATION /* browsers know none below 2 */
+           : delay > PX_SHEET_DURATION_MAX / 10 ? PX_SHEET_DURATION_MAX
+                                                : delay * 10;
+}
+
+static dgxp_status read_frame(reader *self)
+{
+    dgxp_image *next = NULL;
+    if (DGifGetImageDesc(self->gif) == GIF_ERROR) {
+        return report_fault(self, self->gif->Error);
+    }
+    const GifImageDesc *part = &self->gif->Image;
+    dgxp_status status = check_frame(self);
+    status = status ? status : begin_canvas(self, &next);
     if (status) {
         return status;
     }
-    const size_t bytes = px_image_count(self->canvas) * 4;
-    memcpy(self->kept->rgba, self->canvas->rgba, bytes);
+    self->canvas = next;
+    self->drawn = (struct place){px_image_least(part->Left, next->width), px_image_least(part->Top, next->height),
+                                 px_image_least(part->Left + part->Width, next->width),
+                                 px_image_least(part->Top + part->Height, next->height)};
+    self->disposal = self->control.DisposalMode;
     status = draw_frame(self);
-    status = status ? status
-                    : px_image_blank(self->name, self->canvas->width, self->canvas->height, &shown);
     if (status) {
-        return status;
+        dgxp_image_free(next);
+    } else {
+        status = px_sheet_take_frame(self->name, self->sheet, next, NULL, px_gif_duration(self->control.DelayTime));
     }
-    memcpy(shown->rgba, self->canvas->rgba, bytes);
-    const int32_t delay = self->control.DelayTime; /* hundredths; browsers know none below 2 */
-    const int32_t duration = delay < 2                            ? PX_SHEET_DURATION
-                             : delay > PX_SHEET_DURATION_MAX / 10 ? PX_SHEET_DURATION_MAX
-                                                                  : delay * 10;
-    status = px_sheet_take_frame(self->name, self->sheet, shown, NULL, duration);
-    dispose_frame(self);
     self->control = (GraphicsControlBlock){.TransparentColor = NO_TRANSPARENT_COLOR};
     return status;
 }
@@ -192,22 +239,12 @@ dgxp_status px_gif_decode(const char *name, const uint8_t *bytes, size_t size, d
         status = report_fault(&self, code);
         goto done;
     }
-    if (self.gif->SWidth < 1 || self.gif->SHeight < 1) {
-        status = px_error_set(DGXP_ERR_BAD_FORMAT, "%s: the header says %dx%d pixels", name,
-                              self.gif->SWidth, self.gif->SHeight);
-        goto done;
-    }
-    status = px_sheet_check_frames(name, 1, self.gif->SWidth, self.gif->SHeight);
-    status =
-        status ? status : px_image_create(name, self.gif->SWidth, self.gif->SHeight, &self.canvas);
-    status =
-        status ? status : px_image_create(name, self.gif->SWidth, self.gif->SHeight, &self.kept);
+    status = px_image_check_header(name, self.gif->SWidth, self.gif->SHeight);
     status = status ? status : read_records(&self);
 done:
     if (self.gif) {
         DGifCloseFile(self.gif, NULL);
     }
-    dgxp_image_free(self.canvas);
     dgxp_image_free(self.kept);
     if (status) {
         dgxp_sheet_free(self.sheet);

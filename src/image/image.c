@@ -3,6 +3,7 @@
 #include "image/image.h"
 
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/mem.h"
 
 #include <string.h>
@@ -24,6 +25,16 @@ dgxp_status px_image_check_size(const char *what, int64_t width, int64_t height)
                             PX_IMAGE_PIXELS_MAX);
     }
     return DGXP_OK;
+}
+
+dgxp_status px_image_check_header(const char *name, int64_t width, int64_t height)
+{
+    if (width < 1 || height < 1) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: the header says %lldx%lld pixels", name,
+                            (long long)width, (long long)height);
+    }
+    const dgxp_status status = px_image_check_size(name, width, height);
+    return status ? status : px_limits_check_pixels(name, (uint64_t)width * (uint64_t)height);
 }
 
 dgxp_status px_image_blank(const char *what, int64_t width, int64_t height, dgxp_image **out)
@@ -198,6 +209,7 @@ static void remove_text(dgxp_image *image, const char *key)
     size_t kept = 0;
     for (size_t i = 0; i < image->text_count; i++) {
         if (!key || strcmp(image->texts[i].key, key) == 0) {
+            image->text_bytes -= strlen(image->texts[i].text);
             px_mem_free(image->texts[i].text);
         } else {
             image->texts[kept++] = image->texts[i];
@@ -238,6 +250,13 @@ dgxp_status px_image_set_text(dgxp_image *image, const char *key, const char *te
                             "dgxp_image_set_text: no room for '%s', an image has at most %d texts",
                             key, PX_IMAGE_TEXTS_MAX);
     }
+    const size_t others = image->text_bytes - (entry ? strlen(entry->text) : 0);
+    if (length > PX_IMAGE_TEXTS_BYTES - others) {
+        return px_error_set(DGXP_ERR_LIMIT,
+                            "dgxp_image_set_text: no room for '%s' of %zu bytes, all texts of an "
+                            "image have at most %zu",
+                            key, length, PX_IMAGE_TEXTS_BYTES);
+    }
     char *copy = px_mem_text(text);
     if (!copy || (!entry && !px_mem_grow((void **)&image->texts, &image->text_capacity,
                                          image->text_count, sizeof *image->texts))) {
@@ -251,6 +270,7 @@ dgxp_status px_image_set_text(dgxp_image *image, const char *key, const char *te
         px_mem_free(entry->text);
     }
     entry->text = copy;
+    image->text_bytes = others + length;
     return DGXP_OK;
 }
 

@@ -13,7 +13,8 @@
 #define PX_IMAGE_PIXELS_MAX ((size_t)1 << 28)
 #define PX_IMAGE_TEXTS_MAX 256
 #define PX_IMAGE_KEY_MAX 79
-#define PX_IMAGE_TEXT_MAX ((size_t)8 << 20) /* bytes of one text */
+#define PX_IMAGE_TEXT_MAX ((size_t)8 << 20)   /* bytes of one text */
+#define PX_IMAGE_TEXTS_BYTES ((size_t)16 << 20) /* bytes of all */
 
 typedef struct px_image_entry {
     char key[PX_IMAGE_KEY_MAX + 1];
@@ -24,7 +25,7 @@ struct dgxp_image {
     int32_t width, height;
     uint8_t *rgba;         /* [height, width, 4], straight alpha */
     px_image_entry *texts; /* in the order they were set */
-    size_t text_count, text_capacity;
+    size_t text_count, text_capacity, text_bytes;
 };
 
 /**
@@ -32,6 +33,12 @@ struct dgxp_image {
  * `what` begins the sentence ("out.png", "dgxp_image_create").
  */
 dgxp_status px_image_check_size(const char *what, int64_t width, int64_t height);
+
+/**
+ * The same for what a file's header says: the budget of dgxp_set_limits() holds too, and a side of
+ * 0 is DGXP_ERR_BAD_FORMAT.  Every reader asks it first.
+ */
+dgxp_status px_image_check_header(const char *name, int64_t width, int64_t height);
 
 /** A transparent black picture, or (`px_image_blank`) one whose pixels are not yet written. */
 dgxp_status px_image_create(const char *what, int64_t width, int64_t height, dgxp_image **out);
@@ -47,6 +54,11 @@ dgxp_status px_image_set_text(dgxp_image *image, const char *key, const char *te
 bool px_image_has_alpha(const dgxp_image *image);
 /** Whether the two have equal size and equal bytes. */
 bool px_image_equal(const dgxp_image *a, const dgxp_image *b);
+
+static inline int32_t px_image_least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
 
 static inline size_t px_image_count(const dgxp_image *image)
 {

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/limits.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/params.h"
@@ -23,6 +24,7 @@ typedef struct codec {
     png_infop info;
     char fault[160];
     bool no_memory;
+    size_t held; /* bytes that libpng holds: rows, its window, texts */
 
     const uint8_t *source; /* what is left to read */
     size_t left;
@@ -32,18 +34,35 @@ typedef struct codec {
     size_t size, capacity;
 } codec;
 
+/* Texts unpack a thousand to one, and a file may have hundreds: libpng bounds each, we their sum. */
+enum { HELD_MAX = 64 << 20, PREFIX = 16 };
+
 static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
     codec *self = png_get_mem_ptr(png);
-    void *block = px_mem_alloc(size);
+    if (size > HELD_MAX - self->held) {
+        return NULL; /* libpng then calls it an error of the file */
+    }
+    uint8_t *block = px_mem_alloc(size + PREFIX);
     self->no_memory |= !block;
-    return block;
+    if (!block) {
+        return NULL;
+    }
+    memcpy(block, &size, sizeof size);
+    self->held += size;
+    return block + PREFIX;
 }
 
-static void release(png_structp png, png_voidp block)
+static void release(png_structp png, png_voidp given)
 {
-    (void)png;
-    px_mem_free(block);
+    codec *self = png_get_mem_ptr(png);
+    if (given) {
+        uint8_t *block = (uint8_t *)given - PREFIX;
+        png_alloc_size_t size;
+        memcpy(&size, block, sizeof size);
+        self->held -= size;
+        px_mem_free(block);
+    }
 }
 
 static void stop_on_error(png_structp png, png_const_charp text)
@@ -93,10 +112,7 @@ static dgxp_status check_header(const char *name, const uint8_t *bytes, size_t s
                             name);
     }
     const uint32_t width = read_u32(bytes + 16), height = read_u32(bytes + 20);
-    if (!width || !height) {
-        return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: IHDR says %ux%u pixels", name, width, height);
-    }
-    const dgxp_status status = px_image_check_size(name, width, height);
+    const dgxp_status status = px_image_check_header(name, width, height);
     if (status) {
         return status;
     }
@@ -128,11 +144,8 @@ static void read_bytes(png_structp png, png_bytep out, size_t count)
 static const png_byte ignored_chunks[] = "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0oFFs\0pCAL\0pHYs\0sBIT\0"
                                          "sCAL\0sPLT\0sRGB\0tIME\0eXIf";
 
-static bool decode_pixels(codec *self)
+static void set_limits(codec *self)
 {
-    if (setjmp(png_jmpbuf(self->png))) {
-        return false;
-    }
     png_set_read_fn(self->png, self, read_bytes);
     png_set_user_limits(self->png, PX_IMAGE_SIDE_MAX, PX_IMAGE_SIDE_MAX);
     png_set_chunk_malloc_max(self->png, PX_IMAGE_TEXT_MAX);
@@ -141,6 +154,25 @@ static bool decode_pixels(codec *self)
     png_set_benign_errors(self->png, 0);
     png_set_keep_unknown_chunks(self->png, PNG_HANDLE_CHUNK_NEVER, ignored_chunks,
                                 sizeof ignored_chunks / 5);
+}
+
+/* Up to the first chunk of pixels. */
+static bool decode_info(codec *self)
+{
+    if (setjmp(png_jmpbuf(self->png))) {
+        return false;
+    }
+    set_limits(self);
+    png_read_info(self->png, self->info);
+    return true;
+}
+
+static bool decode_pixels(codec *self)
+{
+    if (setjmp(png_jmpbuf(self->png))) {
+        return false;
+    }
+    set_limits(self);
     png_read_info(self->png, self->info);
 
     png_set_expand(self->png); /* palette, 1-2-4-bit grey and tRNS */
@@ -208,6 +240,14 @@ static dgxp_status take_texts(codec *self)
     return DGXP_OK;
 }
 
+static dgxp_status create_reader(codec *self)
+{
+    self->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, self, stop_on_error, log_warning,
+                                         self, allocate, release);
+    self->info = self->png ? png_create_info_struct(self->png) : NULL;
+    return self->info ? DGXP_OK : px_error_memory("a PNG reader");
+}
+
 dgxp_status px_png_decode(const char *name, const void *bytes, size_t size, dgxp_image **out)
 {
     codec self = {.name = name, .source = bytes, .left = size};
@@ -220,16 +260,42 @@ dgxp_status px_png_decode(const char *name, const void *bytes, size_t size, dgxp
     if (status) {
         return status;
     }
-    self.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &self, stop_on_error, log_warning,
-                                        &self, allocate, release);
-    self.info = self.png ? png_create_info_struct(self.png) : NULL;
-    if (!self.info) {
-        status = px_error_memory("a PNG reader");
-        goto done;
+    status = create_reader(&self);
+    if (!status) {
+        status = decode_pixels(&self) ? take_texts(&self) : report_fault(&self);
     }
-    status = decode_pixels(&self) ? take_texts(&self) : report_fault(&self);
-done:
     png_destroy_read_struct(&self.png, &self.info, NULL);
+    if (status) {
+        dgxp_image_free(self.image);
+    } else {
+        *out = self.image;
+    }
+    return status;
+}
+
+dgxp_status px_png_decode_texts(const char *name, const uint8_t *chunks, size_t size,
+                                dgxp_image **out)
+{
+    /* A grey pixel's header before the chunks, and the begin of its data behind them. */
+    static const uint8_t before[33] = {
+        0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I',  'H',  'D',  'R', 0,
+        0,    0,   1,   0,   0,    0,    1,    8,    0, 0, 0, 0,  0x3a, 0x7e, 0x9b, 0x55};
+    static const uint8_t behind[8] = {0, 0, 0, 0, 'I', 'D', 'A', 'T'};
+    codec self = {.name = name};
+    uint8_t *whole = px_mem_alloc(sizeof before + size + sizeof behind);
+    dgxp_status status = whole ? px_image_create(name, 1, 1, &self.image)
+                               : px_error_memory("the texts of a PNG file");
+    status = status ? status : create_reader(&self);
+    if (!status) {
+        memcpy(whole, before, sizeof before);
+        memcpy(whole + sizeof before, chunks, size);
+        memcpy(whole + sizeof before + size, behind, sizeof behind);
+        self.source = whole;
+        self.left = sizeof before + size + sizeof behind;
+        status = decode_info(&self) ? take_texts(&self) : report_fault(&self);
+    }
+    png_destroy_read_struct(&self.png, &self.info, NULL);
+    px_mem_free(whole);
     if (status) {
         dgxp_image_free(self.image);
     } else {
@@ -257,7 +323,7 @@ dgxp_status dgxp_image_load(const char *path, dgxp_image **out)
     }
     uint8_t *bytes = NULL;
     size_t size = 0;
-    dgxp_status status = px_file_read(path, PX_PNG_BYTES_MAX, &bytes, &size);
+    dgxp_status status = px_file_read(path, px_limits_bytes(), &bytes, &size);
     if (!status) {
         status = px_png_decode(path, bytes, size, out);
     }

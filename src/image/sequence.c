@@ -2,6 +2,7 @@
 /* Numbered pictures in a folder into one sheet. */
 #include "core/error.h"
 #include "core/file.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "image/png.h"
 #include "image/sheet.h"
@@ -126,7 +127,7 @@ static dgxp_status add_picture(dgxp_sheet *sheet, const char *folder, const char
     dgxp_image *image = NULL;
     char *path = px_file_join(folder, name);
     char *stem = px_mem_textn(name, strlen(name) - 4); /* without ".png" */
-    dgxp_status status = path && stem ? px_file_read(path, PX_PNG_BYTES_MAX, &bytes, &size)
+    dgxp_status status = path && stem ? px_file_read(path, px_limits_bytes(), &bytes, &size)
                                       : px_error_memory("a path");
     status = status ? status : px_png_decode(path, bytes, size, &image);
     status = status ? status

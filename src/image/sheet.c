@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "core/params.h"
 #include "image/animation.h"
@@ -83,29 +84,25 @@ void dgxp_sheet_free(dgxp_sheet *sheet)
 dgxp_status px_sheet_check_frames(const char *what, size_t count, int64_t width, int64_t height)
 {
     const dgxp_status status = px_image_check_size(what, width, height);
-    if (status) {
-        return status;
+    if (!status && count > PX_SHEET_FRAMES_MAX) {
+        return px_error_set(DGXP_ERR_LIMIT, "%s: %zu frames; a sheet holds at most %d: split it",
+                            what, count, PX_SHEET_FRAMES_MAX);
     }
-    const size_t each = (size_t)width * (size_t)height;
-    if (count > PX_SHEET_FRAMES_MAX || each > PX_SHEET_PIXELS_MAX / (count ? count : 1)) {
-        return px_error_set(DGXP_ERR_LIMIT,
-                            "%s: %zu frames of %lldx%lld pixels; a sheet holds at most %d frames "
-                            "and %zu pixels in all: split it or make it smaller",
-                            what, count, (long long)width, (long long)height, PX_SHEET_FRAMES_MAX,
-                            PX_SHEET_PIXELS_MAX);
-    }
-    return DGXP_OK;
+    return status ? status
+                  : px_limits_check_pixels(what, (uint64_t)width * (uint64_t)height * count);
 }
 
 static dgxp_status check_frame(const char *what, const dgxp_sheet *sheet, int64_t pixels,
                                const char *name, int32_t duration)
 {
-    if (sheet->frame_count >= PX_SHEET_FRAMES_MAX ||
-        (size_t)pixels > PX_SHEET_PIXELS_MAX - sheet->pixels) {
+    if (sheet->frame_count >= PX_SHEET_FRAMES_MAX) {
         return px_error_set(DGXP_ERR_LIMIT,
-                            "%s: no room for frame %zu; a sheet holds at most %d frames and %zu "
-                            "pixels in all: split it",
-                            what, sheet->frame_count, PX_SHEET_FRAMES_MAX, PX_SHEET_PIXELS_MAX);
+                            "%s: no room for frame %zu; a sheet holds at most %d: split it", what,
+                            sheet->frame_count, PX_SHEET_FRAMES_MAX);
+    }
+    const dgxp_status status = px_limits_check_pixels(what, sheet->pixels + (uint64_t)pixels);
+    if (status) {
+        return status;
     }
     if (duration < 0 || duration > PX_SHEET_DURATION_MAX) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
@@ -359,7 +356,7 @@ dgxp_status dgxp_sheet_load(const char *path, dgxp_sheet **out)
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_load: %s is NULL",
                             path ? "out" : "path");
     }
-    dgxp_status status = px_file_read(path, PX_SHEET_BYTES_MAX, &bytes, &size);
+    dgxp_status status = px_file_read(path, px_limits_bytes(), &bytes, &size);
     status = status ? status : px_sheet_decode(path, bytes, size, out);
     px_mem_free(bytes);
     return status;

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 # Each room, and what it may include of ours.  Where both halves meet: `pipeline` orders the steps,
-# `finish` is the step from canvas to sprite.
-MEETING = {"pipeline", "finish"}
+# `finish` is the step from canvas to sprite, `inspect` says what either kind of file is.
+MEETING = {"pipeline", "finish", "inspect"}
 MAY_INCLUDE = {
     "core": {"core"},
     "image": {"core", "image"},

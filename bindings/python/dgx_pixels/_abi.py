@@ -152,6 +152,12 @@ class dgxp_allocator(Structure):
         ("user_data", c_void_p),
     ]
 
+class dgxp_limits(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("reserved", c_uint32), ("pixels", c_int64),
+        ("bytes", c_int64),
+    ]
+
 class dgxp_choice(Structure):
     _fields_ = [
         ("value", c_int32), ("name", c_char_p), ("help", c_char_p),
@@ -408,6 +414,7 @@ dgxp_log_callback = CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
 
 STRUCTS = (
     dgxp_allocator,
+    dgxp_limits,
     dgxp_choice,
     dgxp_png_params,
     dgxp_grid_params,
@@ -457,6 +464,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_last_error": (c_char_p, []),
     "dgxp_set_log_callback": (None, [dgxp_log_callback, c_void_p]),
     "dgxp_set_allocator": (None, [POINTER(dgxp_allocator)]),
+    "dgxp_set_limits": ("status", [POINTER(dgxp_limits)]),
     "dgxp_choices": (POINTER(dgxp_choice), [c_char_p, POINTER(c_int32)]),
     "dgxp_document_text": (c_char_p, [c_void_p]),
     "dgxp_document_free": (None, [c_void_p]),

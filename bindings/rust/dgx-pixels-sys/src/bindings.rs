@@ -7,6 +7,8 @@ pub const DGXP_VERSION_MAJOR: u32 = 0;
 pub const DGXP_VERSION_MINOR: u32 = 1;
 pub const DGXP_VERSION_PATCH: u32 = 0;
 pub const DGXP_VERSION: u32 = 1000;
+pub const DGXP_LIMIT_PIXELS: u32 = 64000000;
+pub const DGXP_LIMIT_BYTES: u32 = 536870912;
 pub const DGXP_SLUG_SIZE: u32 = 41;
 unsafe extern "C" {
     #[doc = " The version of the library that runs, encoded like DGXP_VERSION."]
@@ -95,6 +97,30 @@ const _: () = {
 unsafe extern "C" {
     #[doc = " Set it before any other call; NULL puts the system's back."]
     pub fn dgxp_set_allocator(allocator: *const dgxp_allocator);
+}
+#[doc = " One budget for every reader of pictures and animations; 0 is the default of each."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_limits {
+    pub struct_size: u32,
+    pub reserved: u32,
+    pub pixels: i64,
+    pub bytes: i64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_limits"][::core::mem::size_of::<dgxp_limits>() - 24usize];
+    ["Alignment of dgxp_limits"][::core::mem::align_of::<dgxp_limits>() - 8usize];
+    ["Offset of field: dgxp_limits::struct_size"]
+        [::core::mem::offset_of!(dgxp_limits, struct_size) - 0usize];
+    ["Offset of field: dgxp_limits::reserved"]
+        [::core::mem::offset_of!(dgxp_limits, reserved) - 4usize];
+    ["Offset of field: dgxp_limits::pixels"][::core::mem::offset_of!(dgxp_limits, pixels) - 8usize];
+    ["Offset of field: dgxp_limits::bytes"][::core::mem::offset_of!(dgxp_limits, bytes) - 16usize];
+};
+unsafe extern "C" {
+    #[doc = " What a file of others may cost this process.  A pixel is four bytes, so a reader takes at most\n about 4 x `pixels` + `bytes`; a file that asks for more is DGXP_ERR_LIMIT before anything is\n allocated.  A few bytes may honestly hold a large flat picture, so no ratio is looked at.  For\n the whole process, from the next call on; any thread may set it.  NULL puts the defaults back.\n Fails with DGXP_ERR_INVALID_ARGUMENT outside the ranges.  dgxp_inspect() reads headers only and\n tells the size of pictures that are over it."]
+    pub fn dgxp_set_limits(limits: *const dgxp_limits) -> dgxp_status;
 }
 #[doc = " A list of names that a program can offer its users: samplers, schedules, cell rules …\n Every enum of this header has one; lists are static."]
 #[repr(C)]
@@ -1092,7 +1118,7 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " Read a .aseprite (.ase) file, a GIF, an APNG or a PNG (one frame), told by content.\n\n .aseprite: hidden and reference layers are left out, the others are blended in order (blend modes\n other than normal count as normal and are logged); tilemap layers are DGXP_ERR_UNSUPPORTED; of a\n slice the first key counts.  GIF delays under 20 ms become 100 ms, as browsers play them.  At most\n 1 GiB of file.  The path \"-\" is standard input."]
+    #[doc = " Read a .aseprite (.ase) file, a GIF, an APNG or a PNG (one frame), told by content.\n\n .aseprite: hidden and reference layers are left out, the others are blended in order (blend modes\n other than normal count as normal and are logged); tilemap layers are DGXP_ERR_UNSUPPORTED; of a\n slice the first key counts.  GIF delays under 20 ms become 100 ms, as browsers play them.\n dgxp_set_limits() says how large it may be.  The path \"-\" is standard input."]
     pub fn dgxp_sheet_load(
         path: *const ::core::ffi::c_char,
         out: *mut *mut dgxp_sheet,
