@@ -83,6 +83,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/finish_steps.c
     src/diffusion/inspect.c
     src/diffusion/job.c
+    src/diffusion/latents.c
     src/diffusion/lora.c
     src/diffusion/lora_config.c
     src/diffusion/lora_describe.c

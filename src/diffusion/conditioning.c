@@ -142,6 +142,20 @@ static dgxp_status encode_all(const px_shim *shim, px_shim_model *backend,
     return DGXP_OK;
 }
 
+dgxp_status px_conditioning_chunks(const px_encoder *encoders, int32_t encoder_count,
+                                   const char *prompt, int32_t *chunks)
+{
+    tokenized made;
+    const dgxp_status status = tokenize(prompt, encoders, encoder_count, &made);
+    if (status == DGXP_OK) {
+        *chunks = made.ids[0].chunks;
+        for (int32_t e = 0; e < encoder_count; e++) {
+            px_prompt_ids_free(&made.ids[e]);
+        }
+    }
+    return status;
+}
+
 dgxp_status px_conditioning_create(const px_shim *shim, px_shim_model *backend,
                                    const px_encoder *encoders, int32_t encoder_count,
                                    const char *const *prompts, int32_t count, int32_t chunks,
@@ -153,12 +167,8 @@ dgxp_status px_conditioning_create(const px_shim *shim, px_shim_model *backend,
     if (!ids) {
         return px_error_memory("the prompts");
     }
-    chunks = chunks < 1 ? 1 : chunks;
     for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
         status = tokenize(prompts[i], encoders, encoder_count, &ids[i]);
-        chunks = status == DGXP_OK && ids[i].ids[0].chunks > chunks ? ids[i].ids[0].chunks : chunks;
-    }
-    for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
         for (int32_t e = 0; e < encoder_count && status == DGXP_OK; e++) {
             status = px_prompt_pad(&encoders[e].prompt, chunks, &ids[i].ids[e]);
         }

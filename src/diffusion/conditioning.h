@@ -18,17 +18,20 @@ enum { PX_ENCODERS = 2 };
 
 typedef struct px_conditioning {
     int32_t count;  /* prompts */
-    int32_t tokens; /* chunks x context of the longest prompt; all are padded to it */
+    int32_t tokens; /* chunks x context */
     int32_t width;  /* of all encoders together */
     int32_t pooled_width;
     float *context; /* [count, tokens, width] */
     float *pooled;  /* [count, pooled_width] */
 } px_conditioning;
 
+/** The chunks that a prompt fills, counted by the first encoder's context; 1 at least. */
+dgxp_status px_conditioning_chunks(const px_encoder *encoders, int32_t encoder_count,
+                                   const char *prompt, int32_t *chunks);
+
 /**
- * Encode `count` prompts.  All get equally many chunks; equal texts are encoded once; the weights
- * of the prompt grammar are applied.  Chunks are counted by the first encoder's context.  On
- * success free with px_conditioning_free().
+ * Encode `count` prompts, each padded to `chunks`, which none exceeds; equal texts are encoded once;
+ * the weights of the prompt grammar are applied.  On success free with px_conditioning_free().
  */
 dgxp_status px_conditioning_create(const px_shim *shim, px_shim_model *backend,
                                    const px_encoder *encoders, int32_t encoder_count,

@@ -5,12 +5,12 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/params.h"
-#include "core/rng.h"
 #include "diffusion/adapters.h"
 #include "diffusion/backend.h"
 #include "diffusion/canvas.h"
 #include "diffusion/estimate.h"
 #include "diffusion/finish.h"
+#include "diffusion/latents.h"
 #include "diffusion/plan.h"
 #include "diffusion/result.h"
 
@@ -19,22 +19,35 @@
 #include <string.h>
 #include <time.h>
 
-/* One call on its way.  Arrays of pictures are [count, channels, height, width]. */
+/* One call on its way. */
+typedef struct call {
+    dgxp_model *model;
+    const dgxp_generate_params *params;
+    dgxp_result *result;
+    const dgxp_job *jobs[PX_PLAN_JOBS]; /* those of a part side by side */
+    int32_t places[PX_PLAN_JOBS];       /* of each in the result */
+    int32_t count;
+    int32_t steps, step_count; /* of all parts: done, and to do */
+    double began, denoise_began;
+} call;
+
+/* The jobs of a call with equally many chunks.  Arrays of pictures are [count, channels, height,
+ * width]. */
 typedef struct run {
+    call *whole;
     dgxp_model *model;
     const dgxp_job *const *jobs;
+    const int32_t *places;
     const dgxp_generate_params *params;
     px_plan plan;
     px_conditioning words; /* prompts, then negative prompts */
     float *latents, *known, *start_noise, *mask, *step_noise, *images;
     uint8_t *canvas_masks; /* [count, canvas height, canvas width] */
-    dgxp_result *result;
-    double began, denoise_began, denoise_seconds;
 } run;
 
 /* --------------------------------------------------------------------- progress and cancel */
 
-static dgxp_status report(const run *r, dgxp_phase phase, int32_t step, int32_t step_count,
+static dgxp_status report(const call *r, dgxp_phase phase, int32_t step, int32_t step_count,
                           double remaining, const dgxp_image *preview)
 {
     dgxp_progress progress = {.struct_size = sizeof progress,
@@ -52,7 +65,7 @@ static dgxp_status report(const run *r, dgxp_phase phase, int32_t step, int32_t 
 }
 
 /* Wait for the model while others use it; the wait can be cancelled. */
-static dgxp_status take_turn(run *r)
+static dgxp_status take_turn(const call *r)
 {
     if (pthread_mutex_trylock(&r->model->lock) == 0) {
         return DGXP_OK;
@@ -80,10 +93,7 @@ static dgxp_status encode_words(run *r)
     const char *prompts[2 * PX_PLAN_JOBS];
     px_encoder encoders[PX_ENCODERS];
     const int32_t count = r->plan.count;
-    int32_t chunks = 1;
-    dgxp_status status = report(r, DGXP_PHASE_ENCODE, 0, 1, -1, NULL);
     for (int32_t i = 0; i < count; i++) {
-        chunks = r->jobs[i]->chunks > chunks ? r->jobs[i]->chunks : chunks;
         prompts[i] = r->jobs[i]->prompt;
         prompts[count + i] = px_plan_negative(r->model, r->jobs[i]);
     }
@@ -91,14 +101,10 @@ static dgxp_status encode_words(run *r)
         encoders[e] = r->model->encoders[e];
         encoders[e].prompt.parity = r->jobs[0]->parity != 0;
     }
-    if (status == DGXP_OK) {
-        status = px_conditioning_create(
-            r->model->shim, r->model->backend, encoders, r->model->encoder_count, prompts,
-            r->plan.table.guided ? 2 * count : count, chunks, &r->words);
-        r->plan.chunks =
-            status == DGXP_OK ? r->words.tokens / encoders[0].prompt.context : r->plan.chunks;
-    }
-    return status == DGXP_OK ? report(r, DGXP_PHASE_ENCODE, 1, 1, -1, NULL) : status;
+    return px_conditioning_create(r->model->shim, r->model->backend, encoders,
+                                  r->model->encoder_count, prompts,
+                                  r->plan.table.guided ? 2 * count : count, r->plan.chunks[0],
+                                  &r->words);
 }
 
 /* --------------------------------------------------------------------------------- latents */
@@ -126,71 +132,6 @@ static dgxp_status allocate(run *r)
     return ok ? DGXP_OK : px_error_memory("the latents");
 }
 
-static dgxp_status copy_noise(const float *values, size_t given, size_t offset, size_t size,
-                              float *out)
-{
-    if (given < offset + size) {
-        return px_error_set(DGXP_ERR_MISMATCH, "the noise handed in has %zu floats; %zu are needed",
-                            given, offset + size);
-    }
-    memcpy(out, values + offset, size * sizeof *out);
-    return DGXP_OK;
-}
-
-/* Stream 0 of a seed is the starting noise, stream 1 + step each step's. */
-static dgxp_status draw_noise(const run *r, int32_t stream, float *out)
-{
-    const size_t size = px_plan_latents(&r->plan);
-    for (int32_t i = 0; i < r->plan.count; i++) {
-        const dgxp_job *job = r->jobs[i];
-        float *values = out + (size_t)i * size;
-        const float *given = stream == 0 ? job->start_noise : job->step_noise;
-        if (!given) {
-            px_rng_normal(r->plan.seeds[i], (uint32_t)stream, values, size);
-            continue;
-        }
-        const dgxp_status status =
-            stream == 0
-                ? copy_noise(given, job->start_count, 0, size, values)
-                : copy_noise(given, job->step_count, (size_t)(stream - 1) * size, size, values);
-        if (status != DGXP_OK) {
-            return status;
-        }
-    }
-    return DGXP_OK;
-}
-
-/* The means of the encoder's distribution, scaled as the UNet saw them in training. */
-static void scale_moments(const run *r, const float *moments, float *latents)
-{
-    const px_bundle_settings *s = &r->model->settings;
-    const size_t plane = (size_t)r->plan.latent_width * (size_t)r->plan.latent_height;
-    for (int32_t c = 0; c < r->plan.channels; c++) {
-        const double shift = s->per_channel ? s->mean[c] : s->shift;
-        const double divide = s->per_channel ? s->deviation[c] : 1.0;
-        for (size_t i = 0; i < plane; i++) {
-            const size_t at = (size_t)c * plane + i;
-            latents[at] = (float)((moments[at] - shift) / divide * s->scaling);
-        }
-    }
-}
-
-static void unscale_latents(const run *r, float *latents)
-{
-    const px_bundle_settings *s = &r->model->settings;
-    const size_t plane = (size_t)r->plan.latent_width * (size_t)r->plan.latent_height;
-    for (int32_t i = 0; i < r->plan.count; i++) {
-        for (int32_t c = 0; c < r->plan.channels; c++) {
-            const double shift = s->per_channel ? s->mean[c] : s->shift;
-            const double times = s->per_channel ? s->deviation[c] : 1.0;
-            float *values = latents + ((size_t)i * (size_t)r->plan.channels + (size_t)c) * plane;
-            for (size_t k = 0; k < plane; k++) {
-                values[k] = (float)(values[k] / s->scaling * times + shift);
-            }
-        }
-    }
-}
-
 static dgxp_status encode_init(run *r)
 {
     const px_plan *plan = &r->plan;
@@ -211,7 +152,7 @@ static dgxp_status encode_init(run *r)
                                          moments, plan->latent_height, plan->latent_width, &error),
             &error);
         if (status == DGXP_OK) {
-            scale_moments(r, moments, r->known + (size_t)i * size);
+            px_latents_scale(&r->model->settings, plan, moments, r->known + (size_t)i * size);
         }
         if (status == DGXP_OK && plan->has_mask) {
             uint8_t *mask = r->canvas_masks + (size_t)i * canvas;
@@ -304,18 +245,21 @@ static dgxp_status make_preview(run *r, dgxp_image **out)
     return DGXP_OK;
 }
 
+/* A preview is of the call's first job, so it comes with that job's part. */
 static dgxp_status report_step(run *r, int32_t done)
 {
-    const int32_t count = r->plan.table.count, every = r->params->preview_every;
-    const double spent = px_clock_now() - r->denoise_began;
+    const int32_t count = r->whole->step_count, every = r->params->preview_every;
+    const int32_t all = r->whole->steps + done;
+    const double spent = px_clock_now() - r->whole->denoise_began;
     dgxp_image *preview = NULL;
     dgxp_status status = DGXP_OK;
-    if (every > 0 && done > 0 && done % every == 0 && r->model->bundle->has_preview) {
+    if (every > 0 && done > 0 && done % every == 0 && r->model->bundle->has_preview &&
+        r->places[0] == 0) {
         status = make_preview(r, &preview);
     }
     if (status == DGXP_OK) {
-        status = report(r, DGXP_PHASE_DENOISE, done, count,
-                        done ? spent / done * (count - done) : -1, preview);
+        status = report(r->whole, DGXP_PHASE_DENOISE, all, count,
+                        all ? spent / all * (count - all) : -1, preview);
     }
     dgxp_image_free(preview);
     return status;
@@ -325,13 +269,12 @@ static dgxp_status denoise(run *r)
 {
     const px_shim *shim = r->model->shim;
     px_shim_error error = {""};
-    r->denoise_began = px_clock_now();
     dgxp_status status = begin_denoising(r);
     for (int32_t step = 0; step < r->plan.table.count && status == DGXP_OK; step++) {
         const bool noisy = r->plan.table.steps[step].b_n != 0;
         status = report_step(r, step);
         if (status == DGXP_OK && noisy) {
-            status = draw_noise(r, 1 + step, r->step_noise);
+            status = px_latents_noise(&r->plan, r->jobs, 1 + step, r->step_noise);
         }
         if (status == DGXP_OK) {
             status = px_backend_status(
@@ -341,6 +284,7 @@ static dgxp_status denoise(run *r)
     }
     if (status == DGXP_OK) {
         status = report_step(r, r->plan.table.count);
+        r->whole->steps += r->plan.table.count;
     }
     if (status == DGXP_OK) {
         status =
@@ -369,27 +313,25 @@ static dgxp_status decode(run *r)
     const size_t size = px_plan_latents(plan), count = (size_t)plan->count;
     const size_t pixels = (size_t)plan->width * (size_t)plan->height;
     const int32_t channels = r->model->bundle->image_channels;
+    dgxp_result *result = r->whole->result;
     px_shim_error error = {""};
     dgxp_status status = check_finite(r->latents, count * size, "what the UNet painted");
-    if (status == DGXP_OK) {
-        status = report(r, DGXP_PHASE_DECODE, 0, 1, -1, NULL);
-    }
     if (status == DGXP_OK && r->params->keep_latents) {
         const int32_t shape[3] = {plan->channels, plan->latent_height, plan->latent_width};
-        memcpy(r->result->latent_shape, shape, sizeof shape);
+        memcpy(result->latent_shape, shape, sizeof shape);
         for (size_t i = 0; i < count && status == DGXP_OK; i++) {
             float *copy = px_mem_array(size, sizeof *copy);
             status = copy ? DGXP_OK : px_error_memory("the latents");
             if (copy) {
                 memcpy(copy, r->latents + i * size, size * sizeof *copy);
             }
-            r->result->pictures[i].latents = copy;
+            result->pictures[r->places[i]].latents = copy;
         }
     }
     if (status != DGXP_OK) {
         return status;
     }
-    unscale_latents(r, r->latents);
+    px_latents_unscale(&r->model->settings, plan, r->latents);
     status = px_backend_status(r->model->shim->decode(r->model->backend, plan->tiling, r->latents,
                                                       plan->count, plan->latent_height,
                                                       plan->latent_width, r->images, plan->height,
@@ -399,22 +341,23 @@ static dgxp_status decode(run *r)
         status = check_finite(r->images, count * pixels * (size_t)channels, "what the VAE decoded");
     }
     for (size_t i = 0; i < count && status == DGXP_OK; i++) {
+        px_picture *picture = &result->pictures[r->places[i]];
         status = px_canvas_to_image(r->images + i * pixels * (size_t)channels, channels,
-                                    plan->width, plan->height, &r->result->pictures[i].canvas);
+                                    plan->width, plan->height, &picture->canvas);
         if (status == DGXP_OK && plan->has_mask) {
-            px_canvas_keep_unmasked(r->result->pictures[i].canvas, r->jobs[i]->init,
+            px_canvas_keep_unmasked(picture->canvas, r->jobs[i]->init,
                                     r->canvas_masks + i * pixels);
         }
     }
-    return status == DGXP_OK ? report(r, DGXP_PHASE_DECODE, 1, 1, -1, NULL) : status;
+    return status;
 }
 
-static dgxp_status finish(run *r)
+static dgxp_status finish(run *r, int32_t done)
 {
     dgxp_status status = DGXP_OK;
     for (int32_t i = 0; i < r->plan.count && status == DGXP_OK; i++) {
-        px_picture *picture = &r->result->pictures[i];
-        status = report(r, DGXP_PHASE_FINISH, i, r->plan.count, -1, NULL);
+        px_picture *picture = &r->whole->result->pictures[r->places[i]];
+        status = report(r->whole, DGXP_PHASE_FINISH, done + i, r->whole->count, -1, NULL);
         if (status == DGXP_OK) {
             picture->recipe = px_plan_recipe(&r->plan, r->model, r->jobs[i], i);
             const px_finish_params params = {.width = r->plan.sprite_width,
@@ -427,38 +370,68 @@ static dgxp_status finish(run *r)
                                      : px_error_memory("a recipe");
         }
     }
-    return status == DGXP_OK ? report(r, DGXP_PHASE_FINISH, r->plan.count, r->plan.count, 0, NULL)
-                             : status;
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------ entry */
 
-static dgxp_status paint(run *r)
+static dgxp_status prepare(run *r, json_t *loras)
 {
-    dgxp_status status = DGXP_OK;
-    if (!r->model->fingerprint) { /* takes its time while the picture is painted */
-        r->model->fingerprint = px_fingerprint_begin(r->model->checkpoint);
+    dgxp_status status = allocate(r);
+    r->plan.loras = json_incref(loras);
+    status = status == DGXP_OK ? encode_words(r) : status;
+    if (status == DGXP_OK && r->plan.has_init) {
+        status = encode_init(r);
     }
-    if (r->model->lost) {
-        return px_error_set(DGXP_ERR_DEVICE_LOST,
-                            "the device failed earlier; restart the process to use it again");
-    }
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_model_need(r->model, PX_UNET, r->plan.tiling));
-    NEXT(px_model_need(r->model, PX_VAE_DECODER, r->plan.tiling));
-    NEXT(allocate(r));
-    NEXT(px_stack_apply(r->model, r->jobs, r->plan.count, &r->plan.loras));
-    NEXT(encode_words(r));
-    NEXT(r->plan.has_init ? encode_init(r) : DGXP_OK);
-    NEXT(draw_noise(r, 0, r->start_noise));
+    status = status == DGXP_OK ? px_latents_noise(&r->plan, r->jobs, 0, r->start_noise) : status;
     if (status == DGXP_OK) {
         start_latents(r);
     }
-    NEXT(denoise(r));
-    r->denoise_seconds = px_clock_now() - r->denoise_began;
-    NEXT(decode(r));
-#undef NEXT
-    r->model->lost = status == DGXP_ERR_DEVICE_LOST;
+    return status;
+}
+
+/* Each phase of all parts before the next one, as progress is told. */
+static dgxp_status paint_parts(call *c, run *parts, int32_t count, double *denoise_seconds)
+{
+    json_t *loras = NULL;
+    dgxp_status status = px_stack_apply(c->model, c->jobs, c->count, &loras);
+    for (int32_t i = 0; i <= count && status == DGXP_OK; i++) {
+        status = report(c, DGXP_PHASE_ENCODE, i, count, -1, NULL);
+        status = i < count && status == DGXP_OK ? prepare(&parts[i], loras) : status;
+    }
+    c->denoise_began = px_clock_now();
+    for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
+        status = denoise(&parts[i]);
+    }
+    *denoise_seconds = px_clock_now() - c->denoise_began;
+    for (int32_t i = 0; i <= count && status == DGXP_OK; i++) {
+        status = report(c, DGXP_PHASE_DECODE, i, count, -1, NULL);
+        status = i < count && status == DGXP_OK ? decode(&parts[i]) : status;
+    }
+    json_decref(loras);
+    return status;
+}
+
+static dgxp_status paint(call *c, run *parts, int32_t count)
+{
+    dgxp_model *model = c->model;
+    const int32_t tiling = parts[0].plan.tiling;
+    const double turn = px_clock_now();
+    double denoise_seconds = 0;
+    if (!model->fingerprint) { /* takes its time while the picture is painted */
+        model->fingerprint = px_fingerprint_begin(model->checkpoint);
+    }
+    if (model->lost) {
+        return px_error_set(DGXP_ERR_DEVICE_LOST,
+                            "the device failed earlier; restart the process to use it again");
+    }
+    dgxp_status status = px_model_need(model, PX_UNET, tiling);
+    status = status == DGXP_OK ? px_model_need(model, PX_VAE_DECODER, tiling) : status;
+    status = status == DGXP_OK ? paint_parts(c, parts, count, &denoise_seconds) : status;
+    model->lost = status == DGXP_ERR_DEVICE_LOST;
+    if (status == DGXP_OK && !model->timed && count == 1) {
+        px_estimate_note(model, &parts[0].plan, denoise_seconds, px_clock_now() - turn);
+    }
     return status;
 }
 
@@ -494,39 +467,82 @@ static dgxp_status check_call(const dgxp_model *model, const dgxp_job *const *jo
     return DGXP_OK;
 }
 
+/* The call's jobs in parts; `*parts` [returned in `*count`]. */
+static dgxp_status divide(call *c, const dgxp_job *const *jobs, run **parts, int32_t *count)
+{
+    px_plan plan;
+    int32_t ends[PX_PLAN_JOBS];
+    dgxp_status status = px_plan_create(c->model, jobs, c->count, &plan);
+    if (status != DGXP_OK) {
+        return status;
+    }
+    const int32_t made = px_plan_parts(&plan, c->places, ends);
+    run *list = px_mem_zero((size_t)made, sizeof *list);
+    status = list ? DGXP_OK : px_error_memory("a call's parts");
+    for (int32_t i = 0; i < c->count; i++) {
+        c->jobs[i] = jobs[c->places[i]];
+    }
+    for (int32_t i = 0; i < made && status == DGXP_OK; i++) {
+        const int32_t first = i ? ends[i - 1] : 0;
+        list[i] = (run){.whole = c,
+                        .model = c->model,
+                        .params = c->params,
+                        .jobs = c->jobs + first,
+                        .places = c->places + first};
+        if (made == 1) {
+            list[i].plan = plan;
+        } else {
+            status = px_plan_create(c->model, list[i].jobs, ends[i] - first, &list[i].plan);
+        }
+        c->step_count += list[i].plan.table.count;
+    }
+    if (made > 1 || status != DGXP_OK) {
+        px_plan_free(&plan);
+    }
+    *parts = list;
+    *count = made;
+    return status;
+}
+
 dgxp_status dgxp_generate(dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
                           const dgxp_generate_params *params, dgxp_result **out)
 {
     dgxp_generate_params p;
     px_error_clear();
-    run r = {.model = model, .jobs = jobs, .params = &p, .began = px_clock_now()};
+    call c = {.model = model, .params = &p, .count = count, .began = px_clock_now()};
+    run *parts = NULL;
+    int32_t part_count = 0, finished = 0;
     dgxp_status status = px_params_read("dgxp_generate", params, &p, sizeof p);
     status = status == DGXP_OK ? check_call(model, jobs, count) : status;
     if (status == DGXP_OK) {
-        status = px_plan_create(model, jobs, count, &r.plan);
+        status = divide(&c, jobs, &parts, &part_count);
     }
     if (status == DGXP_OK) {
-        status = px_result_create(count, &r.result);
+        status = px_result_create(count, &c.result);
     }
     if (status == DGXP_OK) {
-        status = take_turn(&r);
+        status = take_turn(&c);
         if (status == DGXP_OK) {
-            const double turn = px_clock_now();
-            status = paint(&r);
-            if (status == DGXP_OK && !model->timed) {
-                px_estimate_note(model, &r.plan, r.denoise_seconds, px_clock_now() - turn);
-            }
+            status = paint(&c, parts, part_count);
             pthread_mutex_unlock(&model->lock);
         }
     }
-    if (status == DGXP_OK) { /* the pixels need no model: the next caller may have it */
-        status = finish(&r);
+    /* The pixels need no model: the next caller may have it. */
+    for (int32_t i = 0; i < part_count && status == DGXP_OK; i++) {
+        status = finish(&parts[i], finished);
+        finished += parts[i].plan.count;
     }
-    free_run(&r);
+    if (status == DGXP_OK) {
+        status = report(&c, DGXP_PHASE_FINISH, count, count, 0, NULL);
+    }
+    for (int32_t i = 0; i < part_count && parts; i++) {
+        free_run(&parts[i]);
+    }
+    px_mem_free(parts);
     if (status != DGXP_OK) {
-        dgxp_result_free(r.result);
+        dgxp_result_free(c.result);
         return status;
     }
-    *out = r.result;
+    *out = c.result;
     return DGXP_OK;
 }

@@ -177,6 +177,28 @@ static dgxp_status resolve_finish(const dgxp_model *model, const dgxp_job *const
     return status;
 }
 
+/* A recipe asks for as many as its picture was painted with. */
+static dgxp_status resolve_chunks(const dgxp_model *model, const dgxp_job *const *jobs,
+                                  px_plan *plan)
+{
+    px_encoder encoders[PX_ENCODERS];
+    dgxp_status status = DGXP_OK;
+    for (int32_t e = 0; e < model->encoder_count; e++) {
+        encoders[e] = model->encoders[e];
+        encoders[e].prompt.parity = jobs[0]->parity != 0;
+    }
+    for (int32_t i = 0; i < plan->count && status == DGXP_OK; i++) {
+        const char *texts[] = {jobs[i]->prompt, px_plan_negative(model, jobs[i])};
+        plan->chunks[i] = jobs[i]->chunks > 1 ? jobs[i]->chunks : 1;
+        for (int32_t k = 0; k < (plan->table.guided ? 2 : 1) && status == DGXP_OK; k++) {
+            int32_t chunks = 0;
+            status = px_conditioning_chunks(encoders, model->encoder_count, texts[k], &chunks);
+            plan->chunks[i] = chunks > plan->chunks[i] ? chunks : plan->chunks[i];
+        }
+    }
+    return status;
+}
+
 static dgxp_status build_table(const dgxp_model *model, px_plan *plan)
 {
     const px_scheduler_params params = {
@@ -227,12 +249,33 @@ dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs,
     if (status == DGXP_OK) {
         status = build_table(model, &plan);
     }
+    if (status == DGXP_OK) {
+        status = resolve_chunks(model, jobs, &plan);
+    }
     if (status != DGXP_OK) {
         px_plan_free(&plan);
         return status;
     }
     *out = plan;
     return DGXP_OK;
+}
+
+int32_t px_plan_parts(const px_plan *plan, int32_t order[PX_PLAN_JOBS], int32_t ends[PX_PLAN_JOBS])
+{
+    int32_t parts = 0;
+    for (int32_t i = 0; i < plan->count; i++) {
+        int32_t at = i;
+        for (; at > 0 && plan->chunks[order[at - 1]] > plan->chunks[i]; at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = i;
+    }
+    for (int32_t i = 1; i <= plan->count; i++) {
+        if (i == plan->count || plan->chunks[order[i]] != plan->chunks[order[i - 1]]) {
+            ends[parts++] = i;
+        }
+    }
+    return parts;
 }
 
 const char *px_plan_negative(const dgxp_model *model, const dgxp_job *job)

@@ -18,7 +18,7 @@ typedef struct px_plan {
     double guidance, rescale, cfg_stop, eta, temperature, strength;
     int32_t sampler, schedule, spacing, tiling; /* none of them AUTO */
     bool has_init, has_mask;
-    int32_t chunks; /* of every prompt; known once the words are encoded */
+    int32_t chunks[PX_PLAN_JOBS]; /* that a job's prompt and negative prompt are padded to */
     uint64_t seeds[PX_PLAN_JOBS];
     json_t *finish[PX_PLAN_JOBS]; /* the pixel steps of each; NULL: as painted */
     px_schedule table;
@@ -32,6 +32,13 @@ typedef struct px_plan {
 dgxp_status px_plan_create(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
                            px_plan *out);
 void px_plan_free(px_plan *plan);
+
+/**
+ * Sort the jobs of a plan by their chunks into `order`, else as they come, and give the end of each
+ * part of equal chunks in `ends`; returns how many parts.  Each part is painted by itself: a padded
+ * prompt is another one to the UNet, so a picture would depend on whose company it is painted in.
+ */
+int32_t px_plan_parts(const px_plan *plan, int32_t order[PX_PLAN_JOBS], int32_t ends[PX_PLAN_JOBS]);
 
 /** The job's negative prompt, or the model's when the job says nothing. */
 const char *px_plan_negative(const dgxp_model *model, const dgxp_job *job);

@@ -136,38 +136,13 @@ char *px_plan_recipe(const px_plan *plan, const dgxp_model *model, const dgxp_jo
                     put_settings(recipe, model, plan, job, index) &&
                     px_json_put_integer(batch, "size", plan->count) &&
                     px_json_put_integer(batch, "position", index) &&
-                    px_json_put_integer(batch, "chunks", plan->chunks) &&
+                    px_json_put_integer(batch, "chunks", plan->chunks[index]) &&
                     px_json_put(recipe, "batch", json_incref(batch)) &&
                     px_json_put(recipe, "model", describe_model(model));
     char *text = ok ? px_json_print(recipe) : NULL;
     json_decref(batch);
     json_decref(recipe);
     return text;
-}
-
-/* Chunks and tokens of a prompt as the first encoder takes it. */
-static dgxp_status count_chunks(const dgxp_model *model, const dgxp_job *job, int32_t *chunks)
-{
-    px_prompt prompt;
-    px_prompt_encoder encoders[PX_ENCODERS];
-    px_prompt_ids ids[PX_ENCODERS];
-    dgxp_status status = px_prompt_parse(job->prompt, &prompt);
-    if (status != DGXP_OK) {
-        return status;
-    }
-    for (int32_t e = 0; e < model->encoder_count; e++) {
-        encoders[e] = model->encoders[e].prompt;
-        encoders[e].parity = job->parity != 0;
-    }
-    status = px_prompt_tokenize(&prompt, encoders, (size_t)model->encoder_count, ids);
-    px_prompt_free(&prompt);
-    if (status == DGXP_OK) {
-        *chunks = ids[0].chunks;
-        for (int32_t e = 0; e < model->encoder_count; e++) {
-            px_prompt_ids_free(&ids[e]);
-        }
-    }
-    return status;
 }
 
 static json_t *describe_steps(const px_plan *plan)
@@ -182,21 +157,17 @@ static json_t *describe_steps(const px_plan *plan)
 dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model, dgxp_document **out)
 {
     px_plan plan;
-    int32_t chunks = 0;
     px_error_clear();
     dgxp_status status = px_plan_create(model, &job, 1, &plan);
     if (status != DGXP_OK) {
         return status;
     }
-    status = count_chunks(model, job, &chunks);
-    if (status == DGXP_OK) {
-        status = px_stack_describe(model, job, &plan.loras);
-    }
+    status = px_stack_describe(model, job, &plan.loras);
     if (status == DGXP_OK) {
         json_t *about = json_object();
         const bool ok = px_json_put_integer(about, "seed", (int64_t)plan.seeds[0]) &&
                         put_settings(about, model, &plan, job, 0) &&
-                        px_json_put_integer(about, "prompt_chunks", chunks) &&
+                        px_json_put_integer(about, "prompt_chunks", plan.chunks[0]) &&
                         px_json_put(about, "timesteps", describe_steps(&plan)) &&
                         px_json_put_integer(about, "unet_passes", px_estimate_passes(&plan)) &&
                         px_json_put(about, "estimate", px_estimate(model, &plan)) &&

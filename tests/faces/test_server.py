@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import pytest
 
@@ -158,6 +159,23 @@ def test_jobs_of_one_shape_share_a_call(server: Server) -> None:
     pixels = [PIL.Image.open(io.BytesIO(base64.b64decode(job["images"][0]["data"]))).convert("RGBA").tobytes()
               for job in (alone, answers[9].json)]
     assert pixels[0] == pixels[1]
+
+
+def test_strangers_with_longer_prompts_change_nothing(server: Server) -> None:
+    """Jobs of others in the queue, some of more chunks, some of fewer."""
+    body = {**SMALL, "prompt": "a red potion, item", "seed": 77}
+
+    def pixels(answer: Any) -> np.ndarray:
+        data = base64.b64decode(answer.json["images"][0]["data"])
+        return np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGBA"))
+
+    alone = pixels(server.ask("POST", "/api/v1/generate", body))
+    others = [{**SMALL, "prompt": "gold coin, " * (40 * (i % 3) + 1), "seed": i} for i in range(7)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda one: server.ask("POST", "/api/v1/generate", one),
+                                [*others[:4], body, *others[4:]]))
+    assert all(answer.status == 200 for answer in answers)
+    assert (pixels(answers[4]) != alone).any(-1).mean() <= 0.005
 
 
 def test_one_bad_job_does_not_spoil_its_batch(server: Server) -> None:

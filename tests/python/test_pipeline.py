@@ -33,7 +33,7 @@ def library(build: Path) -> Library:
 
 @pytest.fixture(scope="module")
 def model(tiny: Path, library: Library) -> Iterator[Model]:
-    with library.open(tiny / "tiny-diffusers", device="cpu") as opened:
+    with library.open(tiny / "tiny-diffusers", device="cpu", dtype=1) as opened:  # F32
         yield opened
 
 

@@ -51,7 +51,7 @@ def test_regen_is_byte_identical(cli, tiny: Path, tmp_path: Path, full: bool,  #
     files = sorted(out.glob("*.png"))
     assert len(files) == count
     chunks = {json.loads(Image.open(path).text["dgx_pixels"])["batch"]["chunks"] for path in files}
-    assert chunks != {1}, "some prompt has more than one chunk, and lengthens its neighbours"
+    assert chunks != {1}, "some prompt has more than one chunk, and is a part of its own"
     done = cli("regen", *files, "--json", "-q", env=TORCH, timeout=7200)
     assert done.returncode == 0, done.stderr
     assert [entry["identical"] for entry in json.loads(done.stdout)] == [True] * count

@@ -1938,7 +1938,7 @@ pub struct dgxp_result {
     _unused: [u8; 0],
 }
 unsafe extern "C" {
-    #[doc = " Paint `count` jobs (1..64) of one canvas, step count and sampler as one batch, each with its own\n prompt and seed.\n\n Cancelling returns within one step.  After a cancelled, failed or out-of-memory call the model\n works as before.  NULL params are the defaults.  Calls on one model from several threads queue."]
+    #[doc = " Paint `count` jobs (1..64) of one canvas, step count and sampler as one batch, each with its own\n prompt and seed.\n\n A job's picture is its own in any company: jobs whose prompts fill as many of the encoders' chunks\n are one batch, the others one of their own within the call, so that no prompt is padded to a\n mate's length.  At equal batch shape (size, and machine, torch version and threads) the bytes are\n equal; at another one kernels round differently: f32 latents by at most 1e-4.\n\n Cancelling returns within one step.  After a cancelled, failed or out-of-memory call the model\n works as before.  NULL params are the defaults.  Calls on one model from several threads queue."]
     pub fn dgxp_generate(
         model: *mut dgxp_model,
         jobs: *const *const dgxp_job,
