@@ -949,9 +949,9 @@ DGXP_API dgxp_status dgxp_trust_program(const char *path, dgxp_document **out);
 typedef struct dgxp_lora dgxp_lora;
 
 /**
- * Read an adapter: a path, or a name that is looked up in `loras/` of the models folders and then,
- * with a `model` (else NULL), in the model's own `loras/`.  A name is a file's name without
- * `.safetensors`; one that is unknown or fits several files is refused with the candidates.
+ * Read an adapter: a path (it holds a slash or ends with `.safetensors`), or a name that is looked
+ * up in `loras/` of the models folders and then, with a `model` (else NULL), in the model's own
+ * `loras/`.  A name is a file's name without `.safetensors`; one that is unknown or fits several files is refused with the candidates.
  *
  * Every tensor is checked: one that is not finite, a factor without its partner or of another rank
  * is DGXP_ERR_BAD_FORMAT; a file without any adapter in it DGXP_ERR_UNSUPPORTED.  The file is

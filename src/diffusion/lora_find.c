@@ -209,7 +209,8 @@ dgxp_status px_lora_find(const char *name, const dgxp_model *model, char **path)
 {
     listing list = {0};
     *path = NULL;
-    if (strchr(name, '/') || px_file_exists(name)) {
+    /* A name never opens whatever file of the working folder happens to be called so. */
+    if (strchr(name, '/') || (px_file_has_suffix(name, "safetensors") && px_file_exists(name))) {
         *path = px_mem_text(name);
         return *path ? DGXP_OK : px_error_memory("a path");
     }

@@ -14,6 +14,7 @@ from .batch import add_batch
 from .errors import DgxPixelsError
 from .model import doctor
 from .remote import add_commands
+from .terminal import say
 
 
 def show(value: Any, indent: str = "") -> None:
@@ -22,10 +23,10 @@ def show(value: Any, indent: str = "") -> None:
     for name, item in pairs:
         label = f"{indent}{name}:" if isinstance(value, dict) else f"{indent}-"
         if isinstance(item, (dict, list)) and item:
-            print(label)
+            say(label)
             show(item, indent + "  ")
         else:
-            print(label, "none" if item in (None, [], {}) else item)
+            say(label, "none" if item in (None, [], {}) else item)
 
 
 def program() -> None:
@@ -50,11 +51,11 @@ def run_doctor(options: argparse.Namespace) -> int:
         about = doctor(options.verify)
         about = {"package": str(PACKAGE), "library_file": lib.path, **about}
     except DgxPixelsError as error:
-        print(f"dgx_pixels: {error}", file=sys.stderr)
-        print("looked for the library in: " + ", ".join(candidates()), file=sys.stderr)
+        say(f"dgx_pixels: {error}", file=sys.stderr)
+        say("looked for the library in: " + ", ".join(candidates()), file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps(about, indent=2))
+        say(json.dumps(about, indent=2))
     else:
         show(about)
     return 1 if "error" in about else 0
@@ -71,7 +72,7 @@ def main() -> int:
     try:
         return int(options.run(options))
     except (DgxPixelsError, ValueError, OSError) as error:
-        print(f"dgx_pixels: {error}", file=sys.stderr)
+        say(f"dgx_pixels: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

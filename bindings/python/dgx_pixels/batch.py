@@ -23,6 +23,7 @@ from . import _abi
 from ._lowlevel import PACKAGE, Handle, document, lib, params, path_bytes, take_document
 from .errors import Cancelled, DgxPixelsError
 from .model import Cancel, Model, interruptible
+from .terminal import say
 
 
 @dataclass(frozen=True)
@@ -252,13 +253,13 @@ def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _run_batch(options: argparse.Namespace) -> int:
     def hear(now: BatchProgress) -> None:
         told = f"{now.finished}/{now.pictures} pictures, {now.failed} failed, {now.elapsed:.0f} s"
-        print(told if now.error is None else f"{told}; line {now.line}: {now.error}", file=sys.stderr)
+        say(told if now.error is None else f"{told}; line {now.line}: {now.error}", file=sys.stderr)
 
-    print(json.dumps(run(options.manifest, options.output, executor=options.executor, model=options.model,
-                         devices=options.device or (None,), workers=options.workers, progress=hear,
-                         batch=options.batch, resume=options.resume)))
+    say(json.dumps(run(options.manifest, options.output, executor=options.executor, model=options.model,
+                       devices=options.device or (None,), workers=options.workers, progress=hear,
+                       batch=options.batch, resume=options.resume)))
     return 0
 
 
 if __name__ == "__main__":
-    print(json.dumps(work(json.loads(sys.argv[1]))))
+    say(json.dumps(work(json.loads(sys.argv[1]))))

@@ -20,6 +20,7 @@ from typing import Any
 
 from .errors import (BackendError, BadFormat, Busy, Cancelled, DgxPixelsError, InvalidArgument,
                      LimitExceeded, NotFound, Untrusted)
+from .files import write_whole
 from .project import GAME, deploy
 from .project.deploy import find_project
 
@@ -33,6 +34,21 @@ class ServerError(DgxPixelsError):
     """The server could not be reached, or answered what it should not."""
 
     status = "backend"
+
+
+class StayHere(urllib.request.HTTPRedirectHandler):
+    """The token and the pictures are for one server: it cannot send them on to another."""
+
+    def redirect_request(self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any,
+                         newurl: str) -> urllib.request.Request | None:
+        here, there = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
+        if (here.scheme, here.netloc) != (there.scheme, there.netloc):
+            raise ServerError(f"{here.scheme}://{here.netloc} sends on to another address, which is not followed: "
+                              f"if you trust it, name it as the server: {there.scheme}://{there.netloc}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+OPENER = urllib.request.build_opener(StayHere)
 
 
 @dataclass(frozen=True)
@@ -49,10 +65,7 @@ class Painted:
         """Write the PNG, whole or not at all."""
         if os.path.splitext(path)[1].lower() not in ("", ".png"):
             raise InvalidArgument(f"{os.fspath(path)}: what is written is PNG; name it .png")
-        staged = f"{os.fspath(path)}.part"
-        with open(staged, "wb") as file:
-            file.write(self.png)
-        os.replace(staged, path)
+        write_whole(path, self.png)
 
     def _repr_png_(self) -> bytes:
         return self.png
@@ -83,9 +96,11 @@ class Client:
             sent["Content-Type"] = "application/json"
         if self._token:
             sent["Authorization"] = f"Bearer {self._token}"
+        if not path.startswith("/"):  # else it could change the host that the token is sent to
+            raise ServerError(f"{self.url}: told an address that is none of its own: {path[:200]}")
         request = urllib.request.Request(self.url + path, data, sent, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as answer:
+            with OPENER.open(request, timeout=self.timeout) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             text = error.read().decode("utf-8", "replace")

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import project
 from .errors import InvalidArgument
+from .terminal import say
 
 EXAMPLES = """\
 examples:
@@ -90,14 +91,14 @@ def read_size(text: str) -> tuple[int, int]:
 def tell(report: dict[str, Any], as_json: bool) -> int:
     """Print a report; 1 when a picture was to be confirmed and is not."""
     for warning in report.get("warnings", ()):
-        print(f"dgx_pixels: warning: {warning}", file=sys.stderr)
+        say(f"dgx_pixels: warning: {warning}", file=sys.stderr)
     if as_json:
-        print(json.dumps(report, indent=2))
+        say(json.dumps(report, indent=2))
     else:
         for file in report["files"]:
-            print(f"{file['action']:9}  {file.get('load', file['path'])}")
+            say(f"{file['action']:9}  {file.get('load', file['path'])}")
             if "confirmed" in file:
-                print(f"{file['confirmed']['state']:9}  {file['confirmed']['reason']}")
+                say(f"{file['confirmed']['state']:9}  {file['confirmed']['reason']}")
     return int(any(file.get("confirmed", {}).get("state") == "unconfirmed" for file in report["files"]))
 
 
@@ -110,8 +111,9 @@ def run_generate(options: argparse.Namespace) -> int:
     def hear(job: dict[str, Any]) -> None:
         now = job.get("progress") or {}
         if sys.stderr.isatty():
-            print(f"\r{job['state']} {now.get('phase', '')} {now.get('step', 0)}/{now.get('step_count', 0)} ",
-                  end="" if job["state"] in ("queued", "running") else "\n", file=sys.stderr, flush=True)
+            sys.stderr.write("\r")
+            say(f"{job['state']} {now.get('phase', '')} {now.get('step', 0)}/{now.get('step_count', 0)} ",
+                end="" if job["state"] in ("queued", "running") else "\n", file=sys.stderr, flush=True)
 
     if options.to is not None:
         return tell(client.generate_and_deploy(
@@ -126,10 +128,10 @@ def run_generate(options: argparse.Namespace) -> int:
         path = f"{options.output[:-4]}-{index}.png" if index else options.output
         one.save(path)
         if not options.json:
-            print(path)
+            say(path)
     if options.json:
-        print(json.dumps([{"seed": one.seed, "recipe": one.recipe, "quality": one.quality}
-                          for one in painted], indent=2))
+        say(json.dumps([{"seed": one.seed, "recipe": one.recipe, "quality": one.quality}
+                        for one in painted], indent=2))
     return 0
 
 

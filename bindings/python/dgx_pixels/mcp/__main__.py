@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from ..terminal import log_to_stderr, say
+
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -43,7 +45,7 @@ def own_stdout() -> None:
 
 def main() -> int:
     options = parse()
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    log_to_stderr(logging.WARNING)
     try:
         from fastmcp import FastMCP
 
@@ -55,10 +57,10 @@ def main() -> int:
         from .tools import add_tools
         from .workshop import Workshop, data_folder, local_server
     except ImportError as error:
-        print(f"dgx-pixels-mcp: {error}: pip install 'dgx-pixels[mcp,server]'", file=sys.stderr)
+        say(f"dgx-pixels-mcp: {error}: pip install 'dgx-pixels[mcp,server]'", file=sys.stderr)
         return 2
     if not options.project.is_dir():
-        print(f"dgx-pixels-mcp: --project {options.project}: is no folder", file=sys.stderr)
+        say(f"dgx-pixels-mcp: --project {options.project}: is no folder", file=sys.stderr)
         return 2
     if options.http is None:
         own_stdout()
@@ -70,7 +72,7 @@ def main() -> int:
         client = Client(options.server) if options.server else local_server(
             options.data or data_folder(options.project), options.model, options.device)
     except (ValueError, RuntimeError, OSError, ImportError) as error:
-        print(f"dgx-pixels-mcp: {error}", file=sys.stderr)
+        say(f"dgx-pixels-mcp: {error}", file=sys.stderr)
         return 2
     mcp: FastMCP = FastMCP("dgx-pixels", version=__version__, instructions=(
         "Paints pixel-art sprites and puts them into a Bevy game. Start with list_presets; generate "

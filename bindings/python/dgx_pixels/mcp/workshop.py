@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import project
 from ..client import Client, Painted
+from ..files import write_whole
 
 OUT = ".dgx-pixels/out"  # inside the project; deploy's own folder ignores itself in git
 
@@ -50,9 +51,7 @@ class Workshop:
         if not ignore.exists():
             ignore.write_text("*\n")
         path = self.inside(f"{OUT}/{name}")
-        staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        staged.write_bytes(data)
-        staged.replace(path)
+        write_whole(path, data)
         return path
 
     def keep(self, job: dict[str, Any]) -> list[tuple[Path, Painted]]:

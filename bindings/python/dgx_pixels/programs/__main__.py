@@ -16,6 +16,7 @@ import diffusers
 import torch
 import transformers
 
+from ..terminal import say
 from . import archive, bundle, verify
 from .architecture import TILINGS, Architecture, from_folder, sdxl
 from .trace import components_of, tilings_of, trace
@@ -85,8 +86,8 @@ def _verify(arch: Architecture, out: Path, tilings: list[str], dtypes: list[str]
                 # Equal operations in an equal order: anything above a few roundings is a defect.
                 bound = 32 * size * torch.finfo(_DTYPES[dtype]).eps
                 good = good and worst <= bound
-                print(f"{component:12} {tiling:5} {dtype:5} {case}: {worst:.3g} of {size:.3g}"
-                      f"{'' if worst <= bound else '  TOO FAR'}", flush=True)
+                say(f"{component:12} {tiling:5} {dtype:5} {case}: {worst:.3g} of {size:.3g}"
+                    f"{'' if worst <= bound else '  TOO FAR'}", flush=True)
     return good
 
 
@@ -123,13 +124,13 @@ def main(arguments: list[str] | None = None) -> int:
         archive.write_file(target, bundle.trusted_rows(folders).encode())
         return 0
     if options.out is None:
-        print("programs: name the folder to write, or --help", file=sys.stderr)
+        say("programs: name the folder to write, or --help", file=sys.stderr)
         return 2
     tilings = options.tilings.split(",")
     dtypes = [d for d in options.verify.split(",") if d]
     unknown = [t for t in tilings if t not in TILINGS] + [d for d in dtypes if d not in _DTYPES]
     if unknown:
-        print(f"programs: unknown: {', '.join(unknown)}", file=sys.stderr)
+        say(f"programs: unknown: {', '.join(unknown)}", file=sys.stderr)
         return 2
     out: Path = options.out
     name = options.name or (out.resolve().name if options.source else "sdxl")
@@ -148,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
             bundle.write_clip_merges(out / "tokenizer" / "merges.txt.gz")
         bundle.write(out, document)
         packed = sum((out / row["file"]).stat().st_size for row in rows)
-        print(f"{len(rows)} programs, {packed / 1e6:.2f} MB, {time.monotonic() - begun:.1f} s")
+        say(f"{len(rows)} programs, {packed / 1e6:.2f} MB, {time.monotonic() - begun:.1f} s")
     return 0 if _verify(arch, out, tilings, dtypes) else 1
 
 

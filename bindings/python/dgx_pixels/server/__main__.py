@@ -8,6 +8,8 @@ import logging
 import sys
 from pathlib import Path
 
+from ..terminal import log_to_stderr, say
+
 
 def parse() -> argparse.Namespace:
     from .settings import Settings
@@ -46,7 +48,7 @@ def main() -> int:
         from ..guard import read_token
         from . import Settings, create_app
     except ImportError as error:
-        print(f"dgx-pixels-server: {error}: pip install 'dgx-pixels[server]'", file=sys.stderr)
+        say(f"dgx-pixels-server: {error}: pip install 'dgx-pixels[server]'", file=sys.stderr)
         return 2
     try:
         token = read_token(options.token_file, "DGX_PIXELS_TOKEN")
@@ -60,10 +62,10 @@ def main() -> int:
             keep_jobs=options.keep, keep_seconds=options.keep_days * 86400)
         app = create_app(settings)
     except (OSError, ValueError) as error:
-        print(f"dgx-pixels-server: {error}", file=sys.stderr)
+        say(f"dgx-pixels-server: {error}", file=sys.stderr)
         return 2
     level = logging.WARNING if options.quiet else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr(level)
     uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False,
                 server_header=False, timeout_graceful_shutdown=5, limit_concurrency=1024)
     return 0

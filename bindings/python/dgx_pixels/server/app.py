@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException as StarletteError
 from .. import __version__
 from ..errors import DgxPixelsError
 from ..guard import Guard, Head, problem
-from . import compat_a1111, compat_openai, jobs, pixels, review
+from . import compat_a1111, compat_openai, jobs, pages, pixels, review
 from .engine import Engine
 from .metrics import Metrics
 from .schema import BadField
@@ -109,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="DGX-Pixels", version=__version__, lifespan=lifespan,
         description="Words in, finished pixel art out. Sizes are sprite pixels. Errors are "
                     "application/problem+json (RFC 9457).",
-        license_info={"name": "MIT OR Apache-2.0"},
+        license_info={"name": "MIT OR Apache-2.0"}, docs_url=None, redoc_url=None,
         responses={"4XX": {"description": "what is wrong, as problem+json"},
                    "503": {"description": "cannot paint now; see Retry-After"}})
     app.state.settings = settings
@@ -139,7 +139,7 @@ def create_app(settings: Settings) -> FastAPI:
         text = await asyncio.to_thread(request.app.state.metrics.text)
         return Response(text, media_type="text/plain; version=0.0.4")
 
-    review.add_page(app)
+    pages.add_pages(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Head)
     return app

@@ -20,10 +20,16 @@ def model_names() -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in library.list_models() if "/" not in entry["name"]}
 
 
+def model_path(name: str | None) -> str | None:
+    """Where a listed name lies: a folder of the working folder that is called so is not meant."""
+    known = model_names() if name is not None else {}
+    return str(known[name]["path"]) if name in known else name
+
+
 @lru_cache(64)
 def sprite_limit(name: str | None) -> int:
     """The largest side of a sprite that other services' clients get from this model."""
-    with Model.load(name, describe_only=True) as model:
+    with Model.load(model_path(name), describe_only=True) as model:
         held = int(model.info["canvas"]["maximum"]) // int(model.info["pixel_scale"])
     return min(held, sizes.SPRITE)
 
@@ -45,7 +51,7 @@ class Models:
             return self.resident[name]
         if name is not None and name != self.default and name not in model_names():
             raise NotFound(f"no model '{name}': GET /api/v1/models lists them")
-        model = Model.load(name, device=self.device)
+        model = Model.load(model_path(name), device=self.device)
         self.resident[name] = model
         while len(self.resident) > 1 and self._too_much():
             self.resident.popitem(last=False)[1].close()

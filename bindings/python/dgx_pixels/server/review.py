@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Looking at candidates and deciding about them: the page at /review and what it asks the server."""
+"""Looking at candidates and deciding about them: what the page at /review asks the server."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path as FilePath
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request
-from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from fastapi import APIRouter, HTTPException, Path, Query, Request
+from fastapi.responses import StreamingResponse
 
 from .jobs import PING, JobId, Review, engine_of, find, sse, view
 from .schema import ReviewBody
@@ -82,27 +79,3 @@ async def events(request: Request, newest: Annotated[int, Query(
 
     return StreamingResponse(stream(), media_type="text/event-stream",
                              headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-
-
-class Page(StaticFiles):
-    """The page's own files; nothing from elsewhere runs in it, and nobody may frame it."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        answer = await super().get_response(path, scope)
-        answer.headers["Content-Security-Policy"] = (
-            "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
-            "form-action 'none'; object-src 'none'")
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        answer.headers["Referrer-Policy"] = "no-referrer"
-        answer.headers["Cache-Control"] = "no-cache"
-        return answer
-
-
-def add_page(app: FastAPI) -> None:
-    """/review, and / leads there."""
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/review/")
-
-    app.mount("/review", Page(directory=FilePath(__file__).parent / "page", html=True))

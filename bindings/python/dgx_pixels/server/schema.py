@@ -9,7 +9,7 @@ import re
 import struct
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 
 from ..job import Job
 from ..palette import Palette
@@ -18,7 +18,16 @@ from ..palette import Palette
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}$"  # of a model or LoRA: never a path
-Name = Annotated[str, StringConstraints(pattern=NAME)]
+
+
+def check_name(name: str) -> str:
+    """The library takes what ends so, or holds a slash, for a file."""
+    if name.lower().endswith(".safetensors"):
+        raise ValueError(f"'{name[:40]}' is a file's name; leave '.safetensors' out")
+    return name
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME), AfterValidator(check_name)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Hex = Annotated[str, StringConstraints(pattern=r"^#?[0-9a-fA-F]{6}$")]
 Side = Annotated[Whole, Field(ge=1, le=4096)]
@@ -46,7 +55,7 @@ def check_prompt(text: str) -> str:
     if any(0xD800 <= ord(letter) < 0xE000 for letter in text):
         raise ValueError("holds half a surrogate pair")
     for name in re.findall(r"<lora:([^:>]*)", text):
-        if not re.match(NAME, name):
+        if not re.match(NAME, name) or name.lower().endswith(".safetensors"):
             raise ValueError(f"<lora:{name[:40]}…>: an adapter is named, not found by path")
     return text
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import sqlite3
@@ -19,6 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..files import write_whole
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -201,9 +202,7 @@ class Store:
         """A result's file, whole or not at all."""
         path = self.path(id, index, suffix)
         path.parent.mkdir(exist_ok=True)
-        staged = path.with_name(f".{path.name}.{os.getpid()}")
-        staged.write_bytes(data)
-        staged.rename(path)
+        write_whole(path, data)
 
     def review(self, id: str, index: int) -> dict[str, Any]:
         """What was decided about a picture: {"state", "note", "at"}, or nothing yet."""

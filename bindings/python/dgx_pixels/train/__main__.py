@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DgxPixelsError
+from ..terminal import say
 from . import files, settings, template
 from .errors import TrainError
 
@@ -93,7 +94,7 @@ def init(options: argparse.Namespace) -> None:
     files.usable(path.parent, str(path))
     files.write_text(path, text)
     settings.load(path)  # what we write must be what we read
-    print(f"{path}: look it over, then: dgx-pixels-train lint {shlex.quote(str(path))}")
+    say(f"{path}: look it over, then: dgx-pixels-train lint {shlex.quote(str(path))}")
 
 
 def lint(s: settings.Settings, fix: bool, as_json: bool) -> int:
@@ -104,15 +105,15 @@ def lint(s: settings.Settings, fix: bool, as_json: bool) -> int:
     sheet = linting.write_picture(s, examples, found)
     errors = sum(f.severity == "error" for f in found)
     if as_json:
-        print((s.folder / "lint.json").read_text("utf-8"), end="")
+        say((s.folder / "lint.json").read_text("utf-8"), end="")
     else:
         for finding in found:
-            print(finding)
-        print(f"{len(examples)} pictures: {errors} errors, {len(found) - errors} warnings; {sheet}")
+            say(finding)
+        say(f"{len(examples)} pictures: {errors} errors, {len(found) - errors} warnings; {sheet}")
     if fix:
         out = linting.write_fixed(s, examples, found)
-        print(f'{out}: the cured set. Set [data] folder = "{out}" without `where`, and lint it again',
-              file=sys.stderr)
+        say(f'{out}: the cured set. Set [data] folder = "{out}" without `where`, and lint it again',
+            file=sys.stderr)
     return 1 if errors else 0
 
 
@@ -135,8 +136,8 @@ def command(options: argparse.Namespace) -> int:
     if options.command == "compare":
         from .evaluate import compare
 
-        print(compare([settings.load(f, changes(options.set)) for f in options.files], options.out))
-        print(options.out)
+        say(compare([settings.load(f, changes(options.set)) for f in options.files], options.out))
+        say(options.out)
         return 0
     s = settings.load(options.file, changes(options.set))
     files.usable(s.folder, f"{s.path}: [output] runs")
@@ -154,33 +155,33 @@ def command(options: argparse.Namespace) -> int:
             base = bases.load(s)
             data = prepare.prepare(s, base)
         loop.tell(s, data)
-        print(f"{s.folder / 'cache'}: {len(data.train.names)} pictures, {len(data.held.names)} held out, "
-              f"{len(data.texts) - 1} captions, {data.scale} canvas pixels a sprite pixel")
+        say(f"{s.folder / 'cache'}: {len(data.train.names)} pictures, {len(data.held.names)} held out, "
+            f"{len(data.texts) - 1} captions, {data.scale} canvas pixels a sprite pixel")
         return 0
     if options.command == "evaluate":
         with files.alone(s.folder):
             about = evaluate.evaluate(s, options.all)
-        print(evaluate.table(about))
-        print(f"{s.folder / 'evaluate'}: sheet.png, figures.json, pictures")
+        say(evaluate.table(about))
+        say(f"{s.folder / 'evaluate'}: sheet.png, figures.json, pictures")
         return 0
     again = f"dgx-pixels-train train {shlex.quote(str(options.file))} --resume"
     try:
         with files.alone(s.folder):
             target = loop.train(s, options.resume, options.restart)
     except loop.Stopped:
-        print(f"stopped; go on with: {again}")
+        say(f"stopped; go on with: {again}")
         return 130
     except KeyboardInterrupt:
         if not (s.folder / "state.pt").exists():
             raise
-        print(f"dgx-pixels-train: stopped at once; from what was last saved: {again}", file=sys.stderr)
+        say(f"dgx-pixels-train: stopped at once; from what was last saved: {again}", file=sys.stderr)
         return 130
-    print(f"{target}: {target.stat().st_size:,} bytes. Paint with it:\n"
-          f"  dgx-pixels generate {shlex.quote(dataset.with_trigger(s, 'a knight'))} "
-          f"--lora {shlex.quote(target.stem + ':0.8')}")
+    say(f"{target}: {target.stat().st_size:,} bytes. Paint with it:\n"
+        f"  dgx-pixels generate {shlex.quote(dataset.with_trigger(s, 'a knight'))} "
+        f"--lora {shlex.quote(target.stem + ':0.8')}")
     if s.adapter.kind == "dora" and not s.output.peft:
-        print("note: diffusers drops the magnitudes of a DoRA in this format; for it, PEFT's folders:\n"
-              f"  {again} --set output.peft=true", file=sys.stderr)
+        say("note: diffusers drops the magnitudes of a DoRA in this format; for it, PEFT's folders:\n"
+            f"  {again} --set output.peft=true", file=sys.stderr)
     return 0
 
 
@@ -189,10 +190,10 @@ def main(words: list[str] | None = None) -> int:
     try:
         return command(options)
     except (TrainError, DgxPixelsError, OSError) as error:
-        print(f"dgx-pixels-train: {error}", file=sys.stderr)
+        say(f"dgx-pixels-train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("dgx-pixels-train: stopped", file=sys.stderr)
+        say("dgx-pixels-train: stopped", file=sys.stderr)
         return 130
 
 

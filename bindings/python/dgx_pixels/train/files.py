@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,25 +11,21 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from ..files import staged
 from .errors import TrainError
 
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
     """A file beside `path` that takes its place when the block ends well, and else is gone."""
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        with staged(path, sync=True) as part:
+            yield Path(part)
     except (OSError, RuntimeError, SafetensorError) as error:  # torch's writer raises RuntimeError
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise TrainError(f"{path}: cannot be written: {reason}; free some space, or choose another folder in "
                          "[output]") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from accelerate.utils import set_seed
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 
+from ..terminal import say
 from . import adapters, base as bases, dataset, export, objective, picture, record
 from . import prepare as preparing
 from .base import Base
@@ -45,7 +46,7 @@ def ctrl_c() -> Iterator[list[int]]:
         if seen:
             raise KeyboardInterrupt
         seen.append(number)
-        print("stopping after this step (once more: at once)", file=sys.stderr, flush=True)
+        say("stopping after this step (once more: at once)", file=sys.stderr, flush=True)
 
     for number in usual:
         signal.signal(number, note)
@@ -185,7 +186,7 @@ class Training:
             made = paint(self.base.place, [(dataset.with_trigger(self.s, p), i + 1) for i, p in enumerate(prompts)],
                          file, device="" if self.base.device.type == "cuda" else "cpu")
         except TrainError as error:
-            print(f"samples of step {self.step} are missing: {error}", file=sys.stderr, flush=True)
+            say(f"samples of step {self.step} are missing: {error}", file=sys.stderr, flush=True)
             return
         picture.write(self.s.folder / f"samples/{self.step:06d}.png",
                       [picture.Tile(m, (p,)) for m, p in zip(made, prompts)], columns=4)
@@ -214,9 +215,9 @@ def run(t: Training) -> None:
                 last = t.step == s.train.steps
                 if now - told >= REPORT_SECONDS or last or t.step == first + 1:
                     left = (now - began) / (t.step - first) * (s.train.steps - t.step)
-                    print(f"step {t.step} of {s.train.steps}  loss {sum(recent) / len(recent):.4f}  rate "
-                          f"{rate:.3g}  {(t.step - first) / (now - began):.2f} steps/s  "
-                          f"{duration(left)} left", flush=True)
+                    say(f"step {t.step} of {s.train.steps}  loss {sum(recent) / len(recent):.4f}  rate "
+                        f"{rate:.3g}  {(t.step - first) / (now - began):.2f} steps/s  "
+                        f"{duration(left)} left", flush=True)
                     told, recent = now, []
                 if t.step % s.train.save_every == 0 or last or stop:
                     # First the files, then the state: whoever goes on from it finds them.
@@ -272,9 +273,9 @@ def train(s: Settings, resume: bool = False, restart: bool = False) -> Path:
         elif resume:
             training.resume()
         record.write_record(s, bases.weights_hash(base.place.path), base.place.path, data)
-        print(f"{s.run.name}: {len(data.train.names)} pictures, {len(data.held.names)} held out, "
-              f"{sum(p.numel() for p in training.parameters):,} parameters, from step {training.step}",
-              flush=True)
+        say(f"{s.run.name}: {len(data.train.names)} pictures, {len(data.held.names)} held out, "
+            f"{sum(p.numel() for p in training.parameters):,} parameters, from step {training.step}",
+            flush=True)
         run(training)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
@@ -289,9 +290,9 @@ def train(s: Settings, resume: bool = False, restart: bool = False) -> Path:
 
 def tell(s: Settings, data: Prepared) -> None:
     for line in data.left_out[:5]:
-        print(f"left out: {line}", file=sys.stderr)
+        say(f"left out: {line}", file=sys.stderr)
     if len(data.left_out) > 5:
-        print(f"left out: {len(data.left_out) - 5} more", file=sys.stderr, flush=True)
+        say(f"left out: {len(data.left_out) - 5} more", file=sys.stderr, flush=True)
 
 
 def out_of_memory(error: BaseException) -> bool:
