@@ -2,6 +2,7 @@
 set(DGXP_CORE_SOURCES
     src/core/beneath.c
     src/core/cancel.c
+    src/core/choice.c
     src/core/clock.c
     src/core/error.c
     src/core/file.c
@@ -25,6 +26,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/aseprite_blend.c
     src/image/aseprite_read.c
     src/image/autotile.c
+    src/image/choices.c
     src/image/cleanup.c
     src/image/cluster.c
     src/image/color.c
@@ -33,6 +35,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/edges.c
     src/image/fix.c
     src/image/fix_report.c
+    src/image/fix_steps.c
     src/image/flat.c
     src/image/foreign.c
     src/image/gif.c
@@ -73,6 +76,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/bundle.c
     src/diffusion/canvas.c
     src/diffusion/checkpoint.c
+    src/diffusion/choices.c
     src/diffusion/chunks.c
     src/diffusion/conditioning.c
     src/diffusion/estimate.c
@@ -80,7 +84,6 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/find.c
     src/diffusion/fingerprint.c
     src/diffusion/finish.c
-    src/diffusion/finish_steps.c
     src/diffusion/inspect.c
     src/diffusion/job.c
     src/diffusion/latents.c
@@ -106,7 +109,6 @@ set(DGXP_DIFFUSION_SOURCES
 )
 
 set(DGXP_JOB_SOURCES
-    src/job/choices.c
     src/job/preset.c
     src/job/preset_files.c
     src/job/preset_job.c
@@ -138,8 +140,10 @@ set(DGXP_FLOW_SOURCES
 
 set(DGXP_GAME_SOURCES
     src/game/build.c
+    src/game/choices.c
     src/game/deploy.c
     src/game/doctor.c
+    src/game/inspect.c
     src/game/lock.c
     src/game/make.c
     src/game/payload.c

@@ -6,7 +6,8 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
-#include "diffusion/finish.h"
+#include "diffusion/choices.h"
+#include "image/fix_steps.h"
 
 #include <math.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static dgxp_status read_named(const px_json *parent, const char *key, px_json_ne
                               const char *enum_name, int32_t *out)
 {
     int32_t count = 0;
-    const dgxp_choice *choices = dgxp_choices(enum_name, &count);
+    const dgxp_choice *choices = px_diffusion_choices(enum_name, &count);
     return choices ? px_json_named(parent, key, need, choices + 1, count - 1, out)
                    : px_error_set(DGXP_ERR_INTERNAL, "no choices called '%s'", enum_name);
 }
@@ -262,7 +263,7 @@ static dgxp_status read_defaults(const px_json *root, px_bundle_defaults *defaul
     TRY(px_json_text(&object, "negative", PX_JSON_OPTIONAL, 65536, &defaults->negative));
     TRY(px_json_object(&object, "finish", PX_JSON_OPTIONAL, &finish));
     if (status == DGXP_OK && finish.value) {
-        status = px_finish_read(root->file, finish.value, &defaults->finish);
+        status = px_fix_steps_check(root->file, finish.value, &defaults->finish);
     }
     defaults->steps = (int32_t)steps;
     return status;

@@ -50,7 +50,7 @@ typedef struct px_bundle_defaults {
     double guidance, guidance_rescale, temperature;
     int32_t sampler, schedule, spacing; /* a dgxp_sampler, a dgxp_schedule, a dgxp_spacing */
     const char *negative;               /* NULL: nothing said */
-    json_t *finish; /* pixel steps of px_finish_read(); NULL: none, pixels as painted */
+    json_t *finish; /* pixel steps of px_fix_steps_check(); NULL: none, pixels as painted */
 } px_bundle_defaults;
 
 typedef struct px_bundle_shape {

@@ -3,7 +3,7 @@
 #include "diffusion/finish.h"
 
 #include "core/json.h"
-#include "diffusion/finish_steps.h"
+#include "image/fix_steps.h"
 #include "image/metadata.h"
 
 #include <stdbool.h>
@@ -87,8 +87,8 @@ static dgxp_status write_recipe(dgxp_image *sprite, const char *text)
 static dgxp_status take_steps(const dgxp_image *canvas, const px_finish_params *params, bool same,
                               dgxp_image **sprite)
 {
-    px_finish_steps steps;
-    dgxp_status status = px_finish_steps_read("the pixel steps", params->steps, &steps);
+    px_fix_steps steps;
+    dgxp_status status = px_fix_steps_read("the pixel steps", params->steps, &steps);
     if (status == DGXP_OK) {
         steps.fix.tile = params->at_border;
         steps.fix.native = same && (params->native || params->width != 0);
@@ -96,7 +96,7 @@ static dgxp_status take_steps(const dgxp_image *canvas, const px_finish_params *
         steps.grid.height = same ? 0 : params->height;
         steps.grid.at_border = params->at_border;
         status = dgxp_fix(canvas, &steps.fix, NULL, sprite);
-        px_finish_steps_free(&steps);
+        px_fix_steps_free(&steps);
     }
     return status;
 }

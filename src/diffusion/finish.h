@@ -12,7 +12,7 @@ typedef struct px_finish_params {
     int32_t width, height; /* of the sprite; 0 = what the canvas holds */
     bool at_border;        /* a tile: its cells begin at the edge */
     bool native;           /* the model paints sprite pixels: a canvas pixel is one */
-    const json_t *steps;   /* of px_finish_read(), or NULL: nothing but size and alpha */
+    const json_t *steps;   /* of px_fix_steps_check(), or NULL: nothing but size and alpha */
     const char *recipe;    /* for the metadata */
 } px_finish_params;
 
@@ -22,15 +22,5 @@ typedef struct px_finish_params {
  * gets it hard.  With steps, what they say is done as by dgxp_fix().  The sprite is yours.
  */
 dgxp_status px_finish(const dgxp_image *canvas, const px_finish_params *params, dgxp_image **out);
-
-/**
- * Check the steps of dgxp_job_set_finish() and make them whole: a palette's name or path becomes
- * its name and colors, so that a recipe needs no file.  `where` begins errors; `*out` is yours.
- */
-dgxp_status px_finish_read(const char *where, const json_t *steps, json_t **out);
-
-/** `over` laid over `under` (or NULL): its steps replace those of the same name, nulls stay.  A new
- * object, NULL when memory runs out. */
-json_t *px_finish_lay(const json_t *under, const json_t *over);
 
 #endif

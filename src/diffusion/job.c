@@ -5,7 +5,8 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
-#include "diffusion/finish.h"
+#include "diffusion/choices.h"
+#include "image/fix_steps.h"
 
 #include <math.h>
 #include <string.h>
@@ -120,9 +121,9 @@ dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps)
         if (status == DGXP_OK && !json_is_object(given)) {
             status = px_error_set(DGXP_ERR_BAD_FORMAT, "the pixel steps: must be a JSON object");
         }
-        merged = status == DGXP_OK ? px_finish_lay(job->finish, given) : NULL;
+        merged = status == DGXP_OK ? px_fix_steps_lay(job->finish, given) : NULL;
         if (status == DGXP_OK) {
-            status = merged ? px_finish_read("the pixel steps", merged, &whole)
+            status = merged ? px_fix_steps_check("the pixel steps", merged, &whole)
                             : px_error_memory("the pixel steps");
         }
     }
@@ -190,7 +191,7 @@ dgxp_status dgxp_job_set_eta(dgxp_job *job, double eta)
 static dgxp_status set_choice(const char *what, int32_t value, int32_t *out)
 {
     int32_t count = 0;
-    const dgxp_choice *choices = dgxp_choices(what, &count);
+    const dgxp_choice *choices = px_diffusion_choices(what, &count);
     px_error_clear();
     for (int32_t i = 0; i < count; i++) {
         if (choices[i].value == value) {

@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/rng.h"
-#include "diffusion/finish.h"
+#include "image/fix_steps.h"
 
 #include <string.h>
 
@@ -294,7 +294,7 @@ dgxp_status px_plan_finish(const dgxp_model *model, const dgxp_job *job, json_t 
     if (!under && !job->finish) {
         return DGXP_OK;
     }
-    json_t *steps = px_finish_lay(under, job->finish);
+    json_t *steps = px_fix_steps_lay(under, job->finish);
     if (!steps) {
         return px_error_memory("the pixel steps");
     }

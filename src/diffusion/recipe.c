@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The recipe: everything that is needed to paint a picture again, as JSON. */
 #include "core/error.h"
+#include "core/choice.h"
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/adapters.h"
 #include "diffusion/backend.h"
+#include "diffusion/choices.h"
 #include "diffusion/estimate.h"
 #include "diffusion/plan.h"
 
@@ -18,13 +20,9 @@ enum { RECIPE_FORMAT = 1 };
 static const char *choice_name(const char *type, int32_t value)
 {
     int32_t count = 0;
-    const dgxp_choice *choices = dgxp_choices(type, &count);
-    for (int32_t i = 0; i < count; i++) {
-        if (choices[i].value == value) {
-            return choices[i].name;
-        }
-    }
-    return "unknown";
+    const dgxp_choice *choices = px_diffusion_choices(type, &count);
+    const char *name = px_choice_name(choices, count, value);
+    return name ? name : "unknown";
 }
 
 static json_t *pair(int32_t width, int32_t height)

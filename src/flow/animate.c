@@ -3,10 +3,10 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
-#include "diffusion/finish_steps.h"
 #include "diffusion/job.h"
 #include "diffusion/model.h"
 #include "flow/workflow.h"
+#include "image/fix_steps.h"
 
 #include <string.h>
 
@@ -178,11 +178,11 @@ static dgxp_status finish_frames(animation *a)
 {
     dgxp_job *job = NULL;
     dgxp_document *report = NULL;
-    px_finish_steps steps;
+    px_fix_steps steps;
     dgxp_status status = px_workflow_job(a->w, a->plans[0].changes, &job);
     json_t *finish = NULL;
     status = status == DGXP_OK ? px_workflow_finish(a->w, job, &finish) : status;
-    status = status == DGXP_OK ? px_finish_steps_read("the pixel steps", finish, &steps) : status;
+    status = status == DGXP_OK ? px_fix_steps_read("the pixel steps", finish, &steps) : status;
     if (status == DGXP_OK) {
         const bool same = job->size[0] == 0 || (job->size[0] == dgxp_image_width(a->canvases[0]) &&
                                                 job->size[1] == dgxp_image_height(a->canvases[0]));
@@ -191,7 +191,7 @@ static dgxp_status finish_frames(animation *a)
         steps.grid.height = same ? 0 : job->size[1];
         status = dgxp_fix_frames((const dgxp_image *const *)a->canvases, a->count, &steps.fix,
                                  &report, a->sprites);
-        px_finish_steps_free(&steps);
+        px_fix_steps_free(&steps);
     }
     if (status == DGXP_OK) {
         json_t *about = json_loads(dgxp_document_text(report), 0, NULL);

@@ -2,9 +2,9 @@
 /* Seamless textures, and whole autotile sets composed from one or two of them. */
 #include "core/error.h"
 #include "core/json.h"
-#include "diffusion/finish_steps.h"
 #include "diffusion/job.h"
 #include "flow/workflow.h"
+#include "image/fix_steps.h"
 
 #include <string.h>
 
@@ -38,20 +38,20 @@ static dgxp_status finish_textures(const px_workflow *w, dgxp_image *textures[2]
 {
     dgxp_job *job = NULL;
     dgxp_image *finished[2] = {NULL, NULL};
-    px_finish_steps steps;
+    px_fix_steps steps;
     dgxp_status status = px_workflow_job(w, NULL, &job);
     json_t *finish = NULL;
     status = status == DGXP_OK ? px_workflow_finish(w, job, &finish) : status;
     if (status == DGXP_OK && !px_json_put_text(finish, "background", "keep")) {
         status = px_error_memory("a texture");
     }
-    status = status == DGXP_OK ? px_finish_steps_read("the pixel steps", finish, &steps) : status;
+    status = status == DGXP_OK ? px_fix_steps_read("the pixel steps", finish, &steps) : status;
     if (status == DGXP_OK) {
         steps.fix.tile = 1;
         steps.fix.native = 1;
         status =
             dgxp_fix_frames((const dgxp_image *const *)textures, count, &steps.fix, NULL, finished);
-        px_finish_steps_free(&steps);
+        px_fix_steps_free(&steps);
     }
     for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
         dgxp_image_free(textures[i]);

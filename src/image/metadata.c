@@ -283,3 +283,15 @@ dgxp_status px_metadata_recipe(const dgxp_image *image, json_t **out)
     }
     return px_json_parse("the image's " PX_METADATA_RECIPE, text, strlen(text), out);
 }
+
+dgxp_status dgxp_image_recipe(const dgxp_image *image, dgxp_document **out)
+{
+    px_error_clear();
+    json_t *recipe = NULL;
+    if (!image || !out) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_image_recipe: %s is NULL",
+                            image ? "out" : "image");
+    }
+    const dgxp_status status = px_metadata_recipe(image, &recipe);
+    return status == DGXP_OK ? px_json_document(recipe, out) : status;
+}

@@ -5,9 +5,10 @@
 #include "core/mem.h"
 #include "core/params.h"
 #include "diffusion/adapters.h"
-#include "diffusion/finish.h"
+#include "diffusion/choices.h"
 #include "diffusion/job.h"
 #include "diffusion/model.h"
+#include "image/fix_steps.h"
 #include "image/image.h"
 #include "job/preset.h"
 
@@ -19,7 +20,7 @@ static dgxp_status apply_choice(const px_json *settings, const char *field, int3
 {
     const char *names[16] = {NULL};
     int32_t count = 0, index = -1;
-    const dgxp_choice *choices = dgxp_choices(field, &count);
+    const dgxp_choice *choices = px_diffusion_choices(field, &count);
     for (int32_t i = 0; i < count; i++) {
         names[i] = choices[i].name;
     }
@@ -70,7 +71,7 @@ static dgxp_status apply_finish(const px_json *settings, dgxp_job *job)
         json_decref(job->finish); /* of the section that a later one replaces */
         job->finish = NULL;
         job->finish_alone = true;
-        status = px_finish_read(settings->file, finish.value, &job->finish);
+        status = px_fix_steps_check(settings->file, finish.value, &job->finish);
     }
     return status;
 }

@@ -5,9 +5,9 @@
 #include "core/mem.h"
 #include "core/params.h"
 #include "diffusion/adapters.h"
-#include "diffusion/finish.h"
 #include "diffusion/job.h"
 #include "diffusion/plan.h"
+#include "image/fix_steps.h"
 #include "image/metadata.h"
 #include "job/request.h"
 
@@ -103,7 +103,7 @@ static void compare_palette(comparison *c, const json_t *recipe)
     const char *name = text_at(theirs, "name");
     const json_t *colors = json_object_get(theirs, "colors");
     json_t *steps = name && colors ? json_pack("{ss}", "palette", name) : NULL, *here = NULL;
-    if (steps && px_finish_read("the palette", steps, &here) == DGXP_OK) {
+    if (steps && px_fix_steps_check("the palette", steps, &here) == DGXP_OK) {
         const json_t *ours = json_object_get(json_object_get(here, "palette"), "colors");
         if (!json_equal(colors, ours)) {
             char wanted[PX_HASH_HEX], found[PX_HASH_HEX];
@@ -254,18 +254,6 @@ static dgxp_status check_call(const dgxp_model *model, const dgxp_image *image)
                             "dgxp_regen: needs a model (not describe_only) and an image");
     }
     return DGXP_OK;
-}
-
-dgxp_status dgxp_image_recipe(const dgxp_image *image, dgxp_document **out)
-{
-    px_error_clear();
-    json_t *recipe = NULL;
-    if (!image || !out) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_image_recipe: %s is NULL",
-                            image ? "out" : "image");
-    }
-    const dgxp_status status = px_metadata_recipe(image, &recipe);
-    return status == DGXP_OK ? px_json_document(recipe, out) : status;
 }
 
 dgxp_status dgxp_regen(dgxp_model *model, const dgxp_image *image, const dgxp_regen_params *given,

@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/number.h"
+#include "diffusion/choices.h"
 #include "diffusion/job.h"
 #include "job/preset.h"
 
@@ -143,7 +144,7 @@ dgxp_status px_request_put(const char *where, json_t *request, const char *name,
 static dgxp_status read_choice(const px_json *root, const char *field, int32_t *out)
 {
     int32_t count = 0;
-    const dgxp_choice *choices = dgxp_choices(field, &count);
+    const dgxp_choice *choices = px_diffusion_choices(field, &count);
     return px_json_named(root, field, PX_JSON_OPTIONAL, choices, count, out);
 }
 

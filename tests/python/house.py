@@ -29,12 +29,14 @@ class Object:
         return self.name.split("/")[0]
 
 
-def objects(build: Path) -> list[Object]:
+def objects(build: Path, root: Path = ROOT) -> list[Object]:
     """The objects of the library and of the command line, as `nm` sees them."""
     found = []
     for target in ("dgxp_objects", "dgx-pixels"):
         folder = build / f"CMakeFiles/{target}.dir/src"
         for path in sorted(folder.rglob("*.o")):
+            if not (root / "src" / path.relative_to(folder).with_suffix("")).exists():
+                continue  # of a file that has moved
             printed = subprocess.run(["nm", "-P", path], text=True, capture_output=True,
                                      check=True).stdout
             rows = [line.split()[:2] for line in printed.splitlines()]

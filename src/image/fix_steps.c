@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The pixel steps of a job as JSON, and as what dgxp_fix() takes. */
-#include "diffusion/finish_steps.h"
+/* The steps of dgxp_fix() as JSON: a job's, a preset's, a bundle's. */
+#include "image/fix_steps.h"
 
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
-#include "diffusion/finish.h"
+#include "image/choices.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static dgxp_status read_choice(const px_json *root, const char *field, const cha
                                int32_t *out)
 {
     int32_t count = 0;
-    const dgxp_choice *choices = dgxp_choices(type, &count);
+    const dgxp_choice *choices = px_image_choices(type, &count);
     return px_json_named(root, field, PX_JSON_OPTIONAL, choices, count, out);
 }
 
@@ -113,7 +113,7 @@ static json_t *describe_palette(const json_t *given, const dgxp_palette *palette
 
 /* --------------------------------------------------------------------------------------- steps */
 
-static dgxp_status read_background(const px_json *root, px_finish_steps *out)
+static dgxp_status read_background(const px_json *root, px_fix_steps *out)
 {
     const char *text = "auto";
     uint8_t rgb[3];
@@ -140,7 +140,7 @@ static dgxp_status read_background(const px_json *root, px_finish_steps *out)
     return status;
 }
 
-static dgxp_status read_outline(const px_json *root, px_finish_steps *out)
+static dgxp_status read_outline(const px_json *root, px_fix_steps *out)
 {
     static const char *const names[] = {"none", "outer", "inner"};
     int32_t kind = 0;
@@ -156,7 +156,7 @@ static dgxp_status read_outline(const px_json *root, px_finish_steps *out)
     return status;
 }
 
-static dgxp_status read_steps(const px_json *root, px_finish_steps *out)
+static dgxp_status read_steps(const px_json *root, px_fix_steps *out)
 {
     bool orphans = false, jaggies = false, trim = false;
     int64_t colors = 0, padding = 0;
@@ -190,10 +190,10 @@ static dgxp_status read_steps(const px_json *root, px_finish_steps *out)
     return status;
 }
 
-dgxp_status px_finish_steps_read(const char *where, const json_t *steps, px_finish_steps *out)
+dgxp_status px_fix_steps_read(const char *where, const json_t *steps, px_fix_steps *out)
 {
     px_json root;
-    *out = (px_finish_steps){.fix = DGXP_FIX_PARAMS_INIT,
+    *out = (px_fix_steps){.fix = DGXP_FIX_PARAMS_INIT,
                              .grid = DGXP_GRID_PARAMS_INIT,
                              .downscale = DGXP_DOWNSCALE_PARAMS_INIT,
                              .matte = DGXP_MATTE_PARAMS_INIT,
@@ -206,18 +206,18 @@ dgxp_status px_finish_steps_read(const char *where, const json_t *steps, px_fini
         status = read_steps(&root, out);
     }
     if (status != DGXP_OK) {
-        px_finish_steps_free(out);
+        px_fix_steps_free(out);
     }
     return status;
 }
 
-void px_finish_steps_free(px_finish_steps *steps)
+void px_fix_steps_free(px_fix_steps *steps)
 {
     dgxp_palette_free(steps->palette);
     steps->palette = NULL;
 }
 
-json_t *px_finish_lay(const json_t *under, const json_t *over)
+json_t *px_fix_steps_lay(const json_t *under, const json_t *over)
 {
     json_t *laid = under ? json_copy((json_t *)(uintptr_t)under) : json_object();
     if (laid && over && json_object_update(laid, (json_t *)(uintptr_t)over) != 0) {
@@ -227,10 +227,10 @@ json_t *px_finish_lay(const json_t *under, const json_t *over)
     return laid;
 }
 
-dgxp_status px_finish_read(const char *where, const json_t *steps, json_t **out)
+dgxp_status px_fix_steps_check(const char *where, const json_t *steps, json_t **out)
 {
-    px_finish_steps read;
-    dgxp_status status = px_finish_steps_read(where, steps, &read);
+    px_fix_steps read;
+    dgxp_status status = px_fix_steps_read(where, steps, &read);
     if (status != DGXP_OK) {
         return status;
     }
@@ -241,7 +241,7 @@ dgxp_status px_finish_read(const char *where, const json_t *steps, json_t **out)
         json_decref(whole);
         whole = NULL;
     }
-    px_finish_steps_free(&read);
+    px_fix_steps_free(&read);
     *out = whole;
     return whole ? DGXP_OK : px_error_memory("the pixel steps");
 }

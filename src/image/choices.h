@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The names of the enums of pixel steps and their formats, by the enum's name. */
+#ifndef PX_IMAGE_CHOICES_H
+#define PX_IMAGE_CHOICES_H
+
+#include "dgxpixels.h"
+
+/** As dgxp_choices(), of this room's enums; NULL and 0 for others. */
+const dgxp_choice *px_image_choices(const char *enum_name, int32_t *count);
+
+#endif
