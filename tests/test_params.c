@@ -87,8 +87,7 @@ READER_OF(build_params, document, dgxp_build(given, &made))
 READER_OF(regen_params, image, dgxp_regen(NULL, NULL, given, NULL, &made))
 READER_OF(batch_params, batch, dgxp_batch_open(given, &made))
 READER_OF(batch_run_params, document, dgxp_batch_run(NULL, NULL, given, &made))
-READER(limits, const dgxp_status status = dgxp_set_limits(given); (void)dgxp_set_limits(NULL);
-       return status;)
+READER(limits, return dgxp_set_limits(given);)
 READER_OF(workflow_params, document, dgxp_workflow_run(NULL, NULL, given, &made))
 
 /* The allocator's table is refused without a word: what it lacks shows in who is asked for memory. */

@@ -55,6 +55,32 @@ static int64_t put(const char *path, const char *text)
     return number;
 }
 
+/* Names in the history that nobody counted up to are somebody else's. */
+START_TEST(stage_ignores_made_up_records)
+{
+    json_t *record = NULL;
+    ck_assert_int_eq(put("a.png", "one"), 1);
+    static const char *const names[] = {"9223372036854775807.json", "99999999999999999999.json",
+                                        "-3.json", "0.json", "7.json", "000009.json.old"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[96];
+        snprintf(path, sizeof path, ".dgx-pixels/history/%s", names[i]);
+        ck_assert_ok(px_file_write(px_folder_path(path), "{}", 2));
+    }
+    close_stage();
+    open_stage();
+    ck_assert_int_eq(put("a.png", "two"), 2);
+    close_stage();
+    open_stage();
+    ck_assert_ok(px_stage_undo(&stage, false, &record));
+    json_decref(record);
+    px_folder_expect("assets/a.png", "one");
+    ck_assert_ok(px_stage_undo(&stage, false, &record));
+    json_decref(record);
+    ck_assert(!px_file_exists(px_folder_path("assets/a.png")));
+}
+END_TEST
+
 START_TEST(stage_new_same_changed_and_undone)
 {
     json_t *record = NULL;
@@ -164,6 +190,7 @@ int main(void)
     tcase_add_checked_fixture(core, set_up, tear_down);
     tcase_set_timeout(core, 60);
     tcase_add_test(core, stage_new_same_changed_and_undone);
+    tcase_add_test(core, stage_ignores_made_up_records);
     tcase_add_test(core, stage_files_of_others);
     tcase_add_test(core, stage_all_or_nothing);
     tcase_add_test(core, stage_keeps_so_many_versions);

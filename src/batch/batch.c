@@ -200,9 +200,9 @@ static dgxp_status enter(dgxp_batch *batch, const dgxp_batch_params *params, con
             status = compare_identity(path, identity);
             status = status == DGXP_OK ? put_in_order(batch) : status;
         } else {
-            char *text = json_dumps(identity, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+            char *text = px_json_dump(identity, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
             status = text ? px_file_write(path, text, strlen(text)) : px_error_memory(path);
-            free(text); /* jansson's, so the system's free() */
+            px_mem_free(text);
             status = status == DGXP_OK ? put_in_order(batch) : status;
         }
         if (status == DGXP_OK && batch->finished && !params->resume && !batch->shards) {
@@ -331,7 +331,7 @@ dgxp_status dgxp_batch_open(const dgxp_batch_params *given, dgxp_batch **out)
 
 int32_t dgxp_batch_left(const dgxp_batch *batch)
 {
-    return px_manifest_pictures(batch->manifest) - batch->finished;
+    return batch ? px_manifest_pictures(batch->manifest) - batch->finished : 0;
 }
 
 void dgxp_batch_free(dgxp_batch *batch)
@@ -372,6 +372,9 @@ static dgxp_status append_wish(const dgxp_batch *batch, int32_t picture, json_t 
 dgxp_status dgxp_batch_describe(const dgxp_batch *batch, int32_t first, int32_t count,
                                 dgxp_document **out)
 {
+    if (!(batch && out)) {
+        return px_error_begin("dgxp_batch_describe", false, "a batch and out");
+    }
     px_error_clear();
     const px_manifest *m = batch->manifest;
     json_t *about = json_object(), *list = json_array();

@@ -118,11 +118,16 @@ static json_t *parse_line(const char *line, size_t size)
 dgxp_status px_journal_read(const char *path, px_journal_visit visit, void *user_data,
                             size_t *broken)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = NULL;
     char *line = NULL;
-    size_t capacity = 0;
+    int fd;
+    size_t capacity = 0, whole_size;
     ssize_t length;
-    dgxp_status status = file ? DGXP_OK : fail(path, "open");
+    dgxp_status status = px_file_open(path, &fd, &whole_size);
+    if (status == DGXP_OK && !(file = fdopen(fd, "r"))) {
+        status = fail(path, "open");
+        close(fd);
+    }
     while (status == DGXP_OK && (length = getline(&line, &capacity, file)) > 0) {
         const bool whole = line[length - 1] == '\n';
         json_t *record = whole ? parse_line(line, (size_t)length - 1) : NULL;
@@ -187,7 +192,7 @@ static int is_journal(const struct dirent *entry)
 static dgxp_status walk(const char *folder, px_journal_visit visit, void *user_data, size_t *broken)
 {
     struct dirent **entries = NULL;
-    const int count = scandir(folder, &entries, is_journal, alphasort);
+    const int count = scandir(folder, &entries, is_journal, px_file_order);
     dgxp_status status = count < 0 ? fail(folder, "list") : DGXP_OK;
     for (int i = 0; i < count; i++) {
         char *path = status == DGXP_OK ? px_file_join(folder, entries[i]->d_name) : NULL;

@@ -137,7 +137,7 @@ static dgxp_status make_key(const json_t *request, uint64_t *key)
     fine = fine && px_json_put_boolean(same, "init", json_object_get(request, "init") != NULL) &&
            px_json_put_boolean(same, "mask", json_object_get(request, "mask") != NULL) &&
            px_json_put_boolean(same, "prompt", json_object_get(request, "prompt") != NULL);
-    char *text = fine ? json_dumps(same, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    char *text = fine ? px_json_dump(same, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(same);
     if (!text) {
         return px_error_memory("a line");
@@ -149,7 +149,7 @@ static dgxp_status make_key(const json_t *request, uint64_t *key)
     px_hash_end(&hash, digest);
     memcpy(key, digest, sizeof *key);
     *key |= 1;  /* never the empty slot's 0 */
-    free(text); /* jansson's, so the system's free() */
+    px_mem_free(text);
     return DGXP_OK;
 }
 
@@ -511,7 +511,7 @@ static char *make_name(const px_manifest *m, int32_t picture, int32_t within, bo
     char slug[DGXP_SLUG_SIZE], hex[PX_HASH_HEX];
     const char *subject = json_string_value(json_object_get(request, "subject"));
     const char *prompt = json_string_value(json_object_get(request, "prompt"));
-    char *text = json_dumps(request, JSON_SORT_KEYS | JSON_COMPACT);
+    char *text = px_json_dump(request, JSON_SORT_KEYS | JSON_COMPACT);
     if (!text) {
         return NULL;
     }
@@ -521,7 +521,7 @@ static char *make_name(const px_manifest *m, int32_t picture, int32_t within, bo
     }
     dgxp_slug(subject ? subject : prompt, slug);
     px_hash_bytes(text, strlen(text), hex);
-    free(text); /* jansson's, so the system's free() */
+    px_mem_free(text);
     return px_mem_format("%0*d-%s-%.8s.png", digits, picture + 1, slug, hex);
 }
 

@@ -2,7 +2,6 @@
 /* The `dgx-pixels` program: picks the subcommand. */
 #include "cli/cli.h"
 
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +53,6 @@ static int read_limits(void)
 int main(int argc, char **argv)
 {
     cli_escapes_filter();
-    setlocale(LC_CTYPE, ""); /* LC_NUMERIC stays C: 0.8 is 0.8 everywhere */
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help();
         return argc < 2 ? CLI_USAGE : CLI_OK;

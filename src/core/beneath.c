@@ -5,13 +5,13 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/mem.h"
+#include "core/text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utf8proc.h>
@@ -31,7 +31,7 @@ static bool is_device(const char *name, size_t length)
         stem--;
     }
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
-        if (strlen(devices[i]) == stem && strncasecmp(devices[i], name, stem) == 0) {
+        if (strlen(devices[i]) == stem && px_text_compare(devices[i], name, stem) == 0) {
             return true;
         }
     }

@@ -6,6 +6,7 @@
 #include "core/text.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 static _Thread_local char last_text[1024];
 
@@ -18,6 +19,14 @@ dgxp_status px_error_set(dgxp_status status, const char *format, ...)
     va_end(arguments);
     px_text_repair(last_text, sizeof last_text, text); /* paths and fields may hold any byte */
     return status;
+}
+
+dgxp_status px_error_begin(const char *call, bool present, const char *names)
+{
+    px_error_clear();
+    return present ? DGXP_OK
+                   : px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s: needs %s, which is NULL", call,
+                                  names);
 }
 
 dgxp_status px_error_memory(const char *what)

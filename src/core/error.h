@@ -5,6 +5,8 @@
 
 #include "dgxpixels.h"
 
+#include <stdbool.h>
+
 /**
  * Remember what went wrong and return `status`, so that a failing line reads
  * `return px_error_set(DGXP_ERR_IO, "%s: %s", path, strerror(errno));`.
@@ -16,6 +18,11 @@
 dgxp_status px_error_set(dgxp_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/**
+ * Begin a public call: clears the last error, and refuses what a caller left NULL.  `present` says
+ * that nothing is missing, `names` what is needed: "a model and out".
+ */
+dgxp_status px_error_begin(const char *call, bool present, const char *names);
 /** The usual failure of an allocation: names what could not be allocated. */
 dgxp_status px_error_memory(const char *what);
 

@@ -4,18 +4,20 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/rng.h"
+#include "core/text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { TEMPORARY_NAME_MAX = 200 }; /* bytes of the name that shows whose it is */
 
 static dgxp_status system_error(const char *path, const char *doing)
 {
@@ -186,12 +188,16 @@ dgxp_status px_file_replace(const char *path, const char *temporary, const void 
 
 static dgxp_status replace_file(const char *path, const void *bytes, size_t size)
 {
-    static atomic_uint serial;
+    /* Process numbers repeat in containers; a random name meets nothing that a killed one left. */
     const char *name = px_file_name(path);
-    char *temporary = px_mem_format("%.*s.%s.tmp-%ld-%u", (int)(name - path), path, name,
-                                    (long)getpid(), atomic_fetch_add(&serial, 1));
-    const dgxp_status status =
-        temporary ? px_file_replace(path, temporary, bytes, size) : px_error_memory("a file name");
+    uint64_t random = 0;
+    dgxp_status status = px_rng_seed(&random);
+    char *temporary = px_mem_format("%.*s.%.*s.tmp-%014" PRIx64, (int)(name - path), path,
+                                    TEMPORARY_NAME_MAX, name, random);
+    if (status == DGXP_OK) {
+        status = temporary ? px_file_replace(path, temporary, bytes, size)
+                           : px_error_memory("a file name");
+    }
     px_mem_free(temporary);
     return status;
 }
@@ -282,6 +288,11 @@ bool px_file_is_folder(const char *path)
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
+int px_file_order(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 char *px_file_join(const char *folder, const char *name)
 {
     const size_t length = strlen(folder);
@@ -297,9 +308,12 @@ const char *px_file_name(const char *path)
 void dgxp_slug(const char *subject, char slug[DGXP_SLUG_SIZE])
 {
     size_t length = 0;
+    if (!slug) {
+        return;
+    }
     for (; subject && *subject && length < DGXP_SLUG_SIZE - 1; subject++) {
-        if (isalnum((unsigned char)*subject)) {
-            slug[length++] = (char)tolower((unsigned char)*subject);
+        if (px_text_is_alnum(*subject)) {
+            slug[length++] = px_text_lower(*subject);
         } else if (length && slug[length - 1] != '-') {
             slug[length++] = '-';
         }
@@ -313,5 +327,5 @@ void dgxp_slug(const char *subject, char slug[DGXP_SLUG_SIZE])
 bool px_file_has_suffix(const char *name, const char *suffix)
 {
     const char *dot = strrchr(px_file_name(name), '.');
-    return dot && strcasecmp(dot + 1, suffix) == 0;
+    return dot && px_text_compare(dot + 1, suffix, SIZE_MAX) == 0;
 }

@@ -5,6 +5,7 @@
 
 #include "dgxpixels.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +55,8 @@ void px_file_unmap(px_map *map);
 
 bool px_file_exists(const char *path);
 bool px_file_is_folder(const char *path);
+/** For scandir(): by the names' bytes, which is the same order in every locale. */
+int px_file_order(const struct dirent **a, const struct dirent **b);
 
 /** `folder/name` in a new string; NULL when memory runs out. */
 char *px_file_join(const char *folder, const char *name);

@@ -211,7 +211,7 @@ dgxp_status px_hash_file(const char *path, const dgxp_cancel *cancel, char hex[P
     struct stat about;
     px_hash hash;
     uint8_t digest[32], *piece = NULL;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return px_error_set(errno == ENOENT ? DGXP_ERR_NOT_FOUND : DGXP_ERR_IO,
                             "%s: cannot open: %s", path, strerror(errno));

@@ -409,10 +409,14 @@ struct dgxp_document {
     char *text;
 };
 
-/* jansson's own dump ends in its allocator; printing into ours keeps one owner. */
 static char *print(const json_t *value, size_t flags)
 {
-    flags |= JSON_PRESERVE_ORDER | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+    return px_json_dump(value,
+                        flags | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+}
+
+char *px_json_dump(const json_t *value, size_t flags)
+{
     const size_t size = json_dumpb(value, NULL, 0, flags);
     char *text = size ? px_mem_alloc(size + 1) : NULL;
     if (text) {
@@ -428,6 +432,10 @@ char *px_json_print(const json_t *value)
 
 dgxp_status px_json_document(json_t *value, dgxp_document **out)
 {
+    if (!out) {
+        json_decref(value);
+        return px_error_begin("a call that makes a document", false, "out");
+    }
     dgxp_document *document = value ? px_mem_zero(1, sizeof *document) : NULL;
     if (document) {
         document->text = print(value, JSON_INDENT(2));
@@ -443,7 +451,7 @@ dgxp_status px_json_document(json_t *value, dgxp_document **out)
 
 const char *dgxp_document_text(const dgxp_document *document)
 {
-    return document->text;
+    return document ? document->text : NULL;
 }
 
 void dgxp_document_free(dgxp_document *document)

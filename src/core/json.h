@@ -106,6 +106,13 @@ json_t *px_json_string(const char *text, size_t size);
  */
 dgxp_status px_json_document(json_t *value, dgxp_document **out);
 
+/**
+ * json_dumps() by these flags in a new string for px_mem_free(); NULL when memory runs out.  What
+ * jansson allocates by itself may come from functions that the application gave it, and only those
+ * can free it.
+ */
+char *px_json_dump(const json_t *value, size_t flags);
+
 /** The same as text without indents, in a new string for px_mem_free(); NULL when memory runs out.
  */
 char *px_json_print(const json_t *value);

@@ -56,6 +56,9 @@ dgxp_status px_rng_seed(uint64_t *seed)
 
 dgxp_status dgxp_random_seed(uint64_t *seed)
 {
+    if (!seed) {
+        return px_error_begin("dgxp_random_seed", false, "a seed to fill");
+    }
     px_error_clear();
     return px_rng_seed(seed);
 }

@@ -72,11 +72,14 @@ static bool visit_folder(char *folder, px_search_visit visit, void *user_data)
     return done;
 }
 
-static bool visit_variable(const char *list, px_search_visit visit, void *user_data)
+/* Of backends, "stub" and "torch" are names, and never a folder where the program is started. */
+static bool visit_variable(const char *list, bool paths, px_search_visit visit, void *user_data)
 {
     while (list && *list) {
         const size_t length = strcspn(list, ":");
-        if (length && visit_folder(px_mem_textn(list, length), visit, user_data)) {
+        const bool named = paths && !memchr(list, '/', length);
+        if (length && !named &&
+            visit_folder(px_mem_textn(list, length), visit, user_data)) {
             return true;
         }
         list += length + (list[length] == ':');
@@ -87,7 +90,7 @@ static bool visit_variable(const char *list, px_search_visit visit, void *user_d
 bool px_search_folders(px_search_kind kind, px_search_visit visit, void *user_data)
 {
     const char *library = px_search_library_folder();
-    if (visit_variable(getenv(kinds[kind].variable), visit, user_data)) {
+    if (visit_variable(getenv(kinds[kind].variable), kind == PX_SEARCH_BACKENDS, visit, user_data)) {
         return true;
     }
     if (kind != PX_SEARCH_BACKENDS && /* programs are never taken from a data folder */

@@ -30,6 +30,17 @@ size_t px_text_character(const char *bytes, size_t size)
     return overlong || outside ? 0 : length;
 }
 
+int px_text_compare(const char *a, const char *b, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        const uint8_t left = (uint8_t)px_text_lower(a[i]), right = (uint8_t)px_text_lower(b[i]);
+        if (left != right || !left) {
+            return left - right;
+        }
+    }
+    return 0;
+}
+
 /* C0 and C1, but what structures a text. */
 static bool is_control(const uint8_t *at, size_t length)
 {

@@ -3,7 +3,35 @@
 #ifndef PX_TEXT_H
 #define PX_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/*
+ * ASCII's own letters, digits and blanks.  The ones of <ctype.h> and <strings.h> ask the locale of
+ * the application, where "I" may not be the capital of "i" and a byte of UTF-8 may be a letter.
+ */
+static inline bool px_text_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline bool px_text_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool px_text_is_alnum(char c)
+{
+    return px_text_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline char px_text_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/** strncasecmp() of ASCII; SIZE_MAX compares all. */
+int px_text_compare(const char *a, const char *b, size_t length);
 
 /** Bytes of the UTF-8 character at `text`, or 0: overlong forms and surrogates are not one. */
 size_t px_text_character(const char *text, size_t size);

@@ -3,10 +3,10 @@
 #include "diffusion/family.h"
 
 #include "core/error.h"
+#include "core/file.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -179,13 +179,15 @@ dgxp_status px_family_check_file(const char *path)
         {"<html", 5, "is a web page, not a model; the download went wrong"},
     };
     char start[32];
-    FILE *file = fopen(path, "rbe");
-    if (!file) {
-        return px_error_set(errno == ENOENT || errno == ENOTDIR ? DGXP_ERR_NOT_FOUND : DGXP_ERR_IO,
-                            "%s: cannot open: %s", path, strerror(errno));
+    int fd;
+    size_t whole;
+    const dgxp_status status = px_file_open(path, &fd, &whole);
+    if (status != DGXP_OK) {
+        return status;
     }
-    const size_t size = fread(start, 1, sizeof start, file);
-    fclose(file);
+    const ssize_t got = read(fd, start, sizeof start);
+    const size_t size = got > 0 ? (size_t)got : 0;
+    close(fd);
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
         /* A safetensors header of 0x..0280 bytes begins like a pickle; its ninth byte tells. */
         if (size >= magics[i].size && memcmp(start, magics[i].bytes, magics[i].size) == 0 &&

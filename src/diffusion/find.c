@@ -3,6 +3,7 @@
 #include "diffusion/find.h"
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -23,7 +24,7 @@ static int is_visible(const struct dirent *entry)
 bool px_find_entries(const char *folder, px_find_visit visit, void *user_data)
 {
     struct dirent **entries;
-    const int count = scandir(folder, &entries, is_visible, alphasort);
+    const int count = scandir(folder, &entries, is_visible, px_file_order);
     bool done = false;
     for (int i = 0; i < count; i++) {
         char *path = px_file_join(folder, entries[i]->d_name);
@@ -272,6 +273,9 @@ static bool append_models_in(const char *folder, void *list)
 
 dgxp_status dgxp_list_models(dgxp_document **out)
 {
+    if (!out) {
+        return px_error_begin("dgxp_list_models", false, "out");
+    }
     px_error_clear();
     json_t *list = json_array();
     px_search_folders(PX_SEARCH_MODELS, append_models_in, list);

@@ -76,6 +76,9 @@ void dgxp_job_free(dgxp_job *job)
 
 dgxp_status dgxp_job_set_negative_prompt(dgxp_job *job, const char *text)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_negative_prompt", false, "a job");
+    }
     px_error_clear();
     const dgxp_status status = copy_prompt("the negative prompt", text ? text : "", &job->negative);
     job->has_negative = job->has_negative || status == DGXP_OK;
@@ -102,17 +105,26 @@ static dgxp_status set_sides(const char *what, int32_t width, int32_t height, in
 
 dgxp_status dgxp_job_set_canvas(dgxp_job *job, int32_t width, int32_t height)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_canvas", false, "a job");
+    }
     return set_sides("canvas", width, height, job->canvas);
 }
 
 dgxp_status dgxp_job_set_size(dgxp_job *job, int32_t width, int32_t height)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_size", false, "a job");
+    }
     return set_sides("size", width, height, job->size);
 }
 
 /* Nulls stay: they take out steps of the model's own, which are not known yet. */
 dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_finish", false, "a job");
+    }
     px_error_clear();
     json_t *given = NULL, *merged = NULL, *whole = NULL;
     dgxp_status status = DGXP_OK;
@@ -139,6 +151,9 @@ dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps)
 
 dgxp_status dgxp_job_set_steps(dgxp_job *job, int32_t steps)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_steps", false, "a job");
+    }
     px_error_clear();
     if (steps < 0 || steps > PX_JOB_STEPS_LIMIT) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
@@ -165,26 +180,41 @@ static dgxp_status set_number(const char *what, double value, double maximum, bo
 
 dgxp_status dgxp_job_set_guidance(dgxp_job *job, double guidance)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_guidance", false, "a job");
+    }
     return set_number("guidance", guidance, 100.0, true, &job->guidance);
 }
 
 dgxp_status dgxp_job_set_guidance_rescale(dgxp_job *job, double phi)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_guidance_rescale", false, "a job");
+    }
     return set_number("guidance rescale", phi, 1.0, true, &job->rescale);
 }
 
 dgxp_status dgxp_job_set_cfg_stop(dgxp_job *job, double share)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_cfg_stop", false, "a job");
+    }
     return set_number("cfg_stop", share, 1.0, false, &job->cfg_stop);
 }
 
 dgxp_status dgxp_job_set_temperature(dgxp_job *job, double temperature)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_temperature", false, "a job");
+    }
     return set_number("temperature", temperature, 1.0, true, &job->temperature);
 }
 
 dgxp_status dgxp_job_set_eta(dgxp_job *job, double eta)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_eta", false, "a job");
+    }
     return set_number("eta", eta, 1.0, true, &job->eta);
 }
 
@@ -205,26 +235,41 @@ static dgxp_status set_choice(const char *what, int32_t value, int32_t *out)
 
 dgxp_status dgxp_job_set_sampler(dgxp_job *job, dgxp_sampler sampler)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_sampler", false, "a job");
+    }
     return set_choice("sampler", (int32_t)sampler, &job->sampler);
 }
 
 dgxp_status dgxp_job_set_schedule(dgxp_job *job, dgxp_schedule schedule)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_schedule", false, "a job");
+    }
     return set_choice("schedule", (int32_t)schedule, &job->schedule);
 }
 
 dgxp_status dgxp_job_set_spacing(dgxp_job *job, dgxp_spacing spacing)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_spacing", false, "a job");
+    }
     return set_choice("spacing", (int32_t)spacing, &job->spacing);
 }
 
 dgxp_status dgxp_job_set_tiling(dgxp_job *job, dgxp_tiling tiling)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_tiling", false, "a job");
+    }
     return set_choice("tiling", (int32_t)tiling, &job->tiling);
 }
 
 dgxp_status dgxp_job_set_seed(dgxp_job *job, uint64_t seed)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_seed", false, "a job");
+    }
     px_error_clear();
     if (seed > PX_JOB_SEED_LIMIT) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "seed %llu: must be 0 to %llu (2^53 - 1)",
@@ -251,18 +296,27 @@ static dgxp_status replace_image(const dgxp_image *image, dgxp_image **slot)
 
 dgxp_status dgxp_job_set_init_image(dgxp_job *job, const dgxp_image *image, double strength)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_init_image", false, "a job");
+    }
     dgxp_status status = set_number("strength", strength, 1.0, false, &job->strength);
     return status == DGXP_OK ? replace_image(image, &job->init) : status;
 }
 
 dgxp_status dgxp_job_set_mask(dgxp_job *job, const dgxp_image *mask)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_mask", false, "a job");
+    }
     px_error_clear();
     return replace_image(mask, &job->mask);
 }
 
 dgxp_status dgxp_job_set_parity(dgxp_job *job, int32_t parity)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_parity", false, "a job");
+    }
     px_error_clear();
     job->parity = parity != 0;
     return DGXP_OK;
@@ -287,6 +341,9 @@ static dgxp_status copy_floats(const float *values, size_t count, float **slot, 
 dgxp_status dgxp_job_set_noise(dgxp_job *job, const float *start, size_t start_count,
                                const float *steps, size_t steps_count)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_set_noise", false, "a job");
+    }
     px_error_clear();
     const dgxp_status status =
         copy_floats(start, start_count, &job->start_noise, &job->start_count);
@@ -297,6 +354,9 @@ dgxp_status dgxp_job_set_noise(dgxp_job *job, const float *start, size_t start_c
 dgxp_status dgxp_job_add_lora(dgxp_job *job, const char *name_or_path, double unet_weight,
                               double text_weight)
 {
+    if (!job) {
+        return px_error_begin("dgxp_job_add_lora", false, "a job");
+    }
     px_error_clear();
     if (!name_or_path || !*name_or_path || strlen(name_or_path) > PX_JOB_PROMPT_LIMIT) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,

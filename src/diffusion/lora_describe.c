@@ -205,6 +205,9 @@ static const char *main_dtype(const summary *sum)
 
 dgxp_status dgxp_lora_describe(const dgxp_lora *lora, dgxp_document **out)
 {
+    if (!(lora && out)) {
+        return px_error_begin("dgxp_lora_describe", false, "a LoRA and out");
+    }
     px_error_clear();
     const summary sum = summarize(lora);
     json_t *about = json_object();

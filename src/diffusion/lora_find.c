@@ -4,13 +4,14 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/search.h"
+#include "core/text.h"
 #include "diffusion/adapters.h"
 #include "diffusion/find.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/stat.h>
 
 enum { DEPTH = 4, SHOWN = 12 };
 
@@ -22,6 +23,8 @@ typedef struct found {
 typedef struct listing {
     found *items;
     size_t count, capacity;
+    uint64_t (*seen)[2]; /* open addressing: device and inode of each file; 0, 0 is free */
+    size_t room;         /* of `seen`, a power of two, at most half full */
     int depth;
     bool owned;  /* what is taken now */
     bool failed; /* memory ran out */
@@ -33,21 +36,51 @@ static void free_listing(listing *list)
         px_mem_free(list->items[i].path);
     }
     px_mem_free(list->items);
+    px_mem_free(list->seen);
+}
+
+static uint64_t *find_seen(uint64_t (*seen)[2], size_t room, const uint64_t file[2])
+{
+    size_t at = (size_t)((file[0] ^ file[1]) * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (room - 1);
+    while ((seen[at][0] || seen[at][1]) && memcmp(seen[at], file, sizeof seen[at]) != 0) {
+        at = (at + 1) & (room - 1);
+    }
+    return seen[at];
+}
+
+static bool widen_seen(listing *list)
+{
+    const size_t room = list->room ? 2 * list->room : 64;
+    uint64_t(*larger)[2] = px_mem_zero(room, sizeof *larger);
+    for (size_t i = 0; larger && i < list->room; i++) {
+        if (list->seen[i][0] || list->seen[i][1]) {
+            memcpy(find_seen(larger, room, list->seen[i]), list->seen[i], sizeof *larger);
+        }
+    }
+    if (larger) {
+        px_mem_free(list->seen);
+        list->seen = larger;
+        list->room = room;
+    }
+    return larger != NULL;
 }
 
 /* Folders are searched in more than one way: the same file counts once. */
-static bool is_listed(const listing *list, const char *path)
+static bool is_listed(listing *list, const char *path)
 {
-    char one[PATH_MAX], two[PATH_MAX];
-    if (!realpath(path, one)) {
+    struct stat about;
+    if (stat(path, &about) != 0) {
         return true; /* a dangling link */
     }
-    for (size_t i = 0; i < list->count; i++) {
-        if (realpath(list->items[i].path, two) && strcmp(one, two) == 0) {
-            return true;
-        }
+    if (2 * (list->count + 1) > list->room && !widen_seen(list)) {
+        list->failed = true;
+        return true;
     }
-    return false;
+    const uint64_t file[2] = {(uint64_t)about.st_dev + 1, (uint64_t)about.st_ino};
+    uint64_t *place = find_seen(list->seen, list->room, file);
+    const bool listed = place[0] || place[1];
+    memcpy(place, file, sizeof file);
+    return listed;
 }
 
 static bool take_entry(const char *path, void *user_data)
@@ -117,17 +150,17 @@ static int match(const char *path, const char *name)
 {
     const char *file = px_file_name(path);
     const size_t length = strlen(file) - strlen(".safetensors");
-    if (strlen(name) != length && strcasecmp(file, name) != 0) {
+    if (strlen(name) != length && px_text_compare(file, name, SIZE_MAX) != 0) {
         return 0;
     }
-    return strncmp(file, name, length) == 0 ? 2 : strncasecmp(file, name, length) == 0 ? 1 : 0;
+    return strncmp(file, name, length) == 0 ? 2 : px_text_compare(file, name, length) == 0 ? 1 : 0;
 }
 
 static bool contains(const char *text, const char *part)
 {
     const size_t length = strlen(part);
     for (; *text; text++) {
-        if (strncasecmp(text, part, length) == 0) {
+        if (px_text_compare(text, part, length) == 0) {
             return true;
         }
     }
@@ -284,6 +317,9 @@ static bool put_entry(json_t *list, const found *item)
 
 dgxp_status dgxp_list_loras(const dgxp_model *model, dgxp_document **out)
 {
+    if (!out) {
+        return px_error_begin("dgxp_list_loras", false, "out");
+    }
     listing list = {0};
     px_error_clear();
     json_t *entries = json_array();

@@ -262,6 +262,9 @@ static dgxp_status open_files(dgxp_model *model, const char *path, const dgxp_mo
 
 dgxp_status dgxp_model_open(const char *path, const dgxp_model_params *params, dgxp_model **out)
 {
+    if (!out) {
+        return px_error_begin("dgxp_model_open", false, "out");
+    }
     dgxp_model_params p;
     px_error_clear();
     const double began = px_clock_now();
@@ -359,6 +362,9 @@ static json_t *describe_memory(const dgxp_model *model)
 
 dgxp_status dgxp_model_describe(const dgxp_model *model, dgxp_document **out)
 {
+    if (!(model && out)) {
+        return px_error_begin("dgxp_model_describe", false, "a model and out");
+    }
     static const char *const kinds[] = {"checkpoint", "diffusers folder", "bundle"};
     px_error_clear();
     const px_bundle *bundle = model->bundle;

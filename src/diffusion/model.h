@@ -35,7 +35,8 @@ struct dgxp_model {
     int32_t parameter_counts[PX_COMPONENTS];
     px_adapters *adapters; /* NULL until the first */
     double open_seconds;
-    px_fingerprint *fingerprint; /* of the weights; begun by the first call that paints */
+    /* Of the weights: begun by the first call that paints, waited for by any that describes. */
+    px_fingerprint *_Atomic fingerprint;
 
     pthread_mutex_t lock; /* held by the call that paints; others queue */
     atomic_int waiting;

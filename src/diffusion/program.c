@@ -156,6 +156,9 @@ static dgxp_status add_to_list(const char *path, const char *sha256)
 
 dgxp_status dgxp_trust_program(const char *path, dgxp_document **out)
 {
+    if (!(path && out)) {
+        return px_error_begin("dgxp_trust_program", false, "a path and out");
+    }
     px_error_clear();
     px_program program = {0};
     const char *name = NULL;

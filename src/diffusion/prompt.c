@@ -5,8 +5,8 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/number.h"
+#include "core/text.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -76,7 +76,7 @@ static bool parse_number(const char *text, size_t length, double *number)
 
 static size_t skip_blanks(const char *text, size_t at)
 {
-    while (isspace((unsigned char)text[at])) {
+    while (px_text_is_space(text[at])) {
         at++;
     }
     return at;
@@ -87,7 +87,7 @@ static size_t match_weight(const char *text, double *number)
 {
     const size_t begin = skip_blanks(text, 1);
     size_t end = begin + (text[begin] == '+' || text[begin] == '-');
-    while (text[end] == '.' || isdigit((unsigned char)text[end])) {
+    while (text[end] == '.' || px_text_is_digit(text[end])) {
         end++;
     }
     const size_t close = skip_blanks(text, end);
@@ -131,7 +131,7 @@ static bool append_text(parser *parse, const char *text, size_t length)
             continue;
         }
         size_t end = at;
-        while (end > begin && isspace((unsigned char)text[end - 1])) {
+        while (end > begin && px_text_is_space(text[end - 1])) {
             end--;
         }
         if (!append_piece(parse, text + begin, end - begin, false) ||
@@ -139,7 +139,7 @@ static bool append_text(parser *parse, const char *text, size_t length)
             return false;
         }
         begin = at + sizeof "BREAK" - 1;
-        while (begin < length && isspace((unsigned char)text[begin])) {
+        while (begin < length && px_text_is_space(text[begin])) {
             begin++;
         }
         at = begin - 1;

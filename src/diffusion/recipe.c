@@ -154,6 +154,9 @@ static json_t *describe_steps(const px_plan *plan)
 
 dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model, dgxp_document **out)
 {
+    if (!(job && model && out)) {
+        return px_error_begin("dgxp_job_describe", false, "a job, a model and out");
+    }
     px_plan plan;
     px_error_clear();
     dgxp_status status = px_plan_create(model, &job, 1, &plan);

@@ -60,13 +60,13 @@ static dgxp_status fill_text(const filling *f, const char *text, json_t **out)
             status = find_value(f, at + 1, name, &value);
             piece = status != DGXP_OK       ? NULL
                     : json_is_string(value) ? px_mem_text(json_string_value(value))
-                                            : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+                                            : px_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT);
         }
         char *longer = px_mem_format("%s%.*s%s", filled, (int)length, at, piece ? piece : "");
         if (json_is_string(value) || !piece) {
             px_mem_free(piece);
         } else {
-            free(piece); /* jansson's, so the system's free() */
+            px_mem_free(piece);
         }
         px_mem_free(filled);
         filled = longer;

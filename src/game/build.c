@@ -258,6 +258,9 @@ static dgxp_status report_all(building *b, dgxp_document **out)
 
 dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
 {
+    if (!out) {
+        return px_error_begin("dgxp_build", false, "out");
+    }
     dgxp_build_params params;
     building b = {.params = &params, .project = {.root = -1}};
     px_error_clear();
@@ -295,6 +298,9 @@ dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
 
 dgxp_status dgxp_project_describe(const char *folder, dgxp_document **out)
 {
+    if (!out) {
+        return px_error_begin("dgxp_project_describe", false, "out");
+    }
     px_project project = {.root = -1};
     px_settings settings = {0};
     px_error_clear();

@@ -14,6 +14,9 @@ static const px_choice_list own[] = {{"meta", metas, &meta_count}};
 
 const dgxp_choice *dgxp_choices(const char *enum_name, int32_t *count)
 {
+    if (!enum_name || !count) {
+        return NULL;
+    }
     const dgxp_choice *found = px_choice_find(own, 1, enum_name, count);
     found = found ? found : px_diffusion_choices(enum_name, count);
     return found ? found : px_image_choices(enum_name, count);

@@ -127,6 +127,9 @@ static json_t *describe_models(bool verify)
 
 dgxp_status dgxp_doctor(int32_t verify_hashes, dgxp_document **out)
 {
+    if (!out) {
+        return px_error_begin("dgxp_doctor", false, "out");
+    }
     px_error_clear();
     char complaint[1024] = "";
     dgxp_status status = DGXP_OK;
@@ -148,6 +151,9 @@ dgxp_status dgxp_doctor(int32_t verify_hashes, dgxp_document **out)
 
 dgxp_status dgxp_device_count(int32_t *count)
 {
+    if (!count) {
+        return px_error_begin("dgxp_device_count", false, "a count to fill");
+    }
     const px_shim *shim = NULL;
     px_shim_error error = {""};
     px_error_clear();

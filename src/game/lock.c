@@ -124,10 +124,10 @@ dgxp_status px_lock_save(const px_project *project, int staging, const json_t *e
     const bool fits = px_json_put_integer(document, "format", LOCK_FORMAT) &&
                       px_json_put(document, "assets", sort_entries(entries));
     /* One line would be a conflict in every merge: people keep this file under version control. */
-    char *text = fits ? json_dumps(document, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
+    char *text = fits ? px_json_dump(document, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
     char *whole = text ? px_mem_format("%s\n", text) : NULL;
     dgxp_status status = whole ? DGXP_OK : px_error_memory("the lock file");
-    free(text); /* jansson's, so the system's free() */
+    px_mem_free(text);
     json_decref(document);
     if (status == DGXP_OK) {
         unlinkat(staging, staged_name, 0);

@@ -7,11 +7,13 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SETTINGS_LIMIT = 16 << 20, CARGO_LIMIT = 4 << 20 };
@@ -84,6 +86,40 @@ static bool climb(char *folder)
     return true;
 }
 
+/*
+ * What is found above, and not named, is obeyed only when the user put it there (git's
+ * safe.directory is the model): anybody may write /tmp/dgx-pixels.json.
+ */
+static dgxp_status check_owner(const char *folder)
+{
+    static const char *const names[] = {PX_PROJECT_FILE, "Cargo.toml"};
+    const char *sudo = getenv("SUDO_UID");
+    int64_t invoker = -1;
+    if (geteuid() == 0 && sudo && !px_number_whole(sudo, &invoker)) {
+        invoker = -1;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct stat about;
+        char *path = px_file_join(folder, names[i]);
+        if (!path) {
+            return px_error_memory("a path");
+        }
+        const bool strange = stat(path, &about) == 0 && about.st_uid != geteuid() &&
+                             about.st_uid != 0 && (int64_t)about.st_uid != invoker;
+        if (strange) {
+            const dgxp_status status = px_error_set(
+                DGXP_ERR_UNTRUSTED,
+                "%s: belongs to another user (%u), who would say what is painted and where it is "
+                "written; name the folder if that is meant: --project %s",
+                path, (unsigned)about.st_uid, folder);
+            px_mem_free(path);
+            return status;
+        }
+        px_mem_free(path);
+    }
+    return DGXP_OK;
+}
+
 static dgxp_status find_folder(const char *path, char **out)
 {
     char *real = realpath(path ? path : ".", NULL);
@@ -94,6 +130,8 @@ static dgxp_status find_folder(const char *path, char **out)
     dgxp_status status = folder ? DGXP_OK : px_error_memory("a path");
     if (status == DGXP_OK && !(path ? is_project(folder) : climb(folder))) {
         status = refuse_missing(real, !path);
+    } else if (status == DGXP_OK && !path) {
+        status = check_owner(folder);
     }
     free(real); /* realpath's, so the system's free() */
     if (status == DGXP_OK) {

@@ -98,14 +98,14 @@ static bool add_presets(px_hash *hash, const json_t *request, const char *folder
     for (size_t i = 0; want.kind && i < sizeof models / sizeof *models; i++) {
         json_t *settings = NULL;
         char *text = px_preset_expand(models[i], &want, &settings) == DGXP_OK
-                         ? json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS)
+                         ? px_json_dump(settings, JSON_COMPACT | JSON_SORT_KEYS)
                          : NULL;
         json_decref(settings);
         if (!text) {
             return false;
         }
         px_hash_add(hash, text, strlen(text));
-        free(text); /* jansson's, so the system's free() */
+        px_mem_free(text);
     }
     return true;
 }
@@ -116,16 +116,16 @@ static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
     const char *model = json_string_value(json_object_get(settings->document, "model"));
     uint8_t digest[32];
     px_hash hash;
-    char *text = json_dumps(wish->request, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = px_json_dump(wish->request, JSON_COMPACT | JSON_SORT_KEYS);
     px_hash_begin(&hash);
     bool fits = text != NULL;
     if (fits) {
         px_hash_add(&hash, text, strlen(text) + 1);
         if (wish->workflow) {
-            char *how = json_dumps(wish->workflow, JSON_COMPACT | JSON_SORT_KEYS);
+            char *how = px_json_dump(wish->workflow, JSON_COMPACT | JSON_SORT_KEYS);
             fits = how != NULL;
             px_hash_add(&hash, how ? how : "", how ? strlen(how) + 1 : 0);
-            free(how);
+            px_mem_free(how);
         }
         if (model) {
             px_hash_add(&hash, model, strlen(model));
@@ -136,7 +136,7 @@ static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
     }
     px_hash_end(&hash, digest);
     px_hash_hex(digest, wish->hash);
-    free(text);
+    px_mem_free(text);
     return fits ? DGXP_OK : px_error_memory("a wish");
 }
 

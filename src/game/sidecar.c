@@ -59,9 +59,9 @@ char *px_sidecar_make(const char *path, const void *bytes, size_t size, const dg
         }
     }
     fits = px_json_put(root, "texts", texts) && fits;
-    char *dump = fits ? json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
+    char *dump = fits ? px_json_dump(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
     char *text = dump ? px_mem_format("%s\n", dump) : NULL;
-    free(dump); /* jansson's, so the system's free() */
+    px_mem_free(dump);
     json_decref(root);
     return text;
 }

@@ -119,14 +119,14 @@ void px_stage_close(px_stage *stage)
 
 /* ------------------------------------------------------------------------------------- shared */
 
-void px_stage_kept_name(int64_t number, size_t index, char name[32])
+void px_stage_kept_name(int64_t number, size_t index, char name[48])
 {
-    snprintf(name, 32, "%06" PRId64 "-%zu", number, index);
+    snprintf(name, 48, "%06" PRId64 "-%zu", number, index);
 }
 
-void px_stage_record_name(int64_t number, bool pending, char name[32])
+void px_stage_record_name(int64_t number, bool pending, char name[48])
 {
-    snprintf(name, 32, "%06" PRId64 "%s.json", number, pending ? ".pending" : "");
+    snprintf(name, 48, "%06" PRId64 "%s.json", number, pending ? ".pending" : "");
 }
 
 bool px_stage_is_recipe(const char *path)
@@ -259,7 +259,7 @@ dgxp_status px_stage_check(px_stage *stage, px_stage_write *writes, size_t count
 
 static dgxp_status stage_bytes(px_stage *stage, px_stage_write *write, size_t index)
 {
-    char name[32];
+    char name[48];
     snprintf(name, sizeof name, "%zu", index);
     const dgxp_status status = px_beneath_create(stage->staging, PX_PROJECT_STATE "/staging", name,
                                                  write->bytes, write->size);
@@ -287,7 +287,7 @@ static dgxp_status link_or_copy(const px_stage *stage, int from, const char *nam
 
 static dgxp_status keep_before(px_stage *stage, px_stage_write *write, int64_t number, size_t index)
 {
-    char kept[32], hash[PX_HASH_HEX];
+    char kept[48], hash[PX_HASH_HEX];
     int folder = -1;
     const char *name = NULL;
     px_stage_kept_name(number, index, kept);
@@ -323,7 +323,7 @@ static int rename_new(int from, const char *name, int to, const char *target)
 
 static dgxp_status move_in(px_stage *stage, px_stage_write *write, size_t index, int64_t number)
 {
-    char staged[32], kept[32];
+    char staged[48], kept[48];
     struct stat now, then;
     int folder = -1, failed;
     const char *name = NULL;
@@ -365,7 +365,7 @@ static dgxp_status move_in(px_stage *stage, px_stage_write *write, size_t index,
 /* Back to what was there: the kept version, or nothing. */
 static void move_back(px_stage *stage, px_stage_write *write, size_t index, int64_t number)
 {
-    char kept[32];
+    char kept[48];
     int folder = -1;
     const char *name = NULL;
     px_stage_kept_name(number, index, kept);
@@ -437,7 +437,7 @@ static json_t *folders_to_make(const px_stage *stage, const px_stage_write *writ
 static dgxp_status write_record(px_stage *stage, const px_stage_write *writes, size_t count,
                                 const json_t *changes, json_t *folders, int64_t number)
 {
-    char name[32];
+    char name[48];
     json_t *record = json_object();
     const bool fits = px_json_put_integer(record, "format", 1) &&
                       px_json_put_integer(record, "number", number) &&
@@ -464,7 +464,7 @@ static void prune(const px_stage *stage)
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
     for (struct dirent *entry; list && (entry = readdir(list));) {
         const long long number = strtoll(entry->d_name, NULL, 10);
-        if (number > 0 && number <= stage->newest - PX_STAGE_KEPT) {
+        if (number > 0 && number <= PX_STAGE_NUMBER_MAX && number <= stage->newest - PX_STAGE_KEPT) {
             unlinkat(stage->history, entry->d_name, 0);
         }
     }
@@ -475,7 +475,7 @@ static void prune(const px_stage *stage)
 
 static dgxp_status finish(px_stage *stage, const json_t *changes, int64_t number)
 {
-    char pending[32], done[32];
+    char pending[48], done[48];
     json_t *record = json_pack("{sO}", "after", (json_t *)(uintptr_t)changes);
     json_t *merged = json_copy(stage->entries);
     dgxp_status status = record && merged ? px_stage_merge(merged, record, "after")
@@ -508,7 +508,7 @@ static bool writes_anything(const px_stage_write *write)
 static void forget(px_stage *stage, px_stage_write *writes, size_t count, const json_t *folders,
                    int64_t number)
 {
-    char name[32];
+    char name[48];
     for (size_t i = count; i-- > 0;) {
         if (writes[i].moved) {
             move_back(stage, &writes[i], i, number);

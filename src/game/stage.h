@@ -70,9 +70,10 @@ dgxp_status px_stage_commit(px_stage *stage, px_stage_write *writes, size_t coun
 /* What undo shares with it (stage_undo.c). */
 
 /** "000012-3": what the version before write `index` of deployment `number` is kept as. */
-void px_stage_kept_name(int64_t number, size_t index, char name[32]);
+void px_stage_kept_name(int64_t number, size_t index, char name[48]);
+#define PX_STAGE_NUMBER_MAX 999999999 /* a larger number is a name that a person made up */
 /** "000012.json", or while it is being done "000012.pending.json". */
-void px_stage_record_name(int64_t number, bool pending, char name[32]);
+void px_stage_record_name(int64_t number, bool pending, char name[48]);
 /** The record of a deployment; yours. */
 dgxp_status px_stage_record(const px_stage *stage, const char *name, json_t **record);
 /** Whether a path lies in dgx-pixels.recipes/, so beside the lock file and not below the assets. */

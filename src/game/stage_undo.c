@@ -52,12 +52,17 @@ static int64_t find_newest(const px_stage *stage, bool *pending)
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
     *pending = false;
     for (struct dirent *entry; list && (entry = readdir(list));) {
-        char *end = NULL;
-        const long long number = strtoll(entry->d_name, &end, 10);
-        const bool done = strcmp(end, ".json") == 0, begun = strcmp(end, ".pending.json") == 0;
-        if (number > newest && (done || begun)) {
+        char done[48], begun[48];
+        const long long number = strtoll(entry->d_name, NULL, 10);
+        if (number < 1 || number > PX_STAGE_NUMBER_MAX) {
+            continue; /* a name that nobody counted up to */
+        }
+        px_stage_record_name(number, false, done);
+        px_stage_record_name(number, true, begun);
+        if (number > newest &&
+            (strcmp(entry->d_name, done) == 0 || strcmp(entry->d_name, begun) == 0)) {
             newest = number;
-            *pending = begun;
+            *pending = strcmp(entry->d_name, begun) == 0;
         }
     }
     if (list) {
@@ -117,7 +122,7 @@ static dgxp_status adopt(px_stage *stage, const char *name, int64_t number)
 {
     json_t *record = NULL, *merged = json_copy(stage->entries);
     px_json writes = {0};
-    char done[32];
+    char done[48];
     dgxp_status status = px_stage_record(stage, name, &record);
     if (status == DGXP_OK) {
         status = open_writes(name, record, &writes);
@@ -153,7 +158,7 @@ static dgxp_status adopt(px_stage *stage, const char *name, int64_t number)
 dgxp_status px_stage_recover(px_stage *stage)
 {
     bool pending;
-    char name[32];
+    char name[48];
     stage->newest = find_newest(stage, &pending);
     if (!pending) {
         return DGXP_OK;
@@ -198,7 +203,7 @@ static dgxp_status restore(px_stage *stage, int64_t number, const px_json *write
 {
     const char *path, *before, *after, *name = NULL;
     int64_t index = 0;
-    char kept[32], hash[PX_HASH_HEX] = "";
+    char kept[48], hash[PX_HASH_HEX] = "";
     uint8_t *bytes = NULL;
     size_t size = 0;
     int folder = -1;
@@ -243,7 +248,7 @@ static dgxp_status restore(px_stage *stage, int64_t number, const px_json *write
 /* The record and what it kept; the record last, so that a killed undo can be repeated. */
 static void drop(px_stage *stage, int64_t number, const char *record)
 {
-    char prefix[32];
+    char prefix[48];
     px_stage_kept_name(number, 0, prefix);
     const size_t length = strlen(prefix) - 1; /* up to and with the dash */
     const int copy = openat(stage->history, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -274,7 +279,7 @@ void px_stage_clear(const px_stage *stage, const json_t *folders)
 
 dgxp_status px_stage_undo(px_stage *stage, bool force, json_t **record)
 {
-    char name[32];
+    char name[48];
     json_t *found = NULL, *merged = json_copy(stage->entries);
     px_json writes = {0};
     if (stage->newest == 0) {

@@ -220,9 +220,9 @@ static char *quote(const json_t *value)
     if (!strpbrk(text, ",:\n")) {
         return px_mem_text(text);
     }
-    char *dumped = json_dumps(value, JSON_ENCODE_ANY);
+    char *dumped = px_json_dump(value, JSON_ENCODE_ANY);
     char *copy = dumped ? px_mem_text(dumped) : NULL;
-    free(dumped);
+    px_mem_free(dumped);
     return copy;
 }
 

@@ -5,12 +5,12 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/mem.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 dgxp_status px_palette_create(const char *name, dgxp_palette **out)
 {
@@ -128,7 +128,7 @@ dgxp_status dgxp_palette_create(const uint8_t *rgba, int32_t count, dgxp_palette
 static int32_t find_builtin(const char *name)
 {
     for (int32_t i = 0; i < px_palette_builtin_count; i++) {
-        if (strcasecmp(px_palette_builtin_choices[i].name, name) == 0) {
+        if (px_text_compare(px_palette_builtin_choices[i].name, name, SIZE_MAX) == 0) {
             return i;
         }
     }

@@ -50,7 +50,7 @@ static bool visit_folder(const char *folder, void *user_data)
     walk *state = user_data;
     struct dirent **entries;
     char *inside = px_file_join(folder, groups[state->group].folder);
-    const int count = inside ? scandir(inside, &entries, is_preset_file, alphasort) : -1;
+    const int count = inside ? scandir(inside, &entries, is_preset_file, px_file_order) : -1;
     for (int i = 0; i < count; i++) {
         char *path = px_file_join(inside, entries[i]->d_name);
         if (state->status == DGXP_OK) {
@@ -196,6 +196,9 @@ static dgxp_status append_preset(px_preset_group group, const char *path, void *
 
 dgxp_status dgxp_list_presets(dgxp_document **out)
 {
+    if (!out) {
+        return px_error_begin("dgxp_list_presets", false, "out");
+    }
     px_error_clear();
     json_t *list = json_array();
     dgxp_status status = DGXP_OK;

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 MEBIBYTE = 1 << 20
+ROOT = Path(__file__).resolve().parents[2]
 
 
 # A child begins with the memory of the process that forks it, which must be small to measure little.
@@ -103,3 +104,84 @@ def test_no_escape_code_reaches_the_terminal(cli, tmp_path: Path,  # type: ignor
         assert shown, command
         assert not any(byte < 32 and byte not in (9, 10) for byte in shown), shown
         assert b"\xc2\x9b" not in shown and b"\x7f" not in shown, shown
+
+
+NULLS = """
+import ctypes, os, signal, sys
+from dgx_pixels import _abi
+library = ctypes.CDLL(sys.argv[1])
+for name, (_, arguments) in _abi.FUNCTIONS.items():
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        function = getattr(library, name)
+        function.restype = ctypes.c_void_p
+        function(*[a(0) if issubclass(a, ctypes._SimpleCData) and a not in (ctypes.c_char_p,
+                   ctypes.c_void_p) else None for a in arguments])
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    print(name, os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_no_function_crashes_on_null(build: Path) -> None:
+    """Each function of the header with nothing but NULL and 0."""
+    printed = subprocess.run(
+        [sys.executable, "-c", NULLS, build / "lib/libdgxpixels.so"], text=True, check=True,
+        capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT / "bindings/python")}).stdout
+    results = dict(line.split() for line in printed.splitlines())
+    assert set(results) == set((ROOT / "tests/exports.txt").read_text().split())
+    assert {name: code for name, code in results.items() if code != "0"} == {}
+
+
+def test_a_backend_by_name_is_no_folder_here(cli, build: Path,  # type: ignore[no-untyped-def]
+                                             tmp_path: Path) -> None:
+    """`stub` and `torch` are names: what lies in the current folder is not run."""
+    for name in ("stub", "torch"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"libdgxpixels_{name}.so").write_bytes(b"\x7fELF planted")
+    result = cli("doctor", cwd=tmp_path, env={"DGX_PIXELS_BACKEND": "stub"})
+    assert "planted" not in result.stdout and str(tmp_path) not in result.stdout, result.stdout
+    assert "stub" in result.stdout
+
+
+def test_a_bare_name_opens_no_file_here(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """LoRA names come over the network: a file that is no LoRA is not told by its first bytes."""
+    (tmp_path / "secret").write_bytes(b"version https://git-lfs.github.com/spec/v1 secret")
+    result = cli("lora", "info", "secret", cwd=tmp_path)
+    assert result.returncode == 3 and "no LoRA 'secret'" in result.stderr, result.stderr
+    assert "LFS" not in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("name", ["dgx-pixels.json", "Cargo.toml"])
+def test_a_project_of_another_user_must_be_named(cli, tmp_path: Path,  # type: ignore[no-untyped-def]
+                                                 name: str) -> None:
+    inside = tmp_path / "deep/inside"
+    inside.mkdir(parents=True)
+    text = '{"format": 1}' if name.endswith("json") else "[package]\n"
+    (tmp_path / name).write_text(text)
+    (tmp_path / "dgx-pixels.json").write_text('{"format": 1}')
+    os.chown(tmp_path / name, 54321, 54321)
+    refused = cli("build", "--dry-run", cwd=inside)
+    assert refused.returncode != 0 and "belongs to another user (54321)" in refused.stderr
+    assert f"--project {tmp_path}" in refused.stderr
+    assert cli("build", "--dry-run", "--project", tmp_path, cwd=inside).returncode == 0
+    os.chown(tmp_path / name, 0, 0)
+    assert cli("build", "--dry-run", cwd=inside).returncode == 0
+
+
+def test_pipes_are_not_waited_for(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A FIFO that nobody writes to hangs nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out/journal-00000000000001.jsonl")
+    for words in (["info", "pipe"], ["info", "pipe.png"], ["report", "pipe.png"],
+                  ["sheet", "contact", "pipe.png", "-o", "o.png"], ["lora", "info", "pipe.safetensors"],
+                  ["fix", "pipe.png", "-o", "o.png"], ["regen", "pipe.png"], ["run", "pipe"],
+                  ["batch", "pipe", "-o", "out"], ["batch", "--resume", "out"],
+                  ["palette", "show", "pipe"], ["trust", "pipe"]):
+        result = cli(*words, cwd=tmp_path, timeout=20)
+        assert result.returncode > 0, words
