@@ -1226,7 +1226,7 @@ DGXP_API dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *mo
 
 typedef enum dgxp_meta {
     DGXP_META_NEAREST = 0, /* beside each PNG: Bevy's settings with nearest sampling */
-    DGXP_META_NONE = 1     /* none, unless a tile set needs one */
+    DGXP_META_NONE = 1     /* none, unless an array of tiles needs one */
 } dgxp_meta;
 
 /** A file to deploy: one on the disk, or bytes that get the name in `path`. */
@@ -1239,16 +1239,18 @@ typedef struct dgxp_deploy_file {
 typedef struct dgxp_deploy_params {
     uint32_t struct_size;
     int32_t meta;                    /* a dgxp_meta */
-    int32_t tile_width, tile_height; /* of PNGs: Bevy cuts them into an array of such tiles; one alone
-                                        is both, 0 = no tile set */
+    int32_t tile_width, tile_height; /* of PNGs: the size of a tile set's tiles; one alone is both, 0 =
+                                        no tile set */
     int32_t force;                   /* 1: replace files that were not deployed by us */
     int32_t no_sidecar;              /* 1: the metadata taken out of PNGs is not kept */
     int32_t dry_run;                 /* 1: say what would happen */
     const char *project;             /* the game's folder; NULL = from the working folder upwards */
     const char *to;                  /* a folder inside assets/, or of one file its new name; NULL =
                                         assets/ itself */
+    int32_t array;                   /* 1: a tile set becomes an array texture, as Bevy's TilemapChunk
+                                        wants it; sprites, atlases and other crates want 0 */
 } dgxp_deploy_params;
-#define DGXP_DEPLOY_PARAMS_INIT {sizeof(dgxp_deploy_params), 0, 0, 0, 0, 0, 0, NULL, NULL}
+#define DGXP_DEPLOY_PARAMS_INIT {sizeof(dgxp_deploy_params), 0, 0, 0, 0, 0, 0, NULL, NULL, 0}
 
 /**
  * Put `count` (1..65536) files into a Bevy project's assets, all or none, and record them in its
@@ -1256,7 +1258,8 @@ typedef struct dgxp_deploy_params {
  *
  * Files are staged outside assets/ and renamed in, a PNG's .meta first, so that a running game
  * reloads whole files.  Nothing outside assets/ is ever written, no link is followed, and a file that
- * is not the one recorded is not replaced: DGXP_ERR_MISMATCH names it.  DGXP_ERR_INVALID_ARGUMENT:
+ * is not the one recorded is not replaced: DGXP_ERR_MISMATCH names it.  So is one that would become
+ * another kind of file, or another shape than a sheet or a map stands on.  DGXP_ERR_INVALID_ARGUMENT:
  * a name that leads outside or that some system refuses.  DGXP_ERR_BUSY: another process deploys.
  *
  * `*out` (NULL = not wanted) is {"project", "deployment": number, "files": [{"path", "kind", "action":
@@ -1466,7 +1469,7 @@ typedef struct dgxp_workflow_params {
 
 /**
  * Carry out a filled workflow.  A sprite becomes NAME.png (several: NAME-1.png …), an animation
- * NAME.png (the sheet), .json (Aseprite's), .aseprite and .apng, a tile set NAME.png, .json, .tsj (Tiled's)
+ * NAME.png (the sheet), .json (Aseprite's), .aseprite and .apng, a tile set NAME.png, .json, .tsx (Tiled's)
  * and its textures; a batch goes on where it ended.  Files of that name are replaced, each whole.
  *
  * `*report` (or NULL) is {"files": [paths], …}: for an animation also "frames", "seed" and "pixels", the

@@ -250,8 +250,7 @@ static void print_unconfirmed(const json_t *report, bool quiet)
         if (state && strcmp(state, "confirmed") == 0) {
             confirmed++;
         } else if (state) {
-            fprintf(stderr, "%s: unconfirmed: %s\n",
-                    json_string_value(json_object_get(file, "path")),
+            fprintf(stderr, "%s: %s: %s\n", json_string_value(json_object_get(file, "path")), state,
                     json_string_value(json_object_get(answer, "reason")));
         }
     }

@@ -12,7 +12,7 @@ typedef struct settings {
     dgxp_deploy_params params;
     int32_t tile[2];
     const char *brp;
-    bool undo, force, no_sidecar, dry_run, json, confirm;
+    bool undo, force, array, no_sidecar, dry_run, json, confirm;
 } settings;
 
 static const char *text_of(const json_t *object, const char *key)
@@ -123,7 +123,11 @@ static int run(int argc, char **argv)
          "its new name too: --to sprites/hero.png",
          0, 0, NULL},
         {"tile", 0, CLI_SIZE, "WxH", s.tile,
-         "a tile set: its .meta lets Bevy cut it into an array of tiles", 0, 0, NULL},
+         "a tile set of such tiles, in the lock file and the typed constants", 0, 0, NULL},
+        {"array", 0, CLI_FLAG, NULL, &s.array,
+         "of a tile set: its .meta lets Bevy cut it into an array texture, for\n"
+         "TilemapChunk; sprites, atlases and other crates want the plain grid",
+         0, 0, NULL},
         {"meta", 0, CLI_CHOICE, "M", &s.params.meta, "", 0, 0, "meta"},
         {"force", 0, CLI_FLAG, NULL, &s.force,
          "replace files that were not deployed, or were changed since;\n"
@@ -145,6 +149,7 @@ static int run(int argc, char **argv)
     s.params.tile_width = s.tile[0];
     s.params.tile_height = s.tile[1];
     s.params.force = s.force;
+    s.params.array = s.array;
     s.params.no_sidecar = s.no_sidecar;
     s.params.dry_run = s.dry_run;
     if (s.undo && words) {

@@ -107,7 +107,7 @@ static dgxp_status compose(px_workflow *w, dgxp_image *textures[2], int32_t coun
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(dgxp_autotile(textures[0], count > 1 ? textures[1] : NULL, &params, &sheet));
     NEXT(dgxp_autotile_check(sheet, &mean, &worst));
-    NEXT(px_workflow_save_atlas(w, sheet, ".json", ".tsj", textures[0]));
+    NEXT(px_workflow_save_atlas(w, sheet, ".json", ".tsx", textures[0]));
 #undef NEXT
     if (status == DGXP_OK) {
         const int32_t side = dgxp_image_width(dgxp_sheet_frame(sheet, 0));

@@ -122,7 +122,7 @@ dgxp_status px_workflow_save_atlas(px_workflow *w, const dgxp_sheet *sheet, cons
         status = describe(w, atlas, sheet, DGXP_ATLAS_ASEPRITE_ARRAY, json_suffix);
     }
     if (status == DGXP_OK && tiled_suffix) {
-        status = describe(w, atlas, sheet, DGXP_ATLAS_TSJ, tiled_suffix);
+        status = describe(w, atlas, sheet, DGXP_ATLAS_TSX, tiled_suffix);
     }
     dgxp_image_free(image);
     dgxp_atlas_free(atlas);

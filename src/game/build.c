@@ -179,7 +179,8 @@ static dgxp_status put(building *b, const px_wish *wish, const px_made *made, js
                                     .size = file->size,
                                     .wish = wish->hash,
                                     .tile_width = file->tile_width,
-                                    .tile_height = file->tile_height};
+                                    .tile_height = file->tile_height,
+                                    .array = wish->array && file->tile_width};
     }
     return px_deploy_items(&b->project, items, made->count, &params, report);
 }
@@ -249,6 +250,7 @@ static dgxp_status report_all(building *b, dgxp_document **out)
         px_json_append(b->warnings, px_json_string(watcher, strlen(watcher)));
     }
     px_json_put_text(report, "project", b->project.folder);
+    px_json_put_text(report, "assets", b->project.assets);
     px_json_put_integer(report, "made", b->made);
     px_json_put_integer(report, "due", b->wanted);
     px_json_put(report, "files", json_incref(b->assets));

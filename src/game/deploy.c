@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "core/params.h"
 #include "image/image.h"
+#include "game/dependants.h"
 #include "game/payload.h"
 #include "game/stage.h"
 
@@ -43,6 +44,7 @@ static dgxp_status make_payloads(const px_deploy_item *items, const dgxp_deploy_
     for (size_t i = 0; i < d->count && status == DGXP_OK; i++) {
         const px_payload_options options = {.tile_width = items[i].tile_width,
                                             .tile_height = items[i].tile_height,
+                                            .array = items[i].array,
                                             .meta = params->meta == DGXP_META_NEAREST,
                                             .sidecar = !params->no_sidecar};
         status = px_beneath_check(items[i].target, false);
@@ -187,7 +189,7 @@ static void warn_of_file(const px_stage *stage, const deployment *d, size_t i, j
     static const char edited[] = " was edited by hand and stays as it is";
     const px_payload *p = &d->payloads[i];
     if (d->meta[i] != SIZE_MAX && d->writes[d->meta[i]].act == PX_STAGE_KEEP) {
-        const bool tiles = json_object_get(p->entry, "tile_width") != NULL;
+        const bool tiles = json_object_get(p->entry, "array") != NULL;
         warn(warnings, p->meta_path, edited, tiles ? "; the tile set needs its array_layout" : "");
     }
     if (d->sidecar[i] != SIZE_MAX && d->writes[d->sidecar[i]].act == PX_STAGE_KEEP) {
@@ -248,6 +250,9 @@ dgxp_status px_deploy_items(const px_project *project, const px_deploy_item *ite
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(make_payloads(items, params, &d));
     NEXT(px_stage_open(project, &stage));
+    if (!params->force) {
+        NEXT(px_dependants_check(stage.entries, d.payloads, d.count));
+    }
     if (status == DGXP_OK) {
         plan_writes(&stage, params->force != 0, &d);
     }
@@ -314,6 +319,10 @@ static dgxp_status read_params(const dgxp_deploy_params *given, dgxp_deploy_para
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "tile %dx%d: 1..%d pixels",
                             params->tile_width, params->tile_height, PX_IMAGE_SIDE_MAX);
     }
+    if (status == DGXP_OK && params->array && !params->tile_width) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "array: how large are its tiles? Give the tile's size with it");
+    }
     return status;
 }
 
@@ -333,6 +342,7 @@ static dgxp_status make_item(const px_project *project, const dgxp_deploy_file *
     if (px_file_has_suffix(file->path, "png")) {
         item->tile_width = params->tile_width;
         item->tile_height = params->tile_height;
+        item->array = params->array != 0;
     }
     if (status == DGXP_OK && !file->bytes) {
         status = px_file_read(file->path, FILE_LIMIT, bytes, &item->size);

@@ -15,6 +15,7 @@ typedef struct px_deploy_item {
     size_t size;
     const char *wish;                /* SHA-256 of the wish it fulfils, or NULL */
     int32_t tile_width, tile_height; /* of a tile set; 0 = none */
+    bool array;                      /* whether Bevy is to cut it into an array of them */
 } px_deploy_item;
 
 /**

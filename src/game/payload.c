@@ -64,7 +64,7 @@ static size_t strip_text(const uint8_t *bytes, size_t size, uint8_t *out)
  */
 static char *make_meta(const px_payload_options *options, int32_t layers)
 {
-    /* One tile is no array: Bevy refuses to load a grid of 1x1. */
+    /* One tile makes no array: Bevy refuses to load a grid of 1x1. */
     char *layout = layers > 1
                        ? px_mem_format("            array_layout: Some(GridSize(tile_width_pixels: "
                                        "%d, tile_height_pixels: %d)),\n",
@@ -106,12 +106,12 @@ static char *make_meta(const px_payload_options *options, int32_t layers)
 
 /* ------------------------------------------------------------------------------------ pictures */
 
-/* As the game holds it: rows top-down, of a tile set one tile after the other. */
+/* As the game holds it: rows top-down, of an array one tile after the other. */
 static void hash_pixels(const dgxp_image *image, const px_payload_options *options,
                         px_payload *payload)
 {
-    const int32_t tile_width = options->tile_width ? options->tile_width : image->width;
-    const int32_t tile_height = options->tile_height ? options->tile_height : image->height;
+    const int32_t tile_width = options->array ? options->tile_width : image->width;
+    const int32_t tile_height = options->array ? options->tile_height : image->height;
     uint8_t digest[32];
     px_hash hash;
     px_hash_begin(&hash);
@@ -145,7 +145,8 @@ static dgxp_status put_picture(const char *name, const dgxp_image *image,
         fits = fits && px_json_put_integer(entry, "tile_width", width) &&
                px_json_put_integer(entry, "tile_height", height) &&
                px_json_put_integer(entry, "columns", image->width / width) &&
-               px_json_put_integer(entry, "rows", image->height / height);
+               px_json_put_integer(entry, "rows", image->height / height) &&
+               (!options->array || px_json_put_boolean(entry, "array", true));
     }
     return fits ? DGXP_OK : px_error_memory("the lock file");
 }
@@ -190,7 +191,7 @@ static dgxp_status make_picture(const char *name, const void *bytes, size_t size
         payload->sidecar = px_sidecar_make(payload->path, payload->bytes, payload->size, image);
         status = payload->sidecar_path && payload->sidecar ? DGXP_OK : px_error_memory(name);
     }
-    if (status == DGXP_OK && (options->meta || options->tile_width)) {
+    if (status == DGXP_OK && (options->meta || options->array)) {
         payload->meta_path = px_mem_format("%s.meta", payload->path);
         payload->meta = make_meta(options, payload->layers);
         status = payload->meta_path && payload->meta ? DGXP_OK : px_error_memory(name);

@@ -11,6 +11,7 @@
 
 typedef struct px_payload_options {
     int32_t tile_width, tile_height; /* of a tile set; 0 = an ordinary picture */
+    bool array;                      /* whether Bevy cuts it into an array of its tiles */
     bool meta, sidecar;              /* whether to make them */
 } px_payload_options;
 

@@ -132,6 +132,7 @@ static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
         }
         px_hash_add(&hash, &wish->tile_width, sizeof wish->tile_width);
         px_hash_add(&hash, &wish->tile_height, sizeof wish->tile_height);
+        px_hash_add(&hash, wish->array ? "array" : "", wish->array ? 6 : 0);
         fits = fits && add_presets(&hash, wish->request, settings->presets);
     }
     px_hash_end(&hash, digest);
@@ -151,7 +152,8 @@ static dgxp_status read_tile(const px_json *entry, px_wish *wish)
     }
     wish->tile_width = (int32_t)tile[0];
     wish->tile_height = (int32_t)tile[1];
-    return status;
+    return status == DGXP_OK ? px_json_boolean(entry, "array", PX_JSON_OPTIONAL, &wish->array)
+                             : status;
 }
 
 /* `defaults` with the entry laid over them; a kind is left out where a prompt says all. */
@@ -164,6 +166,7 @@ static json_t *merge_request(const json_t *defaults, const px_json *entry, const
     }
     json_object_del(request, "path");
     json_object_del(request, "tile");
+    json_object_del(request, "array");
     json_object_del(request, "animation");
     json_object_del(request, "tileset");
     if (!json_object_get(request, "seed")) {
@@ -197,7 +200,7 @@ static dgxp_status read_kind(const px_json *entry, px_wish *wish)
     const px_json *how = set ? &tileset : &animation;
     wish->kind = set ? PX_WISH_TILESET : PX_WISH_ANIMATION;
     wish->workflow = how->value ? json_deep_copy(how->value) : json_object();
-    const char *const suffixes[PX_WISH_BESIDE] = {set ? "tsj" : "json", set ? NULL : "aseprite"};
+    const char *const suffixes[PX_WISH_BESIDE] = {set ? "tsx" : "json", set ? NULL : "aseprite"};
     bool fits = wish->workflow != NULL;
     for (int i = 0; i < PX_WISH_BESIDE && suffixes[i] && fits; i++) {
         wish->beside[i] =

@@ -24,6 +24,7 @@ typedef struct px_wish {
     json_t *request;   /* defaults with the wish laid over them, and a seed */
     json_t *workflow;  /* how an animation or a tile set is made of it, as in a workflow file */
     int32_t tile_width, tile_height;
+    bool array; /* whether Bevy is to cut it into an array of its tiles */
     char hash[PX_HASH_HEX]; /* of everything it depends on */
 } px_wish;
 

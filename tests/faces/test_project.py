@@ -109,7 +109,8 @@ def test_deployments_equal_the_librarys(games: dict[str, Path], tiny: Path, open
     files = {"walk.png": atlas.image.encode(), "walk.json": atlas.describe("aseprite-array", "walk.png").encode()}
     assert both(games, files, to="sprites/")["files"][1]["kind"] == "sheet"
     assert "not deployed" in both(games, {"walk.json": files["walk.json"]}, to="b/")["warnings"][0]
-    assert both(games, {"t.png": painted(size=32)}, to="tiles/", tile=(16, 8))["files"][0]["layers"] == 8
+    assert both(games, {"t.png": painted(size=32)}, to="tiles/", tile=(16, 8),
+                array=True)["files"][0]["layers"] == 8
     assert both(games, {"odd.ron": b"(1)", "x.json": b"[1, 2.50]"}, meta="none")["files"]
     assert both(games, {"p.png": painted()}, sidecar=False, meta="none", dry_run=True)["deployment"] == 0
     for game in games.values():
@@ -128,6 +129,47 @@ def test_deployments_equal_the_librarys(games: dict[str, Path], tiny: Path, open
         assert not list((game / "assets").rglob("*")), "a folder that a deployment made is left"
         with pytest.raises(FileNotFoundError, match="no deployment to undo"):
             project.undo_deploy(game)
+
+
+def shapes() -> dict[str, tuple[dict[str, bytes], dict[str, Any]]]:
+    """What a name can stand for: files and options of a deployment whose picture is a.png."""
+    def strip(count: int) -> dict[str, bytes]:
+        atlas = Sheet([Image.decode(painted(color)) for color in range(count)]).pack()
+        return {"a.png": atlas.image.encode(), "a.json": atlas.describe("aseprite-array", "a.png").encode()}
+
+    return {"sprite": ({"a.png": painted()}, {}), "sheet": (strip(3), {}), "shorter": (strip(2), {}),
+            "grid": ({"a.png": painted(size=32)}, {"tile": 16}),
+            "array": ({"a.png": painted(size=32)}, {"tile": 16, "array": True}),
+            "larger": ({"a.png": painted(size=64)}, {"tile": 16, "array": True}),
+            "one": ({"a.png": painted()}, {"tile": 16, "array": True}),
+            "finer": ({"a.png": painted(size=32)}, {"tile": 8, "array": True}),
+            "data": ({"a.json": b"[1]"}, {})}
+
+
+def follows(before: str, after: str) -> bool:
+    """Whether a game that shows the one goes on with the other."""
+    arrays, sheets = {"array", "larger", "one", "finer"}, {"sheet", "shorter"}
+    tiles = {"one": 1, "array": 4, "larger": 16}
+    if before in sheets:  # a picture alone must still hold the frames; together they are whole
+        return after in sheets
+    if before in arrays:
+        return after == "data" or after == before or (
+            after in tiles and before in tiles and tiles[after] >= tiles[before])
+    return after not in arrays or before == "data"
+
+
+def test_what_a_file_is_does_not_change_beneath_a_game(games: dict[str, Path], opening: str) -> None:
+    told = shapes()
+    for before in told:
+        for after in told:
+            name = f"{before}-{after}/"
+            assert "refused" not in both(games, told[before][0], to=name, **told[before][1])
+            outcome = both(games, told[after][0], to=name, **told[after][1])
+            expected = follows(before, after) and not (before == "data" and after in ("sheet", "shorter"))
+            assert ("refused" not in outcome) is expected, (before, after, outcome)
+            if not expected:
+                assert "--force" in outcome["refused"][1]
+                assert "refused" not in both(games, told[after][0], to=name, force=True, **told[after][1])
 
 
 def test_refusals_equal_the_librarys(games: dict[str, Path], opening: str) -> None:

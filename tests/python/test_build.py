@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
@@ -140,7 +141,7 @@ def test_animations_and_tile_sets(cli: Run, game: Path) -> None:
     states, report = build_it(cli, game)
     assert report["made"] == 2 and set(states.values()) == {"missing"}
     paths = ["sprites/slime.aseprite", "sprites/slime.json", "sprites/slime.png", "tiles/ground.png",
-             "tiles/ground.tsj"]
+             "tiles/ground.tsx"]
     assert sorted(states) == paths
     lock = {entry["path"]: entry
             for entry in json.loads((game / "dgx-pixels.lock.json").read_text())["assets"]}
@@ -158,8 +159,8 @@ def test_animations_and_tile_sets(cli: Run, game: Path) -> None:
     assert len({cell.tobytes() for cell in cells}) == 3 and all(cell.getbbox() for cell in cells)
     tiles = lock["tiles/ground.png"]
     assert (tiles["tile_width"], tiles["columns"] * tiles["rows"]) == (16, 48)
-    assert "tile_width_pixels: 16" in (game / "assets/tiles/ground.png.meta").read_text()
-    assert json.loads((game / "assets/tiles/ground.tsj").read_text())["tilecount"] >= 47
+    assert "array_layout" not in (game / "assets/tiles/ground.png.meta").read_text()
+    assert int(ElementTree.parse(game / "assets/tiles/ground.tsx").getroot().get("tilecount", "0")) >= 47
     before = {path: (game / "assets" / path).read_bytes() for path in paths}
 
     states, report = build_it(cli, game)
@@ -172,11 +173,11 @@ def test_animations_and_tile_sets(cli: Run, game: Path) -> None:
     write(game, project)
     states, report = build_it(cli, game)
     assert report["made"] == 1 and states["sprites/slime.png"] == "changed"
-    (game / "assets/tiles/ground.tsj").write_text("{}")
+    (game / "assets/tiles/ground.tsx").write_text("{}")
     ground["subject"] = "sand"
     write(game, project)
     states, report = build_it(cli, game)
-    assert states["tiles/ground.png"] == "edited" and "tiles/ground.tsj" in str(report["warnings"])
+    assert states["tiles/ground.png"] == "edited" and "tiles/ground.tsx" in str(report["warnings"])
     assert (game / "assets/tiles/ground.png").read_bytes() == before["tiles/ground.png"]
     write(game, {**project, "assets": [slime]})
     assert str(build_it(cli, game)[1]["warnings"]).count("no longer wished for") == 2  # the tiles' two

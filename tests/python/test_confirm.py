@@ -30,9 +30,11 @@ class Game:
         self.assets = assets
         self.watching, self.plugin, self.loaded = True, True, {"sprites/knight.png"}
         self.error: str | None = None
-        self.hidden = self.stale = self.stuck = self.babble = False
+        self.hidden = self.stale = self.stuck = self.babble = self.array = False
+        self.told: str | None = None  # the assets folder that it says it plays from
         self.asked: list[str] = []
         self.seen: dict[str, tuple[str, int]] = {}  # hash and generation of what the game holds
+        self.sizes: dict[str, tuple[int, int]] = {}
         self.slow = 0.0
 
     def reload(self, path: str) -> None:
@@ -40,6 +42,7 @@ class Game:
         pixels = "0" * 64
         if file.exists() and not self.stale:
             with Image.open(file) as image:
+                self.sizes[path] = image.size
                 pixels = hashlib.sha256(image.convert("RGBA").tobytes()).hexdigest()
         old = self.seen.get(path, ("", 0))
         if old[0] != pixels or self.stale:
@@ -59,11 +62,13 @@ class Game:
         images = []
         if path in self.loaded:
             pixels, generation = self.seen.get(path, ("1" * 64, 1))
-            images.append({"path": path, "generation": generation, "width": 16, "height": 16, "layers": 1,
+            width, height = self.sizes.get(path, (16, 16))
+            images.append({"path": path, "generation": generation, "width": width, "height": height,
+                           "layers": 4 if self.array else 1,
                            "hash": None if self.hidden else pixels, "error": self.error,
                            "state": "failed" if self.error else "loaded"})
         return {"result": {"plugin": "0.1.0", "bevy": "0.19.1", "watching": self.watching,
-                           "images": images}}
+                           "images": images, **({"assets": self.told} if self.told else {})}}
 
 
 @pytest.fixture
@@ -130,7 +135,8 @@ def test_without_a_watcher_the_game_is_asked_to_reload(cli: Run, game: tuple[Gam
 
 @pytest.mark.parametrize("trouble,reason", [
     ({"plugin": False}, "without the plugin"),
-    ({"loaded": set()}, "not loaded this path"),
+    ({"array": True}, "other pixels"),
+    ({"loaded": set(), "told": "/"}, "another game answers, whose assets are in /"),
     ({"error": "no PNG"}, "no PNG"),
     ({"hidden": True}, "cannot be read"),
     ({"stale": True}, "other pixels"),
@@ -144,6 +150,19 @@ def test_unconfirmed_says_why(cli: Run, game: tuple[Game, str], project: Path, t
     vars(game[0]).update(trouble)
     code, confirmed = deploy(cli, project, tmp_path, game[1])
     assert code == 1 and confirmed["state"] == "unconfirmed" and reason in confirmed["reason"], confirmed
+
+
+def test_a_game_may_come_to_a_file_later(cli: Run, game: tuple[Game, str], project: Path,
+                                         tmp_path: Path) -> None:
+    """A new file is none that a running game could have loaded; a replaced one may be another game's."""
+    game[0].loaded = set()
+    code, confirmed = deploy(cli, project, tmp_path, game[1])
+    assert (code, confirmed["state"]) == (0, "waiting") and "not loaded this path" in confirmed["reason"]
+    code, confirmed = deploy(cli, project, tmp_path, game[1], 8)
+    assert (code, confirmed["state"]) == (1, "unconfirmed") and "not loaded this path" in confirmed["reason"]
+    game[0].told = str(project / "assets")
+    code, confirmed = deploy(cli, project, tmp_path, game[1], 9)
+    assert (code, confirmed["state"]) == (0, "waiting")
 
 
 def test_no_game_is_no_loss(cli: Run, project: Path, tmp_path: Path) -> None:
@@ -179,8 +198,9 @@ def test_build_asks_the_game(cli: Run, game: tuple[Game, str], project: Path, ti
     words = ("build", "--confirm", "--brp", url)
     done = cli(*words, "--json", cwd=project, env=STUB)
     said = {file["path"]: file["confirmed"] for file in json.loads(done.stdout)["files"]}
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 0, done.stderr
     assert said["sprites/knight.png"]["state"] == "confirmed"
+    assert said["sprites/stranger.png"]["state"] == "waiting"
     assert "not loaded this path" in said["sprites/stranger.png"]["reason"]
     played.loaded.add("sprites/stranger.png")
     (project / "assets/sprites/stranger.png").unlink()
@@ -197,9 +217,9 @@ def test_batch_asks_the_game(cli: Run, game: tuple[Game, str], project: Path, tm
     words = ("batch", manifest, "--deploy", "--confirm", "--brp", url, "-m", "tiny", "--set", "steps=1",
              "--set", "canvas=64x64")
     done = cli(*words, cwd=project, env=STUB)
-    assert done.returncode == 1 and "the running game has 1 of 2" in done.stderr, done.stderr
-    assert "sprites/stranger.png: unconfirmed: the game has not loaded" in done.stderr
-    assert "sprites/knight.png: unconfirmed" not in done.stderr
+    assert done.returncode == 0 and "the running game has 1 of 2" in done.stderr, done.stderr
+    assert "sprites/stranger.png: waiting: the game has not loaded" in done.stderr
+    assert "sprites/knight.png:" not in done.stderr
     played.loaded.add("sprites/stranger.png")
     done = cli(*words, "--seed", "3", cwd=project, env=STUB)
     assert done.returncode == 0 and "the running game has 2 of 2" in done.stderr, done.stderr

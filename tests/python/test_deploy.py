@@ -134,7 +134,7 @@ def test_sheet_and_tile_set(cli: Run, game: Path, tmp_path: Path) -> None:
         (*f["frame"].values(), f["duration"]) for f in described["frames"]]
 
     tiles = paint(tmp_path / "cave.png", size=32)
-    done = cli("deploy", tiles, "--to", "tiles/", "--tile", "16x8", "--json", cwd=game)
+    done = cli("deploy", tiles, "--to", "tiles/", "--tile", "16x8", "--array", "--json", cwd=game)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)["files"][0]
     with Image.open(tiles) as image:
@@ -145,12 +145,18 @@ def test_sheet_and_tile_set(cli: Run, game: Path, tmp_path: Path) -> None:
     meta = (game / "assets/tiles/cave.png.meta").read_text()
     assert "GridSize(tile_width_pixels: 16, tile_height_pixels: 8)" in meta
     assert lock_of(game)["tiles/cave.png"]["columns"] == 2
-    done = cli("deploy", tiles, "--tile", "5", cwd=game)
+    done = cli("deploy", tiles, "--to", "five.png", "--tile", "5", cwd=game)
     assert done.returncode == 4 and "5x5" in done.stderr
     # Bevy loads no array of one layer, so a set of one tile is a plain picture.
-    assert cli("deploy", tiles, "--to", "one.png", "--tile", "32", cwd=game).returncode == 0
+    assert cli("deploy", tiles, "--to", "one.png", "--tile", "32", "--array", cwd=game).returncode == 0
     assert "array_layout" not in (game / "assets/one.png.meta").read_text()
     assert lock_of(game)["one.png"]["kind"] == "tileset"
+    # Other crates' maps, atlases and sprites want the grid as it is.
+    assert cli("deploy", tiles, "--to", "grid.png", "--tile", "16", cwd=game).returncode == 0
+    assert "array_layout" not in (game / "assets/grid.png.meta").read_text()
+    assert lock_of(game)["grid.png"]["columns"] == 2 and "array" not in lock_of(game)["grid.png"]
+    done = cli("deploy", tiles, "--array", cwd=game)
+    assert done.returncode == 2 and "tile's size" in done.stderr
 
 
 def test_names_of_folders_that_people_type(cli: Run, game: Path, knight: Path) -> None:

@@ -361,7 +361,7 @@ class dgxp_deploy_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("meta", c_int32), ("tile_width", c_int32),
         ("tile_height", c_int32), ("force", c_int32), ("no_sidecar", c_int32),
-        ("dry_run", c_int32), ("project", c_char_p), ("to", c_char_p),
+        ("dry_run", c_int32), ("project", c_char_p), ("to", c_char_p), ("array", c_int32),
     ]
 
 class dgxp_build_params(Structure):

@@ -20,14 +20,14 @@ Files = (str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def deploy(files: Files, *, project: str | os.PathLike[str] | None = None, to: str | None = None,
-           tile: int | tuple[int, int] = 0, meta: str | int | None = None, force: bool = False,
-           sidecar: bool = True, dry_run: bool = False) -> dict[str, Any]:
+           tile: int | tuple[int, int] = 0, array: bool = False, meta: str | int | None = None,
+           force: bool = False, sidecar: bool = True, dry_run: bool = False) -> dict[str, Any]:
     """Put files into a Bevy project's assets/, all or none.
 
     `files` is a path, paths, or {"knight.png": a Result, an Image or bytes}.  `project` is the game's
     folder (None: from the working folder upwards).  `to` is a folder inside assets/, or of one file
-    its new name.  `tile` (pixels) makes a tile set.  Files that were not deployed by us are replaced
-    only with `force`.  Returns {"project", "deployment", "files": [{"path", "action", "load", …}],
+    its new name.  `tile` (pixels) makes a tile set, with `array` one that Bevy cuts into an array texture
+    (for TilemapChunk).  Files that were not deployed by us are replaced only with `force`.  Returns {"project", "deployment", "files": [{"path", "action", "load", …}],
     "warnings"}.
     """
     entries: list[tuple[bytes, bytes | None]] = []
@@ -49,7 +49,7 @@ def deploy(files: Files, *, project: str | os.PathLike[str] | None = None, to: s
     options = params(_abi.dgxp_deploy_params, meta=choice("meta", meta), tile_width=width,
                      tile_height=height, force=int(force), no_sidecar=int(not sidecar),
                      dry_run=int(dry_run), project=path_bytes(project) if project else None,
-                     to=to.encode() if to else None)
+                     to=to.encode() if to else None, array=int(array))
     made: dict[str, Any] = document(lib.dgxp_deploy, table, len(entries), byref(options))
     return made
 

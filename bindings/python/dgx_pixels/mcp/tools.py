@@ -127,7 +127,7 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
         id = await submit(prompt, kind, style, size, seed, 1, more)
         told, pictures = await told_of(await watch(id, context))
         if pictures:
-            told["deploy"] = await call(shop.deploy, {f"{id}.png": pictures[0]}, to, 0, force)
+            told["deploy"] = await call(shop.deploy, {f"{id}.png": pictures[0]}, to, 0, False, force)
         else:
             told["next"] = "not finished yet: call get_job, then deploy with the path it returns"
         return result(told, pictures)
@@ -220,12 +220,13 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
         paths: Annotated[list[str], Field(description="files inside the project, as the other tools "
                                           "returned them", min_length=1, max_length=64)],
         to: To, tile: Annotated[int, Field(ge=0, le=1024, description="pixels; makes a tile set")] = 0,
+        array: Annotated[bool, Field(description="a tile set as an array texture, for TilemapChunk")] = False,
         force: bool = False,
     ) -> dict[str, Any]:
         """Put files into the Bevy project's assets/ (with .meta for crisp pixels) and ask the running game
         whether it reloaded them. Returns the line of Rust that loads each."""
         files = {Path(path).name: await call(shop.read_png, path) for path in paths}
-        made: dict[str, Any] = await call(shop.deploy, files, to, tile, force)
+        made: dict[str, Any] = await call(shop.deploy, files, to, tile, array, force)
         return made
 
     @mcp.tool(annotations=MAKE)

@@ -59,9 +59,10 @@ class Workshop:
         return [(self.write(f"{painted.job}-{index}.png", painted.png), painted)
                 for index, painted in enumerate(self.client.fetch(job))]
 
-    def deploy(self, files: dict[str, bytes], to: str, tile: int, force: bool) -> dict[str, Any]:
+    def deploy(self, files: dict[str, bytes], to: str, tile: int, array: bool,
+               force: bool) -> dict[str, Any]:
         """Into assets/, then ask the running game whether it arrived."""
-        return project.deploy(files, project=self.project, to=to, tile=tile, force=force, confirm=True,
+        return project.deploy(files, project=self.project, to=to, tile=tile, array=array, force=force, confirm=True,
                               brp=self.brp)
 
     def game(self) -> str:

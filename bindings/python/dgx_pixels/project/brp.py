@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -61,11 +62,11 @@ class Game:
         told = self.ask("dgx_pixels/status", {"path": path} if path else None)
         return told if isinstance(told, dict) else {}
 
-    def image(self, path: str) -> tuple[dict[str, Any] | None, bool]:
-        """What the game holds under a path, or None; and whether it watches its files."""
+    def image(self, path: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """What the game holds under a path, or None; and what it says of itself."""
         told = self.status(path)
         found = (image for image in told.get("images") or [] if image.get("path") == path)
-        return next(found, None), bool(told.get("watching"))
+        return next(found, None), told
 
     def generations(self, paths: Sequence[str]) -> dict[str, int]:
         """How often each was loaded; what cannot be asked is left out."""
@@ -98,42 +99,63 @@ def _why(image: dict[str, Any], watching: bool, before: int) -> str:
     return "the game watches its files but did not reload it: does it run from another folder?"
 
 
-def _wait(game: Game, path: str, pixels: str, before: int) -> tuple[bool, str]:
-    """Poll until the pixels are there or patience ends; the last answer as a reason."""
+def _absent(told: dict[str, Any], file: dict[str, Any], assets: str) -> tuple[str, str]:
+    """A game that has not loaded the path: it may not have come to it yet, or be another game."""
+    theirs = told.get("assets")
+    known = isinstance(theirs, str) and os.path.isdir(theirs)
+    same = known and os.path.realpath(str(theirs)) == os.path.realpath(assets)
+    if known and not same:
+        return "unconfirmed", (f"another game answers, whose assets are in {theirs}; name the address of "
+                               "yours with --brp")
+    return ("waiting" if same or file["action"] == "new" else "unconfirmed",
+            "the game has not loaded this path; it will find the new file when it does")
+
+
+def _has(image: dict[str, Any], file: dict[str, Any]) -> bool:
+    """The same bytes may be another kind of texture: an array of tiles, or one picture."""
+    shape = ("layers",) if file["layers"] > 1 else ("layers", "width", "height")
+    return (image.get("state") == "loaded" and image.get("hash") == file["pixels"]
+            and all(image.get(key) == file[key] for key in shape))
+
+
+def _wait(game: Game, file: dict[str, Any], before: int, assets: str) -> tuple[str, str]:
+    """Poll until the pixels are there or patience ends; the last answer as state and reason."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            image, watching = game.image(path)
+            image, told = game.image(file["path"])
         except GameError as error:
-            return False, str(error)
+            return "unconfirmed", str(error)
         if image is None:
-            return False, "the game has not loaded this path; it will find the new file when it does"
-        if image.get("state") == "loaded" and image.get("hash") == pixels:
-            return True, "the game has the new pixels"
+            return _absent(told, file, assets)
+        if _has(image, file):
+            return "confirmed", "the game has the new pixels"
         if time.monotonic() > end:
-            return False, _why(image, watching, before)
+            return "unconfirmed", _why(image, bool(told.get("watching")), before)
         time.sleep(0.1)
 
 
-def _confirm(game: Game, file: dict[str, Any], before: int) -> dict[str, str]:
-    done, reason = _wait(game, file["path"], file["pixels"], before)
-    if not done:
+def _confirm(game: Game, file: dict[str, Any], before: int, assets: str) -> dict[str, str]:
+    state, reason = _wait(game, file, before, assets)
+    if state == "unconfirmed":
         try:
             known = game.ask("dgx_pixels/reload", {"path": file["path"]})
         except GameError:
             known = None
         if isinstance(known, dict) and known.get("known") is True:
-            done, reason = _wait(game, file["path"], file["pixels"], before)
-            reason += ", after it was asked to reload" if done else ""
-    return {"state": "confirmed" if done else "unconfirmed", "reason": reason}
+            state, reason = _wait(game, file, before, assets)
+            reason += ", after it was asked to reload" if state == "confirmed" else ""
+    return {"state": state, "reason": reason}
 
 
 def confirm(game: Game, report: dict[str, Any], before: dict[str, int]) -> bool:
-    """Put "confirmed" into each picture's entry of a deployment's report; True when all are.
+    """Put "confirmed" into each picture's entry of a deployment's report; True when all are, or wait for
+    the game to come to them.
 
     Waits up to 5 s for the game's watcher and 5 s after a forced reload.
     """
     pictures = [file for file in report["files"] if file.get("pixels")]
+    assets = os.path.join(report["project"], report["assets"])
     for file in pictures:
-        file["confirmed"] = _confirm(game, file, before.get(file["path"], 0))
-    return all(file["confirmed"]["state"] == "confirmed" for file in pictures)
+        file["confirmed"] = _confirm(game, file, before.get(file["path"], 0), assets)
+    return all(file["confirmed"]["state"] != "unconfirmed" for file in pictures)

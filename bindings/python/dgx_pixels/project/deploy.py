@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import InvalidArgument, LimitExceeded, NotFound
-from . import beneath, payload, texts
+from . import beneath, dependants, payload, texts
 from .brp import GAME, Game, confirm as confirm_all
 from .payload import Payload
 from .stage import RECIPES, Stage, Write, is_recipe
@@ -163,7 +163,7 @@ def _warnings(stage: Stage, plans: list[Plan]) -> list[str]:
     for plan in plans:
         item = plan.payload
         if plan.meta and plan.meta.act == "kept":
-            tiles = "; the tile set needs its array_layout" if "tile_width" in item.entry else ""
+            tiles = "; the tile set needs its array_layout" if "array" in item.entry else ""
             found.append(f"{item.meta_path} was edited by hand and stays as it is{tiles}")
         if plan.sidecar and plan.sidecar.act == "kept":
             found.append(f"{item.sidecar_path} was edited by hand and stays as it is")
@@ -212,15 +212,16 @@ def _read(path: str) -> bytes:
 
 
 def deploy(files: Files, *, project: str | os.PathLike[str] | None = None, to: str | None = None,
-           tile: int | tuple[int, int] = 0, meta: str = "nearest", force: bool = False,
+           tile: int | tuple[int, int] = 0, array: bool = False, meta: str = "nearest", force: bool = False,
            sidecar: bool = True, dry_run: bool = False, confirm: bool = False,
            brp: str = GAME) -> dict[str, Any]:
     """Put files into a Bevy project's assets/, all or none; the project is on this machine.
 
     `files` is a path, paths, or {"knight.png": bytes or what Client.generate() returned}.  `project` is
     the game's folder (None: from the working folder upwards).  `to` is a folder inside assets/, or of
-    one file its new name.  `tile` (pixels) makes a tile set; `meta` is "nearest" or "none".  Files that
-    were not deployed by us are replaced only with `force`.  With `confirm` the running game is asked at
+    one file its new name.  `tile` (pixels) makes a tile set, with `array` one that Bevy cuts into an
+    array texture; `meta` is "nearest" or "none".  Files that were not deployed by us, or would become
+    what a sheet or a map cannot follow, are replaced only with `force`.  With `confirm` the running game is asked at
     `brp` whether it has the new pixels.  Returns {"project", "assets", "deployment", "files": [{"path",
     "action", "load", "confirmed": {"state", "reason"}, …}], "warnings"}.
     """
@@ -233,6 +234,8 @@ def deploy(files: Files, *, project: str | os.PathLike[str] | None = None, to: s
     width, height = width or height, height or width
     if not 0 <= width <= payload.SIDE_MAX or not 0 <= height <= payload.SIDE_MAX:
         raise InvalidArgument(f"tile {width}x{height}: 1..{payload.SIDE_MAX} pixels")
+    if array and not width:
+        raise InvalidArgument("array: how large are its tiles? Give the tile's size with it")
     folder = find_project(project)
     assets = _assets_of(folder)
     payloads = []
@@ -240,10 +243,12 @@ def deploy(files: Files, *, project: str | os.PathLike[str] | None = None, to: s
         target = _target(name, to or "", len(entries) == 1, assets)
         size = (width, height) if payload.suffix(name) == "png" else (0, 0)
         payloads.append(payload.make(name, target, _read(name) if data is None else data, tile=size,
-                                     meta=meta == "nearest", sidecar=sidecar))
+                                     array=array, meta=meta == "nearest", sidecar=sidecar))
     game = Game(brp) if confirm and not dry_run else None
     before = game.generations([item.path for item in payloads if item.pixels]) if game else {}
     with Stage(folder, assets) as stage:
+        if not force:
+            dependants.check(stage.entries, payloads)
         plans, writes = _plan(stage, payloads, force)
         stage.check(writes)
         changes = _changes(stage, plans)

@@ -86,7 +86,7 @@ def _entry(path: str, kind: str, data: bytes) -> dict[str, Any]:
 
 
 def _hash_pixels(picture: png.Picture, width: int, height: int) -> tuple[str, int]:
-    """Rows top-down, of a tile set one tile after the other; and how many tiles."""
+    """Rows top-down, of an array one tile after the other; and how many tiles."""
     digest, layers, stride = hashlib.sha256(), 0, picture.width * 4
     for y in range(0, picture.height - height + 1, height):
         for x in range(0, picture.width - width + 1, width):
@@ -116,7 +116,7 @@ def _sidecar(payload: Payload, picture: png.Picture) -> bytes:
     return (texts.write(document) + "\n").encode()
 
 
-def _picture(name: str, path: str, data: bytes, tile: tuple[int, int], meta: bool,
+def _picture(name: str, path: str, data: bytes, tile: tuple[int, int], array: bool, meta: bool,
              sidecar: bool) -> Payload:
     picture = png.decode(name, data)
     width, height = tile
@@ -130,16 +130,19 @@ def _picture(name: str, path: str, data: bytes, tile: tuple[int, int], meta: boo
                 f"{width}x{height} tiles; a tile set for the game has no padding and no margin")
         payload.entry.update(tile_width=width, tile_height=height, columns=picture.width // width,
                              rows=picture.height // height)
+    array = array and width > 0
+    if array:
+        payload.entry["array"] = True
     if "dgx_pixels" in picture.texts:
         payload.entry["recipe"] = sha256(picture.texts["dgx_pixels"].encode())
-    payload.pixels, payload.layers = _hash_pixels(picture, width or picture.width,
-                                                  height or picture.height)
+    payload.pixels, payload.layers = _hash_pixels(picture, width if array else picture.width,
+                                                  height if array else picture.height)
     if sidecar and picture.told:
         payload.sidecar = _sidecar(payload, picture)
-    if meta or width:
-        # One tile is no array: Bevy refuses to load a grid of 1x1.
-        array = payload.layers > 1
-        payload.meta = (META % (TILES % (width, height) if array else "")).encode()
+    if meta or array:
+        # One tile makes no array: Bevy refuses to load a grid of 1x1.
+        layout = TILES % (width, height) if payload.layers > 1 else ""
+        payload.meta = (META % layout).encode()
     return payload
 
 
@@ -233,12 +236,12 @@ def _is_sheet(document: Any) -> bool:
             and isinstance(document.get("meta"), dict))
 
 
-def make(name: str, path: str, data: bytes, *, tile: tuple[int, int], meta: bool,
+def make(name: str, path: str, data: bytes, *, tile: tuple[int, int], array: bool, meta: bool,
          sidecar: bool) -> Payload:
     """What is deployed as `path` of a file's content; `name` is what errors call the file."""
     end = suffix(path)
     if end == "png":
-        return _picture(name, path, data, tile, meta, sidecar)
+        return _picture(name, path, data, tile, array, meta, sidecar)
     if end == "json":
         document = texts.parse(name, data)
         if _is_sheet(document):

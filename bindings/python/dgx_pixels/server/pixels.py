@@ -102,7 +102,8 @@ def deploy(request: Request, body: DeployBody) -> dict[str, Any]:
         picture.set_text({"dgx_pixels_review": json.dumps(review)})
         data = picture.encode()
     to = body.to if body.to.endswith((".png", "/")) else body.to + "/"
-    return game.deploy({name: data}, project=project, to=to, tile=body.tile, force=body.force)
+    return game.deploy({name: data}, project=project, to=to, tile=body.tile,
+                       array=body.array, force=body.force)
 
 
 @router.get("/presets", operation_id="list_presets")

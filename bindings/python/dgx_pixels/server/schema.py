@@ -166,6 +166,7 @@ class DeployBody(Body):
     to: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9/._-]{0,127}$")] = Field(
         description="inside assets/: a folder, or a PNG's name: sprites/knight.png")
     tile: Whole = Field(0, ge=0, le=1024)
+    array: bool = Field(False, description="a tile set as an array texture, for Bevy's TilemapChunk")
     force: bool = False
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `dgx_pixels/status` and `dgx_pixels/reload`: what `dgx-pixels deploy --confirm` asks a running game.
 
+use bevy::asset::io::file::FileAssetReader;
 use bevy::prelude::*;
 use bevy::remote::{BrpError, BrpResult, RemoteMethodSystemId, RemoteMethods, error_codes};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,18 @@ use crate::{DgxPixelsReloads, LoadPhase, Reload};
 /// Which Bevy this crate is for.
 const BEVY: &str = "0.19";
 
+/// The folder that this game loads its assets from, so that two games on one machine are not confused.
+#[derive(Resource)]
+struct AssetsFolder(Option<String>);
+
+fn find_assets(app: &App) -> Option<String> {
+    let plugin = app.get_added_plugins::<AssetPlugin>().into_iter().next()?;
+    Some(FileAssetReader::get_base_path().join(&plugin.file_path).to_str()?.into())
+}
+
 pub(crate) fn register(app: &mut App) {
+    let folder = AssetsFolder(find_assets(app));
+    app.insert_resource(folder);
     let world = app.world_mut();
     let status = world.register_system(status);
     let reload = world.register_system(reload);
@@ -51,6 +63,7 @@ fn status(
     In(params): In<Option<Value>>,
     reloads: Res<DgxPixelsReloads>,
     server: Res<AssetServer>,
+    folder: Res<AssetsFolder>,
 ) -> BrpResult {
     let wanted = read_params(params)?.path;
     let mut images: Vec<_> = reloads
@@ -71,6 +84,7 @@ fn status(
         "plugin": env!("CARGO_PKG_VERSION"),
         "bevy": BEVY,
         "watching": server.watching_for_changes(),
+        "assets": folder.0,
         "images": images,
     }))
 }

@@ -37,7 +37,7 @@ pub struct SheetAsset {
     pub clips: &'static [(&'static str, usize, usize)],
 }
 
-/// A tile set, loaded as an array image of `columns * rows` tiles.
+/// A tile set of `columns * rows` tiles.
 #[allow(dead_code)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TilesetAsset {

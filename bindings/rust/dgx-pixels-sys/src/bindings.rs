@@ -1585,7 +1585,7 @@ pub struct dgxp_lora {
     _unused: [u8; 0],
 }
 unsafe extern "C" {
-    #[doc = " Read an adapter: a path, or a name that is looked up in `loras/` of the models folders and then,\n with a `model` (else NULL), in the model's own `loras/`.  A name is a file's name without\n `.safetensors`; one that is unknown or fits several files is refused with the candidates.\n\n Every tensor is checked: one that is not finite, a factor without its partner or of another rank\n is DGXP_ERR_BAD_FORMAT; a file without any adapter in it DGXP_ERR_UNSUPPORTED.  The file is\n memory-mapped: nobody may truncate it while it is open.  Needs no backend."]
+    #[doc = " Read an adapter: a path (it holds a slash or ends with `.safetensors`), or a name that is looked\n up in `loras/` of the models folders and then, with a `model` (else NULL), in the model's own\n `loras/`.  A name is a file's name without `.safetensors`; one that is unknown or fits several files is refused with the candidates.\n\n Every tensor is checked: one that is not finite, a factor without its partner or of another rank\n is DGXP_ERR_BAD_FORMAT; a file without any adapter in it DGXP_ERR_UNSUPPORTED.  The file is\n memory-mapped: nobody may truncate it while it is open.  Needs no backend."]
     pub fn dgxp_lora_load(
         name_or_path: *const ::core::ffi::c_char,
         model: *const dgxp_model,
@@ -2016,10 +2016,11 @@ pub struct dgxp_deploy_params {
     pub dry_run: i32,
     pub project: *const ::core::ffi::c_char,
     pub to: *const ::core::ffi::c_char,
+    pub array: i32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of dgxp_deploy_params"][::core::mem::size_of::<dgxp_deploy_params>() - 48usize];
+    ["Size of dgxp_deploy_params"][::core::mem::size_of::<dgxp_deploy_params>() - 56usize];
     ["Alignment of dgxp_deploy_params"][::core::mem::align_of::<dgxp_deploy_params>() - 8usize];
     ["Offset of field: dgxp_deploy_params::struct_size"]
         [::core::mem::offset_of!(dgxp_deploy_params, struct_size) - 0usize];
@@ -2039,9 +2040,11 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_deploy_params, project) - 32usize];
     ["Offset of field: dgxp_deploy_params::to"]
         [::core::mem::offset_of!(dgxp_deploy_params, to) - 40usize];
+    ["Offset of field: dgxp_deploy_params::array"]
+        [::core::mem::offset_of!(dgxp_deploy_params, array) - 48usize];
 };
 unsafe extern "C" {
-    #[doc = " Put `count` (1..65536) files into a Bevy project's assets, all or none, and record them in its\n dgx-pixels.lock.json (docs/deploy.md).\n\n Files are staged outside assets/ and renamed in, a PNG's .meta first, so that a running game\n reloads whole files.  Nothing outside assets/ is ever written, no link is followed, and a file that\n is not the one recorded is not replaced: DGXP_ERR_MISMATCH names it.  DGXP_ERR_INVALID_ARGUMENT:\n a name that leads outside or that some system refuses.  DGXP_ERR_BUSY: another process deploys.\n\n `*out` (NULL = not wanted) is {\"project\", \"deployment\": number, \"files\": [{\"path\", \"kind\", \"action\":\n new|replaced|unchanged, \"sha256\", \"width\", \"height\", \"layers\", \"pixels\": SHA-256 of the RGBA8 bytes,\n \"meta\": new|replaced|unchanged|kept, \"sidecar\": the same, \"load\": a line of Rust}], \"warnings\": []}.\n NULL params are the defaults.  Any number of threads and processes may deploy."]
+    #[doc = " Put `count` (1..65536) files into a Bevy project's assets, all or none, and record them in its\n dgx-pixels.lock.json (docs/deploy.md).\n\n Files are staged outside assets/ and renamed in, a PNG's .meta first, so that a running game\n reloads whole files.  Nothing outside assets/ is ever written, no link is followed, and a file that\n is not the one recorded is not replaced: DGXP_ERR_MISMATCH names it.  So is one that would become\n another kind of file, or another shape than a sheet or a map stands on.  DGXP_ERR_INVALID_ARGUMENT:\n a name that leads outside or that some system refuses.  DGXP_ERR_BUSY: another process deploys.\n\n `*out` (NULL = not wanted) is {\"project\", \"deployment\": number, \"files\": [{\"path\", \"kind\", \"action\":\n new|replaced|unchanged, \"sha256\", \"width\", \"height\", \"layers\", \"pixels\": SHA-256 of the RGBA8 bytes,\n \"meta\": new|replaced|unchanged|kept, \"sidecar\": the same, \"load\": a line of Rust}], \"warnings\": []}.\n NULL params are the defaults.  Any number of threads and processes may deploy."]
     pub fn dgxp_deploy(
         files: *const dgxp_deploy_file,
         count: i32,
@@ -2393,7 +2396,7 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_workflow_params, cancel) - 40usize];
 };
 unsafe extern "C" {
-    #[doc = " Carry out a filled workflow.  A sprite becomes NAME.png (several: NAME-1.png …), an animation\n NAME.png (the sheet), .json (Aseprite's), .aseprite and .apng, a tile set NAME.png, .json, .tsj (Tiled's)\n and its textures; a batch goes on where it ended.  Files of that name are replaced, each whole.\n\n `*report` (or NULL) is {\"files\": [paths], …}: for an animation also \"frames\", \"seed\" and \"pixels\", the\n report of dgxp_fix_frames(); for a tile set \"inside\", \"outside\" (dgxp_quality()), \"tiles\",\n \"seam_mean\" and \"seam_worst\" (dgxp_autotile_check()); for a batch \"batch\", its summary."]
+    #[doc = " Carry out a filled workflow.  A sprite becomes NAME.png (several: NAME-1.png …), an animation\n NAME.png (the sheet), .json (Aseprite's), .aseprite and .apng, a tile set NAME.png, .json, .tsx (Tiled's)\n and its textures; a batch goes on where it ended.  Files of that name are replaced, each whole.\n\n `*report` (or NULL) is {\"files\": [paths], …}: for an animation also \"frames\", \"seed\" and \"pixels\", the\n report of dgxp_fix_frames(); for a tile set \"inside\", \"outside\" (dgxp_quality()), \"tiles\",\n \"seam_mean\" and \"seam_worst\" (dgxp_autotile_check()); for a batch \"batch\", its summary."]
     pub fn dgxp_workflow_run(
         model: *mut dgxp_model,
         workflow: *const ::core::ffi::c_char,
