@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from . import (
     diffusion,
     evaluate,
     export,
+    names,
     plot,
     shards,
     tokenizer,
+    trial,
     tune,
 )
 from .grid import save_grid
@@ -40,9 +44,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     sub = parser.add_subparsers(dest="command", required=True)
     sub.add_parser("prepare", help="train the tokenizer and report on the autoencoder")
+    longer = sub.add_parser("extend", help="the vocabulary of shipped weights with the words of the sets added")
+    longer.add_argument("--from", dest="shipped", type=Path, default=PROMPTS.parent, help="their bundle")
+    longer.add_argument("--most", type=int, default=config.ADDED_WORDS, help="tokens to add")
     pack = sub.add_parser("pack", help="write all that a training draws from as one .npz, for another machine")
     pack.add_argument("--dolls", type=int, default=DOLLS)
     pack.add_argument("out", type=Path)
+    sub.add_parser("trial", help="ten steps of each way to compute them on this machine; `train` follows the choice"
+                   ).add_argument("--batch", type=int)
     run = sub.add_parser("train", help="train UNet and text encoder; resumes the last run")
     run.add_argument("--minutes", type=float, help="stop cleanly after so many minutes")
     run.add_argument("--samples", type=int, help="planned length")
@@ -51,6 +60,7 @@ def arguments() -> argparse.Namespace:
     run.add_argument("--rate", type=float, help="peak learning rate")
     run.add_argument("--ema", type=float)
     run.add_argument("--warmup", type=int, help="steps of rising rate")
+    run.add_argument("--dropout", type=float, help="of the UNet while it trains")
     run.add_argument("--dolls", type=int, default=DOLLS)
     run.add_argument("--corpus", type=Path, help="what `pack` wrote; no sprites are read then")
     run.add_argument("--warm-start", type=Path, help="a bundle, or a folder of shards, to begin from")
@@ -72,6 +82,10 @@ def arguments() -> argparse.Namespace:
     tuning.add_argument("--model", type=Path, default=PROMPTS.parent, help="the bundle")
     tuning.add_argument("--every", type=int, default=1, help="each n-th wish only")
     tuning.add_argument("settings", nargs="+", help='"guidance=3 sampler=euler-a"')
+    naming = sub.add_parser("names", help="which of the second set's things the pictures of the command line show")
+    naming.add_argument("--program", type=Path, required=True, help="dgx-pixels")
+    naming.add_argument("--model", type=Path, default=PROMPTS.parent, help="the bundle")
+    naming.add_argument("--every", type=int, default=1, help="each n-th wish only")
     sub.add_parser("plot", help="curves as a PNG and a short CSV").add_argument("out", type=Path)
     sub.add_parser("classifier", help="train it and write it as TorchScript, for dgx-pixels-train"
                    ).add_argument("out", type=Path)
@@ -95,6 +109,18 @@ def prepare(data: dataset.SpriteSet, folder: Path) -> None:
     figures = evaluate.autoencoder_report(data, folder / "autoencoder.png")
     (folder / "autoencoder.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     print(json.dumps(figures, indent=1))
+
+
+def extend(data: dataset.SpriteSet, shipped: Path, most: int, folder: Path) -> None:
+    """The commonest words of the captions become single tokens."""
+    told: collections.Counter[str] = collections.Counter()
+    texts = captions.variants(data.sprites, 4, seed=2)
+    for weight, several in zip(data.weight.tolist(), texts):
+        for word in re.findall("[a-z]+", " ".join(several)):
+            told[word] += weight
+    common = [w for w, _ in told.most_common() if len(w) > 2]
+    tokenizer.extend(shipped / "tokenizer_2", common, most, folder)
+    print(f"{folder}: {len(tokenizer.load(folder))} tokens")
 
 
 def main() -> None:
@@ -121,10 +147,22 @@ def main() -> None:
         tune.run(dataset.load(args.sprites), prompts, args.cache / "evaluate", args.program, args.model,
                  args.every, args.settings)
         return
+    if args.command == "names":
+        names.run(dataset.load(args.sprites), args.cache / "evaluate", args.program, args.model, args.every)
+        return
+    if args.command == "extend":
+        extend(dataset.load(args.sprites, 1000), args.shipped, args.most, args.cache / "tokenizer")
+        return
     words = tokenizer.load(args.cache / "tokenizer")
+    if args.command == "trial":
+        settings = replace(settings, train=chosen(settings.train, args, "batch"))
+        trial.run(settings, len(words), args.cache, device)
+        return
     if args.command == "train":
         settings = replace(settings, train=chosen(settings.train, args, "batch", "rate",
                                                   "samples", "plan_minutes", "ema", "warmup"))
+        if args.dropout is not None:
+            settings = replace(settings, unet=replace(settings.unet, dropout=args.dropout))
         given = (corpus.Corpus.load(args.corpus) if args.corpus
                  else corpus.build(dataset.load(args.sprites, args.dolls), words))
         diffusion.train(given, words, args.cache, settings, prompts, device, args.minutes, args.warm_start,

@@ -40,6 +40,9 @@ MATERIALS = {"brown": {"wooden": {"door", "chest", "shield", "table", "crate", "
              "yellow": {"golden": {"sword", "ring", "key", "crown", "coin", "amulet", "helmet", "shield", "armour",
                                    "statue", "chest", "axe", "staff"}}}
 STRANGE = 0.25  # of the captions hold a word that means nothing, so that the kind decides what is painted
+STRANGE_OBJECT = 0.06
+OTHER, WIDER = 0.35, 0.05  # of the captions of everyday things name them by another word, or by a keyword
+FLAT = 0.85  # of the captions of a sprite without outline say so, so that the plain wish has one
 SYLLABLES = ("ba", "dor", "ek", "fen", "gra", "hul", "ith", "jor", "ka", "lum", "mor", "nash", "ob", "pir", "quel",
              "ras", "sil", "tor", "ul", "var", "wyn", "xan", "yor", "zin", "thra", "shi", "ou", "ae", "bel", "mak")
 DIRECTIONS = {"n", "e", "s", "w", "ne", "nw", "se", "sw", "a", "b", "c", "d", "f", "m"}
@@ -67,7 +70,8 @@ def tags_of(sprite: Sprite) -> list[str]:
 
 
 def caption(sprite: Sprite, rng: np.random.Generator) -> str:
-    text = doll_caption(sprite, rng) if sprite.source == "dolls" else plain_caption(sprite, rng)
+    told = {"dolls": doll_caption, "objects": object_caption}.get(sprite.source, plain_caption)
+    text = told(sprite, rng)
     for british, american in SPELLINGS.items():
         if rng.random() < 0.3:
             text = text.replace(british, american)
@@ -89,6 +93,26 @@ def plain_caption(sprite: Sprite, rng: np.random.Generator) -> str:
         phrase = " ".join([head, *tags[:1], kind]).strip()
         return article(phrase) if rng.random() < 0.15 else phrase
     rng.shuffle(tags)
+    return ", ".join(p for p in [head, *tags, kind] if p)
+
+
+def object_caption(sprite: Sprite, rng: np.random.Generator) -> str:
+    """Everyday things: the name or another word for it, seldom a wider one; the kind word that somebody's preset adds."""
+    name, tags = clean(sprite.name), tags_of(sprite)
+    if sprite.others and rng.random() < OTHER:
+        name = str(rng.choice(sprite.others))
+    elif tags and rng.random() < WIDER:
+        name = tags.pop(int(rng.integers(len(tags))))
+    tags = [t for t in tags if rng.random() < 0.25][:2]
+    colour = [material(c, name) if rng.random() < 0.35 else c for c in colour_words(sprite, name, rng)]
+    unknown = rng.random() < STRANGE_OBJECT
+    name = strange(name, rng) if unknown else name
+    kind = rng.choice(sprite.kind_words) if unknown or rng.random() < 0.8 else ""
+    look = ["flat"] if sprite.flat and rng.random() < FLAT else []
+    head = " ".join([*look, *colour, name])
+    if rng.random() < 0.25:
+        phrase = " ".join([head, kind]).strip()
+        return article(phrase) if rng.random() < 0.3 else phrase
     return ", ".join(p for p in [head, *tags, kind] if p)
 
 
@@ -162,6 +186,8 @@ def fixed_caption(sprite: Sprite) -> str:
         return ", ".join([*([sprite.name] if sprite.name else []), base, *parts[:4], "character"])
     name = clean(sprite.name)
     colour = [c for c in sprite.colours[:1] if c not in name.split()]
-    marks = ["small"] * sprite.small + ["1-bit"] * sprite.one_bit
+    marks = ["flat"] * sprite.flat + ["small"] * sprite.small + ["1-bit"] * sprite.one_bit
     head = " ".join([*marks, *colour, name])
+    if sprite.kind_words:
+        return f"{head}, {sprite.kind_words[0]}"
     return ", ".join([head, *tags_of(sprite), KIND_WORDS[sprite.kind][0]])

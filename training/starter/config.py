@@ -12,6 +12,7 @@ IMAGE_CHANNELS = 4  # RGBA: alpha comes from the model
 FACTOR = 2  # of the autoencoder
 LATENT_CHANNELS = IMAGE_CHANNELS * FACTOR * FACTOR
 CONTEXT = 24  # text positions, BOS and EOS included
+ADDED_WORDS = 1200  # tokens that `extend` adds to the vocabulary of shipped weights
 VOCABULARY = 3000  # the BPE stops earlier when no pair occurs twice
 
 KINDS = ("character", "monster", "item", "tile", "icon", "effect", "prop")
@@ -62,8 +63,8 @@ class TrainSettings:
     empty_prompt: float = 0.1
     noisy: float = 0.35  # share of the steps that is drawn from the noisier half only
     clip: float = 1.0
-    save_minutes: float = 5.0
-    grid_minutes: float = 10.0
+    save_minutes: float = 4.0
+    grid_minutes: float = 30.0
 
 
 @dataclass(frozen=True)

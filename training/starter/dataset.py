@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import collections
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import colours
+from . import colours, objects
 from .config import KINDS
 from .dolls import load_parts, make_dolls
 from .sprites import Sprite, load_sprites, read_manifest
@@ -32,6 +32,11 @@ WANTED = {"dragon", "wolf", "dog", "spider", "knight", "skeleton", "goblin", "or
           "water", "dirt", "ice", "marble", "hammer", "spear", "mace"}
 WANTED_WEIGHT = 4.0
 TORN_TILE = 0.1  # weight of tiles with holes: edges and overlays, not what "water tile" asks for
+# The everyday things beside the older set: it is known already, so it needs less to stay.
+OBJECT_SHARE = 0.6
+OBJECT_KIND_SHARE = {"character": 0.1, "monster": 0.27, "item": 0.35, "icon": 0.06, "effect": 0.05, "prop": 0.17}
+FLAT_WEIGHT = 0.35  # of a drawing beside its outlined copy
+OBJECT_COPIES = 2  # with turned hues, of each outlined one
 FLIPPED_KINDS = ("monster", "tile", "effect")  # the others have a usual direction
 
 
@@ -48,10 +53,11 @@ class SpriteSet:
         return [i for i, s in enumerate(self.sprites) if s.split == "val"]
 
     def flippable(self) -> torch.Tensor:
-        return torch.tensor([s.kind in FLIPPED_KINDS for s in self.sprites])
+        return torch.tensor([s.kind in FLIPPED_KINDS or s.kind == "prop" and s.source == objects.SOURCE
+                             for s in self.sprites])
 
 
-def recoloured(sprites: list[Sprite], rng: np.random.Generator) -> list[Sprite]:
+def recoloured(sprites: list[Sprite], rng: np.random.Generator, count: int = RECOLOURED_COPIES) -> list[Sprite]:
     """Copies with turned hues, so that a colour word means the colour on any shape."""
     copies = []
     for sprite in sprites:
@@ -59,16 +65,16 @@ def recoloured(sprites: list[Sprite], rng: np.random.Generator) -> list[Sprite]:
         chromatic = bool(found) and found[0] in colours.CHROMATIC
         if sprite.split != "train" or sprite.one_bit or not chromatic:
             continue
-        for degrees in rng.uniform(40, 320, RECOLOURED_COPIES):
+        for degrees in rng.uniform(40, 320, count):
             pixels = colours.rotate_hue(sprite.pixels, float(degrees))
             pixels[pixels[..., 3] == 0] = 0
             words = colours.dominant(pixels)
             if not words or words[0] == found[0] or words[0] not in colours.CHROMATIC:
                 continue
-            copies.append(Sprite(
-                pixels=pixels, kind=sprite.kind, name=without_colours(sprite.name),
-                tags=[without_colours(t) for t in sprite.tags], colours=words, group=sprite.group,
-                split="train", small=sprite.small, recoloured=True, source=sprite.source))
+            copies.append(replace(
+                sprite, pixels=pixels, name=without_colours(sprite.name), colours=words, recoloured=True,
+                tags=[without_colours(t) for t in sprite.tags],
+                others=tuple(filter(None, map(without_colours, sprite.others)))))
     return copies
 
 
@@ -77,26 +83,31 @@ def without_colours(text: str) -> str:
 
 
 def weights(sprites: list[Sprite]) -> torch.Tensor:
-    """1/sqrt(group size) inside a kind, then the shares of the kinds."""
+    """1/sqrt(group size) inside a kind, then the shares of the kinds of each set, then those of the sets."""
     size = collections.Counter(s.group for s in sprites if s.split == "train")
     raw = np.zeros(len(sprites))
     for i, s in enumerate(sprites):
         if s.split == "train":
-            raw[i] = size[s.group] ** -0.5
+            raw[i] = size[s.group] ** -0.5 * s.wish
             raw[i] *= ONE_BIT_WEIGHT if s.one_bit else 1
             raw[i] *= RECOLOURED_WEIGHT if s.recoloured else 1
+            raw[i] *= FLAT_WEIGHT if s.flat else 1
             raw[i] *= TORN_TILE if s.kind == "tile" and (s.pixels[..., 3] > 0).mean() < 0.7 else 1
-            raw[i] *= WANTED_WEIGHT if WANTED & set(s.name.split()) else 1
+            raw[i] *= WANTED_WEIGHT if s.source != objects.SOURCE and WANTED & set(s.name.split()) else 1
     kinds = np.array([s.kind for s in sprites])
     doll = np.array([s.source == "dolls" for s in sprites])
+    thing = np.array([s.source == objects.SOURCE for s in sprites])
     for kind in KINDS:
-        for of_dolls in (False, True):
-            mask = (kinds == kind) & (doll == of_dolls)
-            share = KIND_SHARE[kind]
-            if kind == "character":
-                share *= DOLL_SHARE if of_dolls else 1 - DOLL_SHARE
+        share_of_dolls = DOLL_SHARE if kind == "character" else 0
+        for mask, share in ((doll, KIND_SHARE[kind] * share_of_dolls),
+                            (~doll & ~thing, KIND_SHARE[kind] * (1 - share_of_dolls)),
+                            (thing, OBJECT_KIND_SHARE.get(kind, 0))):
+            mask = mask & (kinds == kind)
             if raw[mask].sum():
                 raw[mask] *= share / raw[mask].sum()
+    for mask, share in ((thing, OBJECT_SHARE), (~thing, 1 - OBJECT_SHARE)):
+        if raw[mask].sum():
+            raw[mask] *= share / raw[mask].sum()
     return torch.from_numpy(raw / raw.sum())
 
 
@@ -105,6 +116,10 @@ def load(folder: Path, dolls: int = 8000, seed: int = 0) -> SpriteSet:
     rows = read_manifest(folder)
     sprites = load_sprites(folder, rows)
     sprites += recoloured(sprites, np.random.default_rng(seed))
+    things = objects.load_objects(folder)
+    outlined = objects.dressed(things)
+    sprites += [*things, *outlined]
+    sprites += recoloured([s for s in outlined if s.kind != "character"], np.random.default_rng(seed), OBJECT_COPIES)
     sprites += make_dolls(load_parts(folder, rows), dolls, seed)
     pixels = torch.from_numpy(np.stack([s.pixels for s in sprites])).permute(0, 3, 1, 2)
     return SpriteSet(sprites, pixels.contiguous(), weights(sprites))

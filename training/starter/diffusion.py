@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from transformers import CLIPTokenizer
 
-from . import checkpoint, model, sampling, schedule, shards
+from . import checkpoint, model, sampling, schedule, shards, tokenizer, trial
 from .config import Settings
 from .corpus import Corpus
 from .grid import save_grid
@@ -19,7 +19,7 @@ from .pace import Pace
 
 FIELDS = ("step", "samples", "minutes", "loss", "loss_high", "loss_mid", "loss_low", "loss_val", "rate",
           "samples_per_second")
-LOG_SECONDS = {"cuda": 20, "cpu": 120}
+LOG_SECONDS = {"cuda": 20, "cpu": 300}
 
 
 class Objective(torch.nn.Module):
@@ -99,16 +99,18 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
     machine can teach words and leaves the drawing as it is.
     """
     began = time.monotonic()
+    way = trial.chosen(folder, device)
     torch.manual_seed(2)
     painter = model.build(s, len(words))
     if warm_start:
-        load_bundle(painter, warm_start)
+        load_bundle(painter, warm_start, words)
     both = painter.both.to(device).train()
     if words_only:
         for name, p in painter.unet.named_parameters():
             p.requires_grad_(".attn2." in name or name.startswith("add_embedding"))
     trained_parameters = [p for p in both.parameters() if p.requires_grad]
-    painter.unet.to(memory_format=torch.channels_last)
+    if way.channels_last:
+        painter.unet.to(memory_format=torch.channels_last)
     ema = checkpoint.Ema(both, s.train.ema)
     optimizer = torch.optim.AdamW(trained_parameters, lr=s.train.rate, betas=(0.9, 0.99),
                                   weight_decay=s.train.weight_decay, fused=True)
@@ -132,7 +134,6 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
             "optimizer": optimizer.state_dict(), "step": step, "samples": samples,
             "vocabulary": len(words), "minutes": spent + (time.monotonic() - began) / 60})
 
-    half = sampling.has_fast_bf16(device)
     pace = Pace(device)
     log = checkpoint.Log(folder, "painter", FIELDS)
     batch = s.train.batch
@@ -146,7 +147,9 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
         if progress >= 1:
             break
         some = corpus.draw(batch, s.train.empty_prompt)
-        z = some.latents.contiguous(memory_format=torch.channels_last)
+        z = some.latents
+        if way.channels_last:
+            z = z.contiguous(memory_format=torch.channels_last)
         # One timestep in each of `batch` equal slices: the loss is less noisy than with free draws.
         u = (torch.arange(batch, device=device) + torch.rand(batch, device=device)) / batch
         u = schedule.times(u, s.train.noisy).clamp(max=1 - 1e-6)
@@ -154,7 +157,7 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
         noise = torch.randn_like(z)
         rate = schedule.rate(step, progress, s.train.rate, s.train.warmup, s.train.decay)
         schedule.apply(optimizer, rate)
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(device.type, torch.bfloat16, enabled=way.half):
             losses = quick(z, some.ids, some.time_ids, t, noise)
         optimizer.zero_grad(set_to_none=True)
         losses.mean().backward()
@@ -192,14 +195,18 @@ def draw_grid(painter: model.Painter, ema: checkpoint.Ema, words: CLIPTokenizer,
     save_grid(path, [sprites], columns=8, labels=prompts)
 
 
-def load_bundle(painter: model.Painter, folder: Path) -> None:
-    """Warm start from shipped weights, or from the shards of a run."""
+def load_bundle(painter: model.Painter, folder: Path, words: CLIPTokenizer) -> None:
+    """Warm start from shipped weights, or from the shards of a run; a bundle's vocabulary may have grown since."""
     from safetensors.torch import load_file
     if list(folder.glob(shards.PATTERN)):
         painter.both.load_state_dict(shards.tensors(folder)[0])
         return
     painter.unet.load_state_dict(load_file(folder / "unet/diffusion_pytorch_model.safetensors"))
-    painter.text.load_state_dict(load_file(folder / "text_encoder_2/model.safetensors"))
+    state = load_file(folder / "text_encoder_2/model.safetensors")
+    rows = "text_model.embeddings.token_embedding.weight"
+    if len(state[rows]) != len(words):
+        state[rows] = tokenizer.carried(folder / "tokenizer_2", words, state[rows])
+    painter.text.load_state_dict(state)
 
 
 def load_trained(folder: Path, device: torch.device) -> model.Painter:

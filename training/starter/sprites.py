@@ -16,6 +16,8 @@ from .config import SIZE
 LEFT_OUT = {"nouns", "grafxkid"}
 KIND_OF = {"character": "character", "monster": "monster", "item": "item", "terrain": "tile",
            "icon": "icon", "effect": "effect", "prop": "prop"}
+# Whose figures all look the same way: told, so that the other way can be asked for.
+VIEWS = {"0x72-dungeon2": ["side view", "facing east"]}
 # Names that say no more than the kind: such a caption teaches nothing but noise.
 NAMELESS = {"item", "weapon", "monster", "character", "background element", "element", "object",
             "effect", "prop", "icon", "fx", "tile", "faceset", "doll only", ""}
@@ -36,6 +38,10 @@ class Sprite:
     one_bit: bool = False
     recoloured: bool = False
     source: str = ""
+    kind_words: tuple[str, ...] = ()  # of its captions, where the kind has more than its usual ones
+    others: tuple[str, ...] = ()  # names that mean the same
+    flat: bool = False  # without the dark outline that sprites of games have
+    wish: float = 1.0  # how often it is drawn beside others of its kind
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -92,7 +98,8 @@ def load_sprites(folder: Path, rows: list[dict]) -> list[Sprite]:
         if pixels is None:
             continue
         found.append(Sprite(
-            pixels=pixels, kind=kind, name=row["name"].strip(), tags=list(row["tags"]),
+            pixels=pixels, kind=kind, name=row["name"].strip(),
+            tags=[*row["tags"], *(VIEWS.get(row["source"], []) if row["category"] == "character" else [])],
             colours=list(row["colour_words"]), group=row["group"], split=row["split"],
             small=extent(pixels) <= 20 and max(row["size"]) != SIZE,
             one_bit="1-bit icon" in row["tags"], source=row["source"]))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
@@ -39,6 +40,52 @@ def train(captions: Iterable[str], size: int, folder: Path) -> None:
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), "utf-8")
     lines = ["#version: 0.2", *(" ".join(m) for m in merges)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def extend(folder: Path, words: Iterable[str], most: int, out: Path) -> None:
+    """Adds merges to a vocabulary until the commonest of `words` are single tokens: at most `most`, in their order.
+
+    What was one token stays one.  The new tokens stand before BOS and EOS, which come last.
+    """
+    merges = [tuple(line.split(" ")) for line in (folder / "merges.txt").read_text("utf-8").splitlines()[1:]]
+    tokens = list(json.loads((folder / "vocab.json").read_text("utf-8")))
+    held = load(folder)
+    pieces = {w: held.tokenize(w) for w in dict.fromkeys(words)}
+    known, most = set(tokens), len(tokens) + most
+    for word in pieces:
+        while len(pieces[word]) > 1 and len(tokens) < most:
+            left, right = pieces[word][:2]
+            merges.append((left, right))
+            if left + right not in known:
+                tokens.insert(len(tokens) - 2, left + right)
+                known.add(left + right)
+            pieces = {w: joined(p, left, right) for w, p in pieces.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}, ensure_ascii=False), "utf-8")
+    (out / "merges.txt").write_text("\n".join(["#version: 0.2", *(" ".join(m) for m in merges)]) + "\n", "utf-8")
+
+
+def joined(pieces: list[str], left: str, right: str) -> list[str]:
+    found: list[str] = []
+    for piece in pieces:
+        if found and found[-1] == left and piece == right:
+            found[-1] += piece
+        else:
+            found.append(piece)
+    return found
+
+
+def carried(old: Path, new: CLIPTokenizer, rows: torch.Tensor) -> torch.Tensor:
+    """Embeddings of the vocabulary in `old` for a longer one: a token that it lacks begins as the mean of its pieces."""
+    held = load(old)
+    index, names = held.get_vocab(), sorted(new.get_vocab().items(), key=lambda each: each[1])
+    made = []
+    for name, _ in names:
+        whole = name.removesuffix("</w>")
+        parts = [index[name]] if name in index else held.convert_tokens_to_ids(
+            held.tokenize(whole) if name.endswith("</w>") else [whole[0]])
+        made.append(rows[parts].mean(0))
+    return torch.stack(made)
 
 
 def byte_letters() -> list[str]:
