@@ -100,6 +100,11 @@ def comfy(component: str, path: str) -> str | None:
     return f"clip_{'l' if component == 'text_1' else 'g'}.transformer.{path}"
 
 
+def omi(component: str, path: str) -> str | None:
+    """OneTrainer's newer form."""
+    return None if component == "unet" else f"clip_{'l' if component == 'text_1' else 'g'}.{path}"
+
+
 # name: (spelling of the module, endings of down and up, whether it has alphas)
 STYLES: dict[str, tuple[Callable[[str, str], str | None], str, str, bool]] = {
     "kohya-sgm": (kohya_sgm, ".lora_down.weight", ".lora_up.weight", True),
@@ -107,6 +112,8 @@ STYLES: dict[str, tuple[Callable[[str, str], str | None], str, str, bool]] = {
     "onetrainer": (kohya_diffusers, ".lora_down.weight", ".lora_up.weight", True),
     "peft": (peft, ".lora_A.weight", ".lora_B.weight", False),
     "peft-default": (peft, ".lora_A.default.weight", ".lora_B.default.weight", False),
+    "peft-default-0": (peft, ".lora_A.default_0.weight", ".lora_B.default_0.weight", False),
+    "onetrainer-clip": (omi, ".lora_down.weight", ".lora_up.weight", True),
     "diffusers-peft": (dotted, ".lora_A.weight", ".lora_B.weight", False),
     "diffusers-lora": (dotted, ".lora.down.weight", ".lora.up.weight", False),
     "diffusers-linear-layer": (dotted, ".lora_linear_layer.down.weight",

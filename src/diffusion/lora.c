@@ -330,9 +330,12 @@ static dgxp_status find_factor(const px_safetensors *set, const json_t *config,
     }
     if (module->rank > 0 && alpha) {
         module->factor = module->alpha / (double)module->rank;
-    } else if (module->rank > 0) {
-        (void)px_lora_config_factor(config, module->key, module->rank, &module->alpha,
-                                    &module->factor);
+    } else if (config && (module->rank > 0 || module->kind == PX_LORA_KIND_LOKR)) {
+        const dgxp_status status =
+            px_lora_config_factor(config, module, &module->alpha, &module->factor);
+        if (status != DGXP_OK) {
+            return status;
+        }
     }
     module->factor *= number;
     if (!isfinite(module->factor) || fabs(module->factor) > 1e6) {
@@ -348,7 +351,8 @@ static dgxp_status check_dora(const px_safetensors *set, const px_lora_module *m
     if (!peft && !scale) {
         return DGXP_OK;
     }
-    if ((peft && scale) || module->rank == 0) {
+    const bool scaled = module->rank > 0 || module->kind == PX_LORA_KIND_LOKR;
+    if ((peft && scale) || !scaled) {
         return refuse(set, module, "has a DoRA magnitude that belongs to nothing");
     }
     /* Inputs without the kernel are not known here: what is not one number an output is checked
@@ -412,6 +416,27 @@ static dgxp_status gather(dgxp_lora *lora, const entry *entries, int32_t count)
     return DGXP_OK;
 }
 
+/* An alpha alone is what is left of a module whose other tensors are of a method that we do not
+ * know: it is named, not called broken. */
+static dgxp_status refuse_method(const dgxp_lora *lora, const px_lora_module *module)
+{
+    const size_t length = strlen(module->key);
+    for (int role = 0; role < PX_LORA_ROLES; role++) {
+        if (module->roles[role] && role != PX_LORA_ALPHA && role != PX_LORA_SCALAR &&
+            role != PX_LORA_DORA) {
+            return DGXP_OK;
+        }
+    }
+    for (int32_t i = 0; i < lora->foreign_count; i++) {
+        const char *name = lora->foreign[i]->name;
+        if (strncmp(name, module->key, length) == 0 && name[length] == '.') {
+            return px_error_set(DGXP_ERR_UNSUPPORTED, "%s: tensor '%.200s' is %s",
+                                px_safetensors_path(lora->set), name, px_lora_foreign(name));
+        }
+    }
+    return DGXP_OK;
+}
+
 static dgxp_status read_modules(dgxp_lora *lora, const json_t *config)
 {
     const int32_t count = px_safetensors_count(lora->set);
@@ -438,7 +463,8 @@ static dgxp_status read_modules(dgxp_lora *lora, const json_t *config)
     }
     for (int32_t i = 0; i < lora->module_count && status == DGXP_OK; i++) {
         px_lora_module *module = &lora->modules[i];
-        status = measure_module(lora->set, module);
+        status = refuse_method(lora, module);
+        status = status == DGXP_OK ? measure_module(lora->set, module) : status;
         status = status == DGXP_OK ? find_factor(lora->set, config, module) : status;
         status = status == DGXP_OK ? check_dora(lora->set, module) : status;
     }
@@ -482,6 +508,9 @@ dgxp_status px_lora_open(const char *path, dgxp_lora **out)
     if (status == DGXP_OK) {
         fstat(px_safetensors_map(lora->set, 0)->fd, &lora->file);
         status = px_lora_config(lora->set, &config);
+    }
+    if (status == DGXP_OK) {
+        status = px_lora_config_check(lora->set, config);
     }
     if (status == DGXP_OK) {
         status = read_modules(lora, config);

@@ -79,9 +79,14 @@ px_lora_base px_lora_find_base(const px_safetensors *set, const px_lora_module *
 dgxp_status px_lora_config(const px_safetensors *set, json_t **out);
 /**
  * The factor that a configuration declares for a module of PEFT's or diffusers' spelling: alpha /
- * r, with rsLoRA alpha / sqrt(r) (Kalajdzievski 2023).  False when it says nothing of the module.
+ * r, with rsLoRA alpha / sqrt(r) (Kalajdzievski 2023).  LoHa and LoKr call their alpha `alpha`; a
+ * LoKr of whole factors, whose rank is 0, is scaled by the rank that the configuration names.
+ * `*alpha` and `*factor` stay when it says nothing of the module.  DGXP_ERR_UNSUPPORTED: a method
+ * that is none of LoRA, LoHa and LoKr, or a pattern that is no regular expression we can read.
  */
-bool px_lora_config_factor(const json_t *config, const char *key, int64_t rank, double *alpha,
-                           double *factor);
+dgxp_status px_lora_config_factor(const json_t *config, const px_lora_module *module, double *alpha,
+                                  double *factor);
+/** A configuration of a method other than LoRA, LoHa and LoKr is refused by the method's name. */
+dgxp_status px_lora_config_check(const px_safetensors *set, const json_t *config);
 
 #endif

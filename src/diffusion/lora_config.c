@@ -7,6 +7,8 @@
 #include "core/mem.h"
 
 #include <math.h>
+#include <regex.h>
+#include <stdio.h>
 #include <string.h>
 
 #define CONFIG_SIZE ((size_t)1 << 20)
@@ -69,37 +71,115 @@ static const json_t *config_field(const json_t *config, const char *part, const 
     return value ? value : json_object_get(config, field);
 }
 
-/* PEFT's rule (get_pattern_key): the key is the module's path or its end behind a '.'. */
-static const json_t *pattern_value(const json_t *patterns, const char *path)
+/* A pattern of Python's as POSIX writes it: what they differ in and trainers use.  False: it has
+ * more (look-ahead, back references). */
+static bool translate(const char *pattern, char *out, size_t size)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)patterns, key, value)
-    {
-        const char *plain = key + (*key == '^');
-        const size_t length = strlen(plain), whole = strlen(path);
-        if (length <= whole && strcmp(path + whole - length, plain) == 0 &&
-            (length == whole || (*key != '^' && path[whole - length - 1] == '.'))) {
-            return value;
+    const char *const limit = out + size - 16;
+    out = stpcpy(out, "^(.*\\.)?(");
+    for (const char *at = pattern; *at; at++) {
+        if (out >= limit) {
+            return false;
+        }
+        if (at[0] == '\\' && at[1] == 'd') {
+            out = stpcpy(out, "[0-9]");
+            at++;
+        } else if (at[0] == '\\' && at[1]) {
+            if (strchr("123456789AbBDSZ", at[1])) {
+                return false;
+            }
+            *out++ = *at++;
+            *out++ = *at;
+        } else if (at[0] == '(' && at[1] == '?') {
+            if (at[2] != ':') {
+                return false;
+            }
+            *out++ = '(';
+            at += 2;
+        } else {
+            *out++ = *at;
+            /* How greedy it is changes nothing where the whole path must match. */
+            at += strchr("*+?}", *at) && at[1] == '?';
         }
     }
-    return NULL;
+    stpcpy(out, ")$");
+    return true;
 }
 
-bool px_lora_config_factor(const json_t *config, const char *key, int64_t rank, double *alpha,
-                           double *factor)
+/* PEFT's rule (get_pattern_key): the first key that matches the module's path, or its end behind a
+ * '.', as a regular expression. */
+static dgxp_status pattern_value(const json_t *patterns, const char *path, const json_t **value)
 {
+    const char *key;
+    json_t *found;
+    *value = NULL;
+    json_object_foreach((json_t *)(uintptr_t)patterns, key, found)
+    {
+        char text[512];
+        regex_t expression;
+        if (!translate(key, text, sizeof text) ||
+            regcomp(&expression, text, REG_EXTENDED | REG_NOSUB) != 0) {
+            return px_error_set(DGXP_ERR_UNSUPPORTED,
+                                "the adapter's configuration has the pattern '%.200s', a regular "
+                                "expression that this version cannot read: save the adapter with "
+                                "the modules' paths instead",
+                                key);
+        }
+        const bool matches = regexec(&expression, path, 0, NULL, 0) == 0;
+        regfree(&expression);
+        if (matches) {
+            *value = found;
+            return DGXP_OK;
+        }
+    }
+    return DGXP_OK;
+}
+
+/* A module's own value of a field, else everybody's. */
+static dgxp_status module_value(const json_t *config, const char *part, const char *path,
+                                const char *pattern, const char *field, const json_t **value)
+{
+    const dgxp_status status = pattern_value(config_field(config, part, pattern), path, value);
+    if (status == DGXP_OK && !*value) {
+        *value = config_field(config, part, field);
+    }
+    return status;
+}
+
+dgxp_status px_lora_config_check(const px_safetensors *set, const json_t *config)
+{
+    const char *type = json_string_value(json_object_get(config, "peft_type"));
+    if (!type || strcmp(type, "LORA") == 0 || strcmp(type, "LOHA") == 0 ||
+        strcmp(type, "LOKR") == 0) {
+        return DGXP_OK;
+    }
+    return px_error_set(DGXP_ERR_UNSUPPORTED,
+                        "%s: its configuration says that it is a PEFT adapter of the kind %.60s; "
+                        "LORA, LOHA and LOKR are supported: merge it with PEFT (merge_and_unload) "
+                        "and use the checkpoint",
+                        px_safetensors_path(set), type);
+}
+
+dgxp_status px_lora_config_factor(const json_t *config, const px_lora_module *module, double *alpha,
+                                  double *factor)
+{
+    const bool lycoris = module->kind == PX_LORA_KIND_LOHA || module->kind == PX_LORA_KIND_LOKR;
     const char *part;
-    const char *path = skip_prefixes(key, &part);
-    const json_t *value = pattern_value(config_field(config, part, "alpha_pattern"), path);
-    value = value ? value : config_field(config, part, "lora_alpha");
-    if (!json_is_number(value)) {
-        return false;
+    const char *path = skip_prefixes(module->key, &part);
+    const json_t *value = NULL, *rank = NULL;
+    dgxp_status status = module_value(config, part, path, "alpha_pattern",
+                                      lycoris ? "alpha" : "lora_alpha", &value);
+    if (status == DGXP_OK && module->rank == 0) {
+        status = module_value(config, part, path, "rank_pattern", "r", &rank);
+    }
+    const double r = module->rank > 0 ? (double)module->rank : json_number_value(rank);
+    if (status != DGXP_OK || !json_is_number(value) || !(r > 0)) {
+        return status;
     }
     const bool rslora = json_is_true(config_field(config, part, "use_rslora"));
     *alpha = json_number_value(value);
-    *factor = *alpha / (rslora ? sqrt((double)rank) : (double)rank);
-    return true;
+    *factor = *alpha / (rslora ? sqrt(r) : r);
+    return DGXP_OK;
 }
 
 /* -------------------------------------------------------------------------------------- base */

@@ -3,6 +3,7 @@
 #include "diffusion/lora_keys.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A role's first line is its usual spelling.  No ending is the end of a later one, but for those
@@ -54,8 +55,23 @@ static const struct {
     {".b_norm", PX_LORA_B_NORM},
 };
 
-px_lora_role px_lora_key(const char *name, size_t *length)
+/* diffusers numbers adapters that were given no name: ".lora_A.default_0.weight". */
+static void drop_number(const char *name, char *out, size_t size)
 {
+    const char *mark = strstr(name, ".default_");
+    const char *rest = mark ? mark + strlen(".default_") : NULL;
+    rest = rest ? rest + strspn(rest, "0123456789") : NULL;
+    if (rest && rest > mark + strlen(".default_") && (*rest == '\0' || *rest == '.')) {
+        snprintf(out, size, "%.*s.default%s", (int)(mark - name), name, rest);
+    } else {
+        snprintf(out, size, "%s", name);
+    }
+}
+
+px_lora_role px_lora_key(const char *full, size_t *length)
+{
+    char name[512];
+    drop_number(full, name, sizeof name);
     const size_t whole = strlen(name);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         const size_t size = strlen(ends[i].end);
@@ -83,12 +99,18 @@ const char *px_lora_foreign(const char *name)
         const char *part;
         const char *what;
     } kinds[] = {
+        {".oft_blocks", "OFT or BOFT, which is not supported"},
         {".oft_", "OFT, which is not supported"},
         {".boft_", "BOFT, which is not supported"},
         {".a1.weight", "GLoRA, which is not supported"},
         {".a2.weight", "GLoRA, which is not supported"},
         {".b1.weight", "GLoRA, which is not supported"},
         {".b2.weight", "GLoRA, which is not supported"},
+        {".bm.weight", "GLoRA, which is not supported"},
+        {".q_layer.", "T-LoRA, which is not supported"},
+        {".p_layer.", "T-LoRA, which is not supported"},
+        {".lambda_layer", "T-LoRA, which is not supported"},
+        {".lora_E", "AdaLoRA, which is not supported"},
         {".on_input", "IA3, which is not supported"},
         {".ia3_", "IA3, which is not supported"},
         {"bundle_emb.", "a text embedding, which is not supported"},

@@ -101,18 +101,24 @@ static bool spell_text(px_lora_map *map, bool second, bool alone, const char *pa
                                                "base_model.model.",
                                                "base_model.model.text_encoder.",
                                                "text_encoder.base_model.model.",
+                                               "clip_l.",
                                                "clip_l.transformer.",
+                                               "text_encoders.clip_l.",
                                                "text_encoders.clip_l.transformer.",
                                                NULL};
     static const char *const second_dotted[] = {"text_encoder_2.",
                                                 "base_model.model.",
                                                 "base_model.model.text_encoder_2.",
                                                 "text_encoder_2.base_model.model.",
+                                                "clip_g.",
                                                 "clip_g.transformer.",
+                                                "text_encoders.clip_g.",
                                                 "text_encoders.clip_g.transformer.",
                                                 NULL};
-    static const char *const first_flat[] = {"lora_te1_", "lycoris_", "lycoris_te1_", NULL};
-    static const char *const second_flat[] = {"lora_te2_", "lycoris_", "lycoris_te2_", NULL};
+    static const char *const first_flat[] = {"lora_te1_", "lycoris_", "lycoris_te1_",
+                                             "lora_clip_l_", NULL};
+    static const char *const second_flat[] = {"lora_te2_", "lycoris_", "lycoris_te2_",
+                                              "lora_clip_g_", NULL};
     static const char *const only_flat[] = {"lora_te_", NULL};
     /* transformers 5 drops the first part of the path. */
     const char *short_path = strncmp(path, "text_model.", 11) == 0 ? path + 11 : NULL;
@@ -292,7 +298,8 @@ static bool is_useless(const char *key)
 {
     static const char *const keys[] = {"lora_te1_text_projection", "lora_te_text_projection",
                                        "lora_te2_text_projection", "text_encoder.text_projection",
-                                       "text_encoder_2.text_projection"};
+                                       "text_encoder_2.text_projection", "clip_l.text_projection",
+                                       "clip_g.text_projection"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (strcmp(key, keys[i]) == 0) {
             return true;

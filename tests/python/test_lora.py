@@ -21,6 +21,10 @@ from lycoris.modules.locon import LoConModule
 from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
 from lycoris.modules.norms import NormModule
+from lycoris.modules.boft import ButterflyOFTModule
+from lycoris.modules.diag_oft import DiagOFTModule
+from lycoris.modules.glora import GLoRAModule
+from lycoris.modules.tlora import TLoraModule
 from peft import LoraConfig
 from safetensors.torch import load_file
 from scene import psnr
@@ -235,6 +239,11 @@ LYCORIS = {
     "lokr-both": (LokrModule, {"factor": 4, "decompose_both": True, "lora_dim": 1}),
     "lokr-tucker": (LokrModule, {"factor": 4, "use_tucker": True}),
     "lokr-full": (LokrModule, {"factor": 4, "full_matrix": True}),
+    "lokr-dora": (LokrModule, {"factor": 4, "weight_decompose": True, "wd_on_out": True}),
+    "lokr-full-dora": (LokrModule, {"factor": 4, "full_matrix": True, "weight_decompose": True,
+                                    "wd_on_out": True}),
+    "lokr-full-dora-on-input": (LokrModule, {"factor": 4, "full_matrix": True,
+                                             "weight_decompose": True, "wd_on_out": False}),
 }
 
 
@@ -299,6 +308,19 @@ def test_merge_equals_lycoris(name: str, path: str, model: Model, library: Libra
         assert np.abs(ours - before).max() > 1e-3, "nothing was merged: a void comparison"
         assert np.abs(ours - want.numpy()).max() <= 1e-6
     model.set_loras()
+
+
+@pytest.mark.parametrize("kind, name", [(DiagOFTModule, "OFT"), (ButterflyOFTModule, "OFT or BOFT"),
+                                        (GLoRAModule, "GLoRA"), (TLoraModule, "T-LoRA")])
+def test_lycoris_methods_that_are_not_done_are_named(kind: type, name: str, library: Library,
+                                                     base: dict[str, Tensors], tmp_path: Path) -> None:
+    adapter = kind("lycoris_" + LINEAR.replace(".", "_"), plain_layer(LINEAR, base), 1.0, lora_dim=4)
+    file = write(tmp_path / "other.safetensors",
+                 {f"{adapter.lora_name}.{key}": value.detach().clone().float()
+                  for key, value in adapter.state_dict().items() if not key.startswith("org")})
+    with pytest.raises(DgxpError, match=name) as error:
+        library.lora(file)
+    assert error.value.status == "unsupported"
 
 
 def test_dora_blends_by_strength(model: Model, library: Library, base: dict[str, Tensors],

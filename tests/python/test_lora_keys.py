@@ -20,7 +20,8 @@ from lora_files import STYLES
 
 # 70 layers of ten linear modules and 11 transformers of two; 12 and 32 layers of six.
 ALL = {"unet": 722, "text_1": 72, "text_2": 192}
-EXPECTED = {"diffusers-processor": {"unet": 560}, "bare": {"unet": 722}}
+EXPECTED = {"diffusers-processor": {"unet": 560}, "bare": {"unet": 722},
+            "onetrainer-clip": {"text_1": 72, "text_2": 192}}
 
 
 @pytest.fixture(scope="module")
