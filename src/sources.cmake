@@ -54,6 +54,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/pack.c
     src/image/palette.c
     src/image/palette_builtin.c
+    src/image/palette_file.c
     src/image/palette_formats.c
     src/image/period.c
     src/image/pieces.c
@@ -62,6 +63,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/quantize.c
     src/image/sequence.c
     src/image/sheet.c
+    src/image/sheet_file.c
     src/image/sheet_json.c
     src/image/slice.c
     src/image/slice_pieces.c
@@ -135,6 +137,7 @@ set(DGXP_FLOW_SOURCES
     src/flow/comfy.c
     src/flow/tiles.c
     src/flow/workflow.c
+    src/flow/workflow_paint.c
     src/flow/workflow_run.c
 )
 
@@ -153,6 +156,7 @@ set(DGXP_GAME_SOURCES
     src/game/settings.c
     src/game/sidecar.c
     src/game/stage.c
+    src/game/stage_files.c
     src/game/stage_undo.c
 )
 

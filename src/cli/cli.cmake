@@ -26,6 +26,7 @@ add_executable(dgx-pixels
     src/cli/lora.c
     src/cli/loras.c
     src/cli/main.c
+    src/cli/memory.c
     src/cli/models.c
     src/cli/palette.c
     src/cli/panel.c

@@ -9,46 +9,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <glob.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-void *cli_zero(size_t count, size_t size)
-{
-    void *block = calloc(count ? count : 1, size);
-    if (!block) {
-        fputs("dgx-pixels: out of memory\n", stderr);
-        exit(CLI_MEMORY);
-    }
-    return block;
-}
-
-void *cli_grow(void *table, size_t count, size_t size)
-{
-    void *block = reallocarray(table, count ? count : 1, size);
-    if (!block) {
-        fputs("dgx-pixels: out of memory\n", stderr);
-        exit(CLI_MEMORY);
-    }
-    return block;
-}
-
-char *cli_format(const char *format, ...)
-{
-    va_list arguments;
-    char *text = NULL;
-    va_start(arguments, format);
-    const int length = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    if (length < 0) {
-        fputs("dgx-pixels: out of memory\n", stderr);
-        exit(CLI_MEMORY);
-    }
-    return text;
-}
 
 bool cli_is_folder(const char *path)
 {

@@ -19,8 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_LIMIT = 1 << 30 };
-
 /* ------------------------------------------------------------------------------- open, close */
 
 static dgxp_status take_guard(px_stage *stage)
@@ -115,68 +113,6 @@ void px_stage_close(px_stage *stage)
     json_decref(stage->entries);
     px_mem_free(stage->shown);
     *stage = (px_stage){.assets = -1, .state = -1, .staging = -1, .history = -1, .guard = -1};
-}
-
-/* ------------------------------------------------------------------------------------- shared */
-
-void px_stage_kept_name(int64_t number, size_t index, char name[48])
-{
-    snprintf(name, 48, "%06" PRId64 "-%zu", number, index);
-}
-
-void px_stage_record_name(int64_t number, bool pending, char name[48])
-{
-    snprintf(name, 48, "%06" PRId64 "%s.json", number, pending ? ".pending" : "");
-}
-
-bool px_stage_is_recipe(const char *path)
-{
-    const size_t length = strlen(PX_PROJECT_RECIPES);
-    return strncmp(path, PX_PROJECT_RECIPES, length) == 0 &&
-           (path[length] == '/' || path[length] == '\0');
-}
-
-const char *px_stage_shown(const px_stage *stage, const char *path)
-{
-    return px_stage_is_recipe(path) ? stage->project->folder : stage->shown;
-}
-
-static dgxp_status open_folder(const px_stage *stage, const char *path, const char *folder,
-                               bool make, int *fd)
-{
-    return px_beneath_open(px_stage_is_recipe(path) ? stage->project->root : stage->assets,
-                           px_stage_shown(stage, path), folder, make, fd);
-}
-
-dgxp_status px_stage_folder(const px_stage *stage, const char *path, bool make, int *fd,
-                            const char **name)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[PX_BENEATH_PATH_MAX + 1] = "";
-    dgxp_status status = px_beneath_check(path, false);
-    if (status == DGXP_OK) {
-        memcpy(folder, path, slash ? (size_t)(slash - path) : 0);
-        *name = slash ? slash + 1 : path;
-        status = open_folder(stage, path, folder, make, fd);
-    }
-    return status;
-}
-
-dgxp_status px_stage_hash(const px_stage *stage, int folder, const char *name,
-                          char hash[PX_HASH_HEX])
-{
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    dgxp_status status = px_beneath_read(folder, stage->shown, name, FILE_LIMIT, &bytes, &size);
-    hash[0] = '\0';
-    if (status == DGXP_OK) {
-        px_hash_bytes(bytes, size, hash);
-    } else if (status == DGXP_ERR_NOT_FOUND) {
-        px_error_clear();
-        status = DGXP_OK;
-    }
-    px_mem_free(bytes);
-    return status;
 }
 
 /* -------------------------------------------------------------------------------------- check */
@@ -277,7 +213,7 @@ static dgxp_status link_or_copy(const px_stage *stage, int from, const char *nam
     if (linkat(from, name, to, kept, 0) == 0) {
         return DGXP_OK;
     }
-    dgxp_status status = px_beneath_read(from, stage->shown, name, FILE_LIMIT, &bytes, &size);
+    dgxp_status status = px_beneath_read(from, stage->shown, name, PX_STAGE_FILE_MAX, &bytes, &size);
     if (status == DGXP_OK) {
         status = px_beneath_create(to, PX_PROJECT_STATE, kept, bytes, size);
     }
@@ -420,7 +356,7 @@ static json_t *folders_to_make(const px_stage *stage, const px_stage_write *writ
             int fd = -1;
             memcpy(folder, path, (size_t)(slash++ - path));
             if (!json_object_get(seen, folder) &&
-                open_folder(stage, path, folder, false, &fd) == DGXP_ERR_NOT_FOUND) {
+                px_stage_open_folder(stage, path, folder, false, &fd) == DGXP_ERR_NOT_FOUND) {
                 px_json_append(list, json_string(folder));
             }
             px_json_put_boolean(seen, folder, true);

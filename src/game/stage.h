@@ -15,6 +15,8 @@
 
 /** How many deployments can be undone. */
 #define PX_STAGE_KEPT 16
+/** Bytes of a file that is compared or kept. */
+#define PX_STAGE_FILE_MAX ((size_t)1 << 30)
 
 /** The project's assets and `.dgx-pixels/`, locked for this process. */
 typedef struct px_stage {
@@ -80,6 +82,9 @@ dgxp_status px_stage_record(const px_stage *stage, const char *name, json_t **re
 bool px_stage_is_recipe(const char *path);
 /** The folder that a path is told and opened from: the assets', of a recipe the project's. */
 const char *px_stage_shown(const px_stage *stage, const char *path);
+/** Open the folder that the path's names begin from, or one below it; `*fd` is yours to close. */
+dgxp_status px_stage_open_folder(const px_stage *stage, const char *path, const char *folder,
+                                 bool make, int *fd);
 /** Split "a/b/c.png" into its open folder and "c.png", which points into `path`. */
 dgxp_status px_stage_folder(const px_stage *stage, const char *path, bool make, int *fd,
                             const char **name);

@@ -46,6 +46,11 @@ def test_calls_point_one_way(build: Path) -> None:
     assert house.upward(found) == []
 
 
+def test_no_circles(build: Path) -> None:
+    """No two files reach each other: of C by their calls, of a Python package by its imports."""
+    assert house.all_circles(house.objects(build)) == []
+
+
 def test_only_the_shim_names_torch() -> None:
     pattern = re.compile(r"#include\s*<(torch|ATen|c10)/|\b(at|c10|torch)::[a-zA-Z]")
     for path in sources(".c", ".h"):

@@ -160,7 +160,7 @@ def run(manifest: str | os.PathLike[str], output: str | os.PathLike[str], *,
     if executor == "ray":
         from .batch_ray import paint
 
-        summaries, died, count = paint(share, workers or len(devices), devices, watch)
+        summaries, died, count = paint(work, share, workers or len(devices), devices, watch)
     else:
         summaries, died, count = _paint_local(share, devices, watch)
     with Batch(manifest, output, model=model, **{**options, "resume": True}) as batch:

@@ -7,14 +7,17 @@ On a cluster that runs already, `RAY_ADDRESS` names it; else Ray is started on t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._lowlevel import PACKAGE
-from .batch import Watch, work
 from .errors import BackendError, DgxPixelsError
 
+if TYPE_CHECKING:
+    from .batch import Watch
+
+Work = Callable[[Mapping[str, Any]], dict[str, Any]]  # what batch.work() is
 ATTEMPTS = 2  # to start Ray on this machine
 # How long Ray waits for its own parts: on a busy machine its 30 and 60 s are too short.
 PATIENCE = {"RAY_raylet_start_wait_time_s": "120", "RAY_gcs_server_request_timeout_seconds": "120",
@@ -25,7 +28,7 @@ RESTARTS = 2  # of an actor that died; its work is idempotent, so it may be done
 class Painter:
     """What becomes the actor."""
 
-    def paint(self, item: Mapping[str, Any]) -> dict[str, Any]:
+    def paint(self, work: Work, item: Mapping[str, Any]) -> dict[str, Any]:
         return work(item)
 
 
@@ -69,7 +72,7 @@ def _begin(ray: Any, workers: int) -> None:
                 raise BackendError(f"Ray did not start: {error}") from None
 
 
-def paint(share: Mapping[str, Any], workers: int, devices: Sequence[str | None],
+def paint(work: Work, share: Mapping[str, Any], workers: int, devices: Sequence[str | None],
           watch: Watch) -> tuple[list[dict[str, Any]], int, int]:
     """(summaries, how many died for good, how many there were)."""
     with _cluster(workers) as ray:
@@ -78,7 +81,7 @@ def paint(share: Mapping[str, Any], workers: int, devices: Sequence[str | None],
         resources = {"num_gpus": 1} if gpus and devices[0] != "cpu" else {"num_cpus": 1}
         actor = ray.remote(max_restarts=RESTARTS, max_task_retries=RESTARTS, **resources)(Painter)
         actors = [actor.remote() for _ in range(workers)]
-        pending = [one.paint.remote({**share, "device": devices[i % len(devices)]})
+        pending = [one.paint.remote(work, {**share, "device": devices[i % len(devices)]})
                    for i, one in enumerate(actors)]
         summaries: list[dict[str, Any]] = []
         died, last = 0, ""

@@ -20,16 +20,9 @@ from ..guard import Guard, Head, problem
 from . import compat_a1111, compat_openai, jobs, pages, pixels, review
 from .engine import Engine
 from .metrics import Metrics
-from .schema import BadField
+from .schema import HTTP_STATUS, BadField
 from .settings import Settings
 from .store import Forgotten, KeyReused, Store
-
-# What a status of the library means to a client.
-HTTP_STATUS = {
-    "invalid-argument": 422, "not-found": 404, "bad-format": 422, "unsupported": 422, "limit": 413,
-    "untrusted": 403, "busy": 409, "mismatch": 409, "cancelled": 409, "out-of-memory": 503,
-    "backend": 503, "device-lost": 503, "io": 503}
-
 
 def answer(status: int, title: str, detail: str, headers: dict[str, str] | None = None,
            **more: Any) -> Response:

@@ -16,7 +16,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response, StreamingRes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .engine import Engine
-from .schema import BadField, GenerateBody, Whole, decode_png, palette_of
+from .schema import HTTP_STATUS, BadField, GenerateBody, Whole, decode_png, palette_of
 from .store import Forgotten, Row, Store
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -204,8 +204,6 @@ async def generate(
 
 def fail_if_not_done(row: Row) -> None:
     """Turn a job's end into the answer of who waits for it."""
-    from .app import HTTP_STATUS
-
     if row.state == "cancelled":
         raise HTTPException(409, "the job was cancelled")
     if row.state == "failed":

@@ -14,6 +14,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ..job import Job
 from ..palette import Palette
 
+# The library's statuses as HTTP knows them; what is not here is 500.
+HTTP_STATUS = {
+    "invalid-argument": 422, "not-found": 404, "bad-format": 422, "unsupported": 422, "limit": 413,
+    "untrusted": 403, "busy": 409, "mismatch": 409, "cancelled": 409, "out-of-memory": 503,
+    "backend": 503, "device-lost": 503, "io": 503}
+
 # pydantic alone would take "5" and true for numbers, which the document does not promise.
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
