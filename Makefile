@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# The face for people: `make demo` and `make test` need nothing but Debian 12 or Ubuntu 24.04.
+# The face for people: `make demo` and `make test` need nothing but Debian 12 or 13 (scripts/test-bare).
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 export TORCH_DIR

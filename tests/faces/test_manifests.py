@@ -52,7 +52,7 @@ def test_kubernetes_takes_the_pods_of_the_ray_job() -> None:
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, **group["template"]}
         kubernetes_validate.validate(pod, VERSION, strict=True)
     pinned = (ROOT / "requirements/faces.txt").read_text()
-    assert f"ray=={cluster['rayVersion']}" in pinned.splitlines(), "the version that the tests run"
+    assert f"ray[default]=={cluster['rayVersion']}" in pinned.splitlines(), "the version that the tests run"
 
 
 def test_kuberay_takes_the_ray_job() -> None:

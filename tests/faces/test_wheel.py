@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -92,6 +94,41 @@ def test_painting_needs_only_a_backend(empty: Path, tiny: Path) -> None:
     program = ("import dgx_pixels, json\n"
                "print(json.dumps(dgx_pixels.doctor()['error']))")
     assert json.loads(run(empty, "-c", program))["status"] == "backend"
+
+
+@pytest.mark.parametrize("words,packages", [
+    (["dgx-pixels-server"], {"fastapi", "uvicorn"}), (["dgx-pixels-mcp"], {"fastmcp-slim", "fastapi"}),
+    (["python", "-m", "dgx_pixels", "batch", "LIST", "-o", "out", "--executor", "ray"], {"ray"}),
+    (["dgx-pixels-train", "train", "RUN"], {"torch", "diffusers"})], ids=["server", "mcp", "ray", "train"])
+def test_a_part_without_its_extra_says_what_to_install(empty: Path, tmp_path: Path, words: list[str],
+                                                       packages: set[str]) -> None:
+    """One sentence, no traceback, and a command of packages that a registry has."""
+    (tmp_path / "list.txt").write_text("a knight\n")
+    (tmp_path / "sprites").mkdir()
+    files = {"LIST": str(tmp_path / "list.txt"), "RUN": str(tmp_path / "run.toml")}
+    clean = {name: value for name, value in os.environ.items()
+             if not name.startswith(("DGX_PIXELS", "PYTHON"))}
+
+    def start(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([empty.parent / words[0], *words[1:]], text=True, capture_output=True, cwd=tmp_path,
+                              env=clean, timeout=120)
+
+    if "RUN" in words:
+        assert start("dgx-pixels-train", "init", files["RUN"], "--base", "starter", "--data",
+                     str(tmp_path / "sprites")).returncode == 0
+    done = start(*(files.get(word, word) for word in words))
+    assert done.returncode not in (0, 70) and "Traceback" not in done.stderr, done.stderr
+    said = done.stderr.strip().splitlines()[-1]
+    assert "is missing: pip install" in said and "dgx-pixels[" not in said, done.stderr
+    named = {re.split(r"[<>=\[]", word)[0] for word in shlex.split(said.partition("pip install ")[2])}
+    assert packages <= named, said
+
+
+def test_no_word_sends_to_a_package_that_no_registry_has() -> None:
+    for path in subprocess.run(["git", "ls-files", "-z", "*.py", "*.md", "*.rs", "*.c", "*.toml", "*.yaml"], cwd=ROOT,
+                               text=True, capture_output=True, check=True).stdout.split("\0")[:-1]:
+        if path != "tests/faces/test_wheel.py":
+            assert not re.search(r"install '?\"?dgx[-_]pixels\b", (ROOT / path).read_text("utf-8")), path
 
 
 def test_painting_with_torch(tmp_path: Path, full: bool, starter: Path) -> None:

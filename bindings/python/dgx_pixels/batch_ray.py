@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._lowlevel import PACKAGE
 from .errors import BackendError, DgxPixelsError
+from .extras import missing
 
 if TYPE_CHECKING:
     from .batch import Watch
@@ -39,8 +40,8 @@ def _cluster(workers: int) -> Iterator[Any]:
         os.environ.setdefault(name, seconds)
     try:
         import ray
-    except ImportError:
-        raise BackendError("executor 'ray' needs Ray: pip install 'dgx-pixels[ray]'") from None
+    except ImportError as error:
+        raise BackendError(f"executor 'ray': {missing(error, 'ray')}") from None
     if ray.is_initialized():
         yield ray
         return

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..extras import missing
 from ..terminal import log_to_stderr, say
 
 
@@ -57,7 +58,7 @@ def main() -> int:
         from .tools import add_tools
         from .workshop import Workshop, data_folder, local_server
     except ImportError as error:
-        say(f"dgx-pixels-mcp: {error}: pip install 'dgx-pixels[mcp,server]'", file=sys.stderr)
+        say(f"dgx-pixels-mcp: {missing(error, 'mcp', 'server')}", file=sys.stderr)
         return 2
     if not options.project.is_dir():
         say(f"dgx-pixels-mcp: --project {options.project}: is no folder", file=sys.stderr)

@@ -8,6 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
+from ..extras import missing
 from ..terminal import log_to_stderr, say
 
 
@@ -46,9 +47,10 @@ def main() -> int:
         import uvicorn
 
         from ..guard import read_token
-        from . import Settings, create_app
+        from . import Settings
+        from .app import create_app
     except ImportError as error:
-        say(f"dgx-pixels-server: {error}: pip install 'dgx-pixels[server]'", file=sys.stderr)
+        say(f"dgx-pixels-server: {missing(error, 'server')}", file=sys.stderr)
         return 2
     try:
         token = read_token(options.token_file, "DGX_PIXELS_TOKEN")

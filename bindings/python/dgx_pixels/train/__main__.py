@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DgxPixelsError
+from ..extras import missing
 from ..terminal import say
 from . import files, settings, template
 from .errors import TrainError
@@ -143,12 +144,10 @@ def command(options: argparse.Namespace) -> int:
     files.usable(s.folder, f"{s.path}: [output] runs")
     if options.command == "lint":
         return lint(s, options.fix, options.json)
-    try:
-        quiet()
-        from . import base as bases
-        from . import dataset, evaluate, loop, prepare
-    except ImportError as error:
-        raise TrainError(f"{error.name or error} is missing: pip install 'dgx-pixels[torch,train]'") from None
+    quiet()
+    from . import base as bases
+    from . import dataset, evaluate, loop, prepare
+
     if options.command == "prepare":
         loop.choose_threads(s)
         with files.alone(s.folder):
@@ -189,6 +188,9 @@ def main(words: list[str] | None = None) -> int:
     options = parse(words)
     try:
         return command(options)
+    except ModuleNotFoundError as error:
+        say(f"dgx-pixels-train: {missing(error, 'torch', 'train')}", file=sys.stderr)
+        return 1
     except (TrainError, DgxPixelsError, OSError) as error:
         say(f"dgx-pixels-train: {error}", file=sys.stderr)
         return 1

@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from ..files import staged
 from .errors import TrainError
+
+FAULTS: tuple[type[Exception], ...] = (OSError, RuntimeError)  # torch's writer raises RuntimeError
+try:
+    from safetensors import SafetensorError
+    FAULTS += (SafetensorError,)
+except ModuleNotFoundError:
+    pass  # without the extra nothing here writes tensors, and main() says what is missing
 
 
 @contextmanager
@@ -22,7 +27,7 @@ def written(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with staged(path, sync=True) as part:
             yield Path(part)
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch's writer raises RuntimeError
+    except FAULTS as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise TrainError(f"{path}: cannot be written: {reason}; free some space, or choose another folder in "
                          "[output]") from None
