@@ -50,6 +50,31 @@ int cli_run_family(const cli_command *family, const cli_command *const *members,
     return CLI_USAGE;
 }
 
+static bool has_slice(const dgxp_sheet *sheet, const char *name)
+{
+    for (int32_t i = 0; i < dgxp_sheet_slice_count(sheet); i++) {
+        dgxp_slice slice = DGXP_SLICE_INIT;
+        if (dgxp_sheet_slice(sheet, i, &slice) == DGXP_OK && strcmp(slice.name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A slice lies on all frames, so of several files that have one of a name the first one's counts. */
+static dgxp_status add_slices(dgxp_sheet *to, const dgxp_sheet *from)
+{
+    dgxp_status status = DGXP_OK;
+    for (int32_t i = 0; i < dgxp_sheet_slice_count(from) && status == DGXP_OK; i++) {
+        dgxp_slice slice = DGXP_SLICE_INIT;
+        status = dgxp_sheet_slice(from, i, &slice);
+        if (status == DGXP_OK && !has_slice(to, slice.name)) {
+            status = dgxp_sheet_add_slice(to, &slice);
+        }
+    }
+    return status;
+}
+
 static dgxp_status add_file(dgxp_sheet *to, const char *path, int32_t duration)
 {
     dgxp_sheet *from = NULL;
@@ -77,6 +102,7 @@ static dgxp_status add_file(dgxp_sheet *to, const char *path, int32_t duration)
         tag.to += first;
         status = status == DGXP_OK ? dgxp_sheet_add_tag(to, &tag) : status;
     }
+    status = status == DGXP_OK ? add_slices(to, from) : status;
     dgxp_sheet_free(from);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "core/mem.h"
 #include "game/payload.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,8 @@ static dgxp_status put_frame(const px_json *frame, const char *name, json_t *lis
     static const char *const place[4] = {"x", "y", "width", "height"};
     static const char *const corner[4] = {"source_x", "source_y", NULL, NULL};
     static const char *const whole[4] = {NULL, NULL, "source_width", "source_height"};
-    int64_t box[4] = {0}, ignored[4], duration = 100;
+    int64_t box[4] = {0}, ignored[4];
+    double duration = 100; /* Aseprite's are whole; exporters of others write 83.3 */
     json_t *out = json_object();
     const char *own = name;
     dgxp_status status =
@@ -57,8 +59,8 @@ static dgxp_status put_frame(const px_json *frame, const char *name, json_t *lis
     }
     if (status == DGXP_OK) {
         const int64_t none[4] = {0, 0, 0, 0};
-        status = px_json_integer(frame, "duration", PX_JSON_OPTIONAL, 1, 65535, &duration);
-        px_json_put_integer(out, "duration", duration);
+        status = px_json_number(frame, "duration", PX_JSON_OPTIONAL, 1, 65535, &duration);
+        px_json_put_integer(out, "duration", (int64_t)floor(duration + .5));
         if (status == DGXP_OK) {
             status =
                 put_box(frame, "spriteSourceSize", PX_JSON_OPTIONAL, corner, none, out, ignored);
@@ -108,6 +110,18 @@ static dgxp_status put_frames(const px_json *root, json_t *entry)
     return status;
 }
 
+/* Aseprite writes a number as text, others write the number. */
+static dgxp_status read_repeat(const px_json *tag, int64_t *repeat)
+{
+    const char *text = "0";
+    if (json_is_integer(json_object_get(tag->value, "repeat"))) {
+        return px_json_integer(tag, "repeat", PX_JSON_REQUIRED, 0, 65535, repeat);
+    }
+    const dgxp_status status = px_json_text(tag, "repeat", PX_JSON_OPTIONAL, 16, &text);
+    *repeat = strtol(text, NULL, 10);
+    return status;
+}
+
 static dgxp_status put_tags(const px_json *meta, int64_t frames, json_t *entry)
 {
     static const char *const directions[] = {"forward", "reverse", "pingpong", "pingpong_reverse"};
@@ -116,8 +130,8 @@ static dgxp_status put_tags(const px_json *meta, int64_t frames, json_t *entry)
     dgxp_status status = px_json_array(meta, "frameTags", PX_JSON_OPTIONAL, FRAMES_LIMIT, &array);
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(&array); i++) {
         px_json tag;
-        const char *name = "", *repeat = "0";
-        int64_t from = 0, to = 0;
+        const char *name = "";
+        int64_t from = 0, to = 0, repeat = 0;
         int32_t direction = 0;
         status = px_json_element_object(&array, i, &tag);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
@@ -125,14 +139,14 @@ static dgxp_status put_tags(const px_json *meta, int64_t frames, json_t *entry)
         NEXT(px_json_integer(&tag, "from", PX_JSON_REQUIRED, 0, frames - 1, &from));
         NEXT(px_json_integer(&tag, "to", PX_JSON_REQUIRED, from, frames - 1, &to));
         NEXT(px_json_choice(&tag, "direction", PX_JSON_OPTIONAL, directions, 4, &direction));
-        NEXT(px_json_text(&tag, "repeat", PX_JSON_OPTIONAL, 16, &repeat));
+        NEXT(read_repeat(&tag, &repeat));
 #undef NEXT
         json_t *out = json_object();
         px_json_put_text(out, "name", name);
         px_json_put_integer(out, "from", from);
         px_json_put_integer(out, "to", to);
         px_json_put_text(out, "direction", directions[direction]);
-        px_json_put_integer(out, "repeat", strtol(repeat, NULL, 10));
+        px_json_put_integer(out, "repeat", repeat);
         px_json_append(list, out);
     }
     px_json_put(entry, "tags", list);

@@ -111,6 +111,17 @@ def test_deployments_equal_the_librarys(games: dict[str, Path], tiny: Path, open
     assert "not deployed" in both(games, {"walk.json": files["walk.json"]}, to="b/")["warnings"][0]
     assert both(games, {"t.png": painted(size=32)}, to="tiles/", tile=(16, 8),
                 array=True)["files"][0]["layers"] == 8
+    sheet_of = {"frames": [{"filename": "a", "frame": {"x": 0, "y": 0, "w": 8, "h": 8}, "duration": 83.6}],
+                "meta": {"image": "walk.png", "size": {"w": 32, "h": 32}, "slices": None,
+                         "frameTags": [{"name": "walk", "from": 0, "to": 0, "repeat": 3}]}}
+    text = json.dumps(sheet_of).encode()
+    assert both(games, {"other.json": text}, to="c/")["files"][0]["kind"] == "sheet"  # other exporters'
+    [entry] = [entry for entry in json.loads((games["c"] / "dgx-pixels.lock.json").read_text())["assets"]
+               if entry["path"] == "c/other.json"]
+    assert (entry["frames"][0]["duration"], entry["tags"][0]["repeat"]) == (84, 3)
+    for wrong in (b"0.2", b"70000", b"true", b'"9"'):
+        assert "duration" in both(games, {"o.json": text.replace(b"83.6", wrong)}, to="c/")["refused"][1]
+    assert "repeat" in both(games, {"o.json": text.replace(b"3}]", b"-3}]")}, to="c/")["refused"][1]
     assert both(games, {"odd.ron": b"(1)", "x.json": b"[1, 2.50]"}, meta="none")["files"]
     assert both(games, {"p.png": painted()}, sidecar=False, meta="none", dry_run=True)["deployment"] == 0
     for game in games.values():
@@ -121,7 +132,7 @@ def test_deployments_equal_the_librarys(games: dict[str, Path], tiny: Path, open
     assert len(told["warnings"]) == 3
     # Each takes back what the other wrote.
     c, python = games["c"], games["python"]
-    for _ in range(7):
+    for _ in range(8):
         undone = library.undo_deploy(python, force=True), project.undo_deploy(c, force=True)
         assert {**undone[0], "project": ""} == {**undone[1], "project": ""}
         assert tree(c) == tree(python)

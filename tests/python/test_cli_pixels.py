@@ -484,6 +484,20 @@ def test_report_tells_bad_from_good(cli: Cli, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------ sheets and tiles
 
 
+def test_packing_keeps_pivots_and_tags(cli: Cli, tmp_path: Path) -> None:
+    """A file of Aseprite's becomes a sheet with its slices; of two files' equal names the first one counts."""
+    Image.fromarray(sprite(3, 28)).save(tmp_path / "a.png")
+    for name, size in (("one", 28), ("two", 20)):
+        Image.fromarray(sprite(3, size)).resize((28, 28), 0).save(tmp_path / "a.png")
+        good(cli("sheet", "slice", tmp_path / "a.png", "-o", tmp_path / f"{name}.aseprite", "--align", "feet"))
+    told = []
+    for names in (["one"], ["one", "two"]):
+        good(cli("sheet", "pack", *(tmp_path / f"{name}.aseprite" for name in names), "-o", tmp_path / "s.png"))
+        told.append(json.loads((tmp_path / "s.json").read_text())["meta"]["slices"])
+    assert told[0] == told[1] and [entry["name"] for entry in told[0]] == ["pivot"]
+    assert "pivot" in told[0][0]["keys"][0]
+
+
 def test_sheets_go_round(cli: Cli, tmp_path: Path) -> None:
     frames = [np.pad(sprite(i, 28), ((2, 2), (2, 2), (0, 0))) for i in range(5)]
     (tmp_path / "in").mkdir()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,7 +163,8 @@ def _box(parent: Field | None, name: str, names: tuple[str, ...], theirs: tuple[
 def _frame(frame: Field, name: str | None) -> dict[str, Any]:
     own = frame.text("filename", NAME_MAX, "") if name is None else name
     place = _box(frame, "frame", ("x", "y", "width", "height"), ("x", "y", "w", "h"))
-    duration = frame.integer("duration", 1, 65535, 100)
+    # Aseprite's are whole; exporters of others write 83.3.
+    duration = math.floor(frame.number("duration", 1, 65535, 100) + 0.5)
     corner = _box(frame, "spriteSourceSize", ("source_x", "source_y"), ("x", "y"), (0, 0))
     whole = _box(frame, "sourceSize", ("source_width", "source_height"), ("w", "h"),
                  (place["width"], place["height"]))
@@ -182,7 +184,15 @@ def _frames(root: Field) -> list[dict[str, Any]]:
     return found
 
 
-def _repeat(text: str) -> int:
+def _repeat(tag: Field) -> int:
+    """Aseprite writes a number as text, others write the number."""
+    value = tag.member("repeat", needed=False)
+    if value and type(value.value) is int:
+        return tag.integer("repeat", 0, 65535)
+    return _leading_number(tag.text("repeat", 16, "0"))
+
+
+def _leading_number(text: str) -> int:
     """As strtol() reads it: what begins with no digit is 0."""
     digits = ""
     for character in text.strip():
@@ -196,7 +206,7 @@ def _tag(tag: Field, frames: int) -> dict[str, Any]:
     name = tag.text("name", NAME_MAX)
     first = tag.integer("from", 0, frames - 1)
     return {"name": name, "from": first, "to": tag.integer("to", first, frames - 1),
-            "direction": tag.choice("direction", DIRECTIONS), "repeat": _repeat(tag.text("repeat", 16, "0"))}
+            "direction": tag.choice("direction", DIRECTIONS), "repeat": _repeat(tag)}
 
 
 def _slice(found: Field) -> dict[str, Any]:

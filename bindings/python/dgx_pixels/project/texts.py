@@ -153,6 +153,16 @@ class Field:
             raise found.refuse(f"is {value}; it must be {low} to {high}")
         return value
 
+    def number(self, name: str, low: float, high: float, default: float) -> float:
+        found = self.member(name, needed=False)
+        if found is None:
+            return default
+        if type(found.value) not in (int, float):
+            raise found.refuse(f"is {_KINDS[type(found.value)]}; it must be a number")
+        if not low <= found.value <= high:
+            raise found.refuse(f"is {found.value:g}; it must be {low:g} to {high:g}")
+        return float(found.value)
+
     def text(self, name: str, limit: int, default: str | None = None) -> str:
         found = self.member(name, needed=default is None)
         if found is None:

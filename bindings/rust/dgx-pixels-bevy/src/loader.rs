@@ -47,10 +47,8 @@ struct File {
 struct Meta {
     image: String,
     size: Size,
-    #[serde(default)]
-    frame_tags: Vec<TagEntry>,
-    #[serde(default)]
-    slices: Vec<SliceEntry>,
+    frame_tags: Option<Vec<TagEntry>>,
+    slices: Option<Vec<SliceEntry>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -78,11 +76,12 @@ struct FrameEntry {
     sprite_source_size: Option<Box>,
     source_size: Option<Size>,
     #[serde(default = "default_duration")]
-    duration: u64,
+    duration: f64,
 }
 
-fn default_duration() -> u64 {
-    100
+/// Milliseconds.  Aseprite's are whole; exporters of others write 83.3.
+fn default_duration() -> f64 {
+    100.0
 }
 
 #[derive(Deserialize)]
@@ -92,8 +91,15 @@ struct TagEntry {
     to: usize,
     #[serde(default = "default_direction")]
     direction: String,
-    /// Aseprite writes a number as text.
-    repeat: Option<String>,
+    repeat: Option<Repeat>,
+}
+
+/// Aseprite writes a number as text, others write the number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Repeat {
+    Text(String),
+    Number(u32),
 }
 
 fn default_direction() -> String {
@@ -195,7 +201,7 @@ fn parse_frame(entry: FrameEntry, index: usize, sheet: Size) -> Result<(URect, F
     let size = entry.source_size.map_or(source.max, |s| Vec2::new(s.w as f32, s.h as f32));
     let corner = UVec2::new(at.x as u32, at.y as u32);
     let place = URect::from_corners(corner, corner + UVec2::new(at.w, at.h));
-    let duration = Duration::from_millis(entry.duration.max(1));
+    let duration = Duration::from_millis(entry.duration.round().max(1.0) as u64);
     Ok((place, Frame { name: entry.filename, duration, source, size }))
 }
 
@@ -215,10 +221,13 @@ fn parse_clip(entry: TagEntry, index: usize, frames: usize) -> Result<Clip, Shee
     }
     let direction = Direction::from_name(&entry.direction)
         .ok_or_else(|| wrong(format!("{field}.direction"), format!("\"{}\" is unknown", entry.direction)))?;
-    let repeat = entry.repeat.as_deref().unwrap_or("0");
-    let repeat = repeat
-        .parse()
-        .map_err(|_| wrong(format!("{field}.repeat"), format!("\"{repeat}\" is not a number")))?;
+    let repeat = match entry.repeat {
+        None => 0,
+        Some(Repeat::Number(repeat)) => repeat,
+        Some(Repeat::Text(text)) => text
+            .parse()
+            .map_err(|_| wrong(format!("{field}.repeat"), format!("\"{text}\" is not a number")))?,
+    };
     Ok(Clip { name: entry.name, first: entry.from, last: entry.to, direction, repeat })
 }
 
@@ -234,10 +243,10 @@ fn parse(bytes: &[u8]) -> Result<Parsed, SheetError> {
         layout.add_texture(place);
         frames.push(frame);
     }
-    let clips = meta.frame_tags.into_iter().enumerate();
+    let clips = meta.frame_tags.unwrap_or_default().into_iter().enumerate();
     let clips = clips.map(|(i, tag)| parse_clip(tag, i, frames.len())).collect::<Result<_, _>>()?;
     // A slice may change from frame to frame; ours do not, and of others the first key counts.
-    let slices = meta.slices.into_iter().filter_map(|SliceEntry { name, keys }| {
+    let slices = meta.slices.unwrap_or_default().into_iter().filter_map(|SliceEntry { name, keys }| {
         let key = keys.into_iter().next()?;
         let pivot = key.pivot.map(|p| Vec2::new(p.x as f32, p.y as f32));
         Some(Slice { name, bounds: rect(key.bounds), center: key.center.map(rect), pivot })
@@ -304,6 +313,15 @@ mod tests {
         assert_eq!(array.clips[0].steps(), Some(3));
         assert_eq!(array.slices[0].pivot, Some(Vec2::new(8., 16.)));
         assert_eq!(hash.frames.iter().map(|f| &*f.name).collect::<Vec<_>>(), ["z", "a"]);
+    }
+
+    #[test]
+    fn reads_what_other_exporters_write() {
+        let frames = format!("[{FRAME}]").replace("\"duration\": 80", "\"duration\": 83.6");
+        let tags = r#"[{"name": "walk", "from": 0, "to": 0, "repeat": 3}]"#;
+        let sheet = parse(file(&frames, tags).as_bytes()).unwrap();
+        assert_eq!((sheet.frames[0].duration, sheet.clips[0].repeat), (Duration::from_millis(84), 3));
+        assert!(parse(file(&frames, "null").as_bytes()).unwrap().clips.is_empty());
     }
 
     #[test]
