@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { FILE_LIMIT = 1 << 24, DEPTH_LIMIT = 16, TEXT_LIMIT = 1 << 20, NAME_LIMIT = 128 };
+enum { FILE_LIMIT = 1 << 24, DEPTH_LIMIT = 16, TEXT_LIMIT = 1 << 20, NAME_LIMIT = 128, CHOICES_LIMIT = 10000, READ_LIMIT = 1 << 26 };
 
 typedef struct wildcard {
     char *name, *text;  /* the file, its lines ended by NULs */
@@ -31,6 +31,7 @@ typedef struct expansion {
     const char *where;
     uint64_t seed;
     uint32_t choices; /* made so far: each has its own draw */
+    size_t read;      /* bytes of texts and chosen lines that were walked through */
     char *text;
     size_t size, capacity;
 } expansion;
@@ -251,6 +252,14 @@ static dgxp_status expand(expansion *e, const char *at, const char *end, int dep
                             "%s: choices lie deeper in each other than %d: does a wildcard file "
                             "name itself?",
                             e->where, DEPTH_LIMIT);
+    }
+    /* Choices that come to nothing grow no text, so the work itself is bounded. */
+    e->read += (size_t)(end - at);
+    if (e->choices > CHOICES_LIMIT || e->read > READ_LIMIT) {
+        return px_error_set(DGXP_ERR_LIMIT,
+                            "%s: makes over %d choices, or reads over %d MiB to make them: do its "
+                            "wildcard files name each other?",
+                            e->where, CHOICES_LIMIT, READ_LIMIT >> 20);
     }
     while (at < end && status == DGXP_OK) {
         size_t length, parts;

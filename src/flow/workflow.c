@@ -10,13 +10,15 @@
 #include "image/header.h"
 #include "job/request.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { WORKFLOW_LIMIT = 1 << 22, NAME_LIMIT = 64 };
+enum { WORKFLOW_LIMIT = 1 << 22, NAME_LIMIT = 64, FILLED_LIMIT = 1 << 24 };
 
 typedef struct filling {
     const char *where;
     const json_t *values; /* name to value */
+    size_t *left;         /* bytes that all filled texts may still grow */
 } filling;
 
 /* ---------------------------------------------------------------------------- placeholders */
@@ -40,6 +42,60 @@ static dgxp_status find_value(const filling *f, const char *name, size_t length,
                                f->where, key, key);
 }
 
+typedef struct builder {
+    char *text;
+    size_t size, capacity;
+} builder;
+
+/* A value may stand in many places: what all texts become together is bounded. */
+static dgxp_status append(const filling *f, builder *to, const char *text, size_t length)
+{
+    if (length > *f->left) {
+        return px_error_set(DGXP_ERR_LIMIT,
+                            "%s: its texts grow longer than %d bytes when the values are filled in",
+                            f->where, FILLED_LIMIT);
+    }
+    *f->left -= length;
+    if (to->capacity - to->size < length + 1) {
+        const size_t wanted = 2 * to->capacity + length + 64;
+        char *larger = px_mem_resize(to->text, wanted, 1);
+        if (!larger) {
+            return px_error_memory("a workflow");
+        }
+        to->text = larger;
+        to->capacity = wanted;
+    }
+    memcpy(to->text + to->size, text, length);
+    to->size += length;
+    to->text[to->size] = '\0';
+    return DGXP_OK;
+}
+
+static dgxp_status append_value(const filling *f, builder *to, const json_t *value)
+{
+    if (json_is_string(value)) {
+        return append(f, to, json_string_value(value), json_string_length(value));
+    }
+    char *text = px_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    const dgxp_status status =
+        text ? append(f, to, text, strlen(text)) : px_error_memory("a workflow");
+    px_mem_free(text);
+    return status;
+}
+
+static dgxp_status copy_value(const filling *f, const json_t *value, json_t **out)
+{
+    const size_t size = json_dumpb(value, NULL, 0, JSON_ENCODE_ANY | JSON_COMPACT);
+    builder none = {0};
+    const dgxp_status status = size > *f->left ? append(f, &none, "", *f->left + 1) : DGXP_OK;
+    if (status != DGXP_OK) {
+        return status;
+    }
+    *f->left -= size;
+    *out = json_deep_copy(value);
+    return *out ? DGXP_OK : px_error_memory("a workflow");
+}
+
 /* A text with its placeholders filled; one that is nothing but a placeholder takes its type. */
 static dgxp_status fill_text(const filling *f, const char *text, json_t **out)
 {
@@ -47,37 +103,26 @@ static dgxp_status fill_text(const filling *f, const char *text, json_t **out)
     const size_t whole = match_placeholder(text);
     if (whole && text[whole + 2] == '\0') {
         const dgxp_status status = find_value(f, text + 1, whole, &value);
-        *out = status == DGXP_OK ? json_deep_copy(value) : NULL;
-        return status;
+        return status == DGXP_OK ? copy_value(f, value, out) : status;
     }
-    char *filled = px_mem_text("");
-    dgxp_status status = DGXP_OK;
-    for (const char *at = text; filled && *at && status == DGXP_OK;) {
+    builder made = {0};
+    dgxp_status status = append(f, &made, "", 0);
+    for (const char *at = text; *at && status == DGXP_OK;) {
         const size_t name = match_placeholder(at);
-        const size_t length = name ? 0 : 1 + strcspn(at + 1, "{");
-        char *piece = NULL;
-        if (name) {
-            status = find_value(f, at + 1, name, &value);
-            piece = status != DGXP_OK       ? NULL
-                    : json_is_string(value) ? px_mem_text(json_string_value(value))
-                                            : px_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        }
-        char *longer = px_mem_format("%s%.*s%s", filled, (int)length, at, piece ? piece : "");
-        if (json_is_string(value) || !piece) {
-            px_mem_free(piece);
+        const size_t length = name ? name + 2 : 1 + strcspn(at + 1, "{");
+        if (!name) {
+            status = append(f, &made, at, length);
         } else {
-            px_mem_free(piece);
+            status = find_value(f, at + 1, name, &value);
+            status = status == DGXP_OK ? append_value(f, &made, value) : status;
         }
-        px_mem_free(filled);
-        filled = longer;
-        value = NULL;
-        at += name ? name + 2 : length;
+        at += length;
     }
     if (status == DGXP_OK) {
-        *out = filled ? px_json_string(filled, strlen(filled)) : NULL;
+        *out = px_json_string(made.text, made.size);
         status = *out ? DGXP_OK : px_error_memory("a workflow");
     }
-    px_mem_free(filled);
+    px_mem_free(made.text);
     return status;
 }
 
@@ -143,20 +188,19 @@ static dgxp_status collect_values(const char *where, json_t *document, const jso
     {
         const bool known = json_object_get(declared, name) != NULL;
         if (!known && (!px_request_find(name) || !json_is_object(request))) {
-            char *names = px_mem_text("");
+            char names[512] = "";
             json_object_foreach(declared, name, entry)
             {
-                char *longer = names ? px_mem_format("%s %s", names, name) : NULL;
-                px_mem_free(names);
-                names = longer;
+                const size_t used = strlen(names);
+                snprintf(names + used, sizeof names - used, " %s", name);
+                if (used + 1 >= sizeof names) {
+                    break;
+                }
             }
-            const dgxp_status status =
-                px_error_set(DGXP_ERR_BAD_FORMAT,
-                             "%s: has no value of that name; it has%s, and every field of a "
-                             "request can be set",
-                             where, names && *names ? names : " none");
-            px_mem_free(names);
-            return status;
+            return px_error_set(DGXP_ERR_BAD_FORMAT,
+                                "%s: has no value of that name; it has%s, and every field of a "
+                                "request can be set",
+                                where, *names ? names : " none");
         }
         if (!px_json_put(known ? *values : request, name, json_incref(value))) {
             return px_error_memory("a workflow");
@@ -249,7 +293,8 @@ dgxp_status dgxp_workflow_load(const char *path, const char *values, dgxp_docume
     status = status == DGXP_OK ? collect_values(path, document, given, &collected) : status;
     if (status == DGXP_OK) {
         json_object_del(document, "values");
-        const filling f = {path, collected};
+        size_t left = FILLED_LIMIT;
+        const filling f = {path, collected, &left};
         status = fill(&f, document, &filled);
     }
     if (status == DGXP_OK) {

@@ -8,6 +8,7 @@
 #include "image/cursor.h"
 #include "image/sheet.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -393,11 +394,14 @@ static dgxp_status draw_cel(reader *self, const cel *of, dgxp_image *canvas)
     return status == DGXP_ERR_INVALID_ARGUMENT ? DGXP_ERR_BAD_FORMAT : status;
 }
 
-/* Aseprite's rule: layer plus z-index, and the z-index where those are equal. */
-static bool is_before(const cel *a, const cel *b)
+/* Aseprite's rule: layer plus z-index, then the z-index, then as they stand in the file. */
+static int compare_cels(const void *left, const void *right)
 {
+    const cel *a = *(const cel *const *)left, *b = *(const cel *const *)right;
     const int32_t at_a = a->layer + a->z, at_b = b->layer + b->z;
-    return at_a != at_b ? at_a < at_b : a->z < b->z;
+    return at_a != at_b   ? (at_a < at_b ? -1 : 1)
+           : a->z != b->z ? (a->z < b->z ? -1 : 1)
+                          : (a > b) - (a < b);
 }
 
 static dgxp_status finish_frame(reader *self, size_t first, int32_t duration)
@@ -408,21 +412,19 @@ static dgxp_status finish_frame(reader *self, size_t first, int32_t duration)
         return status;
     }
     const size_t count = self->cel_count - first;
-    size_t *order = px_mem_array(count, sizeof *order);
+    const cel **order = px_mem_array(count, sizeof *order);
     if (!order) {
         status = px_error_memory("the cels of an .aseprite file");
     }
     for (size_t i = 0; i < count && !status; i++) {
-        size_t at = i;
-        for (; at && is_before(&self->cels[first + i], &self->cels[order[at - 1]]); at--) {
-            order[at] = order[at - 1];
-        }
-        order[at] = first + i;
+        order[i] = &self->cels[first + i];
+    }
+    if (!status && count) {
+        qsort(order, count, sizeof *order, compare_cels);
     }
     for (size_t i = 0; i < count && !status; i++) {
-        const cel *of = &self->cels[order[i]];
-        if (self->layers[of->layer].shown) {
-            status = draw_cel(self, of, canvas);
+        if (self->layers[order[i]->layer].shown) {
+            status = draw_cel(self, order[i], canvas);
         }
     }
     px_mem_free(order);

@@ -185,3 +185,41 @@ def test_pipes_are_not_waited_for(cli, tmp_path: Path) -> None:  # type: ignore[
                   ["palette", "show", "pipe"], ["trust", "pipe"]):
         result = cli(*words, cwd=tmp_path, timeout=20)
         assert result.returncode > 0, words
+
+
+def test_work_of_small_inputs_is_bounded(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Each had no end before: the time-outs only keep the test from hanging."""
+    folder = tmp_path / "wildcards"
+    folder.mkdir()
+    for i in range(1, 7):  # ten of the next in each: ten million choices that come to nothing
+        (folder / f"w{i}.txt").write_text(f"__w{i + 1}__" * 10 + "\n")
+    (folder / "w7.txt").write_text("{}\n")
+    (tmp_path / "list.txt").write_text("__w1__\n")
+    result = cli("batch", tmp_path / "list.txt", "-o", tmp_path / "out", "--dry-run", timeout=20)
+    assert result.returncode == 4 and "over 10000 choices" in result.stderr, result.stderr
+    request = {"prompt": "{a} " * 60000}  # 240 kB
+    workflow = {"format": "dgx-pixels-workflow", "version": 1, "kind": "sprite",
+                "values": {"a": "x"}, "request": request}
+    (tmp_path / "w.json").write_text(json.dumps(workflow))
+    result = cli("run", tmp_path / "w.json", "--dry-run", timeout=20)
+    assert result.returncode in (0, 4), result.stderr
+    workflow["values"] = {"a": "x" * 100000}  # six gigabytes, if it were filled in
+    (tmp_path / "w.json").write_text(json.dumps(workflow))
+    result = cli("run", tmp_path / "w.json", "--dry-run", timeout=20)
+    assert result.returncode == 4 and "grow longer than 16777216 bytes" in result.stderr
+    request["prompt"] = ["{a}"] * 60000  # the same by whole values
+    (tmp_path / "w.json").write_text(json.dumps(workflow))
+    result = cli("run", tmp_path / "w.json", "--dry-run", timeout=20)
+    assert result.returncode == 4 and "grow longer than 16777216 bytes" in result.stderr
+
+
+def test_loras_are_found_among_thousands(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """The list was walked once a file: 2,000 took 11 s, 10,000 five minutes."""
+    folder = tmp_path / "models/loras"
+    folder.mkdir(parents=True)
+    for i in range(10000):
+        (folder / f"l{i}.safetensors").touch()
+    (folder / "again.safetensors").symlink_to("l1.safetensors")
+    result = cli("lora", "info", "l9999", env={"DGX_PIXELS_MODELS": str(tmp_path / "models")},
+                 timeout=60)
+    assert "l9999.safetensors" in result.stderr and "no LoRA" not in result.stderr, result.stderr
