@@ -124,6 +124,7 @@ set(DGXP_BATCH_SOURCES
     src/batch/batch_contact.c
     src/batch/batch_run.c
     src/batch/claims.c
+    src/batch/content.c
     src/batch/csv.c
     src/batch/journal.c
     src/batch/manifest.c

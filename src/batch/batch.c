@@ -68,7 +68,7 @@ static json_t *make_identity(const dgxp_batch *batch, const dgxp_batch_params *p
     json_t *about = json_object(), *matrix = json_array();
     bool fine =
         px_json_put_text(about, "format", "dgx-pixels-batch") &&
-        px_json_put_integer(about, "version", 1) &&
+        px_json_put_integer(about, "version", 2) &&
         px_json_put_text(about, "manifest", px_manifest_hash(batch->manifest)) &&
         px_json_put_integer(about, "pictures", px_manifest_pictures(batch->manifest)) &&
         px_json_put_integer(about, "batch", batch->group) &&

@@ -2,6 +2,7 @@
 /* A list of wishes (text, JSON lines, CSV): which pictures it means, and in which batches. */
 #include "batch/manifest.h"
 
+#include "batch/content.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -22,9 +23,11 @@ enum { PICTURES_LIMIT = 10000000, COUNT_LIMIT = 10000, NAME_LIMIT = 200 };
 
 typedef struct line {
     uint64_t at;
+    uint64_t content; /* what it says by itself; 0 when it is broken */
     uint32_t length;
     int32_t number; /* in the file, from 1 */
     int32_t first;  /* its first picture */
+    int32_t place;  /* how many of equal content stand before it */
 } line;
 
 typedef struct group {
@@ -92,8 +95,9 @@ static dgxp_status read_own(const char *where, const json_t *fields, own_fields 
     return status;
 }
 
-/* The line's fields over the defaults; `*out` is yours. */
-static dgxp_status read_line(const px_manifest *m, const line *at, const char *where, json_t **out)
+/* The line's fields over the defaults; `*out` is yours.  `content`, which may be NULL, is its own. */
+static dgxp_status read_line(const px_manifest *m, const line *at, const char *where,
+                             uint64_t *content, json_t **out)
 {
     const px_manifest_span span = {(size_t)at->at, at->length, at->number};
     json_t *fields = NULL;
@@ -103,6 +107,9 @@ static dgxp_status read_line(const px_manifest *m, const line *at, const char *w
     }
     json_t *merged = json_copy(m->defaults);
     const bool fine = merged && json_object_update(merged, fields) == 0;
+    if (content) {
+        *content = px_content_hash(fields);
+    }
     json_decref(fields);
     if (!fine) {
         json_decref(merged);
@@ -185,6 +192,7 @@ static bool make_room(shapes *table)
 typedef struct indexing {
     px_manifest *m;
     shapes shapes;
+    px_contents contents;
     size_t lines, pictures, groups; /* capacities */
 } indexing;
 
@@ -220,13 +228,18 @@ static dgxp_status add_picture(indexing *state, uint64_t key)
 }
 
 /* Checks a line in every combination and adds its pictures. */
-static dgxp_status index_line(indexing *state, const line *at, const char *where)
+static dgxp_status index_line(indexing *state, line *at, const char *where)
 {
     px_manifest *m = state->m;
     json_t *request = NULL;
     own_fields own = {1, NULL};
     uint64_t *keys = px_mem_array((size_t)m->matrix.combinations, sizeof *keys);
-    dgxp_status status = keys ? read_line(m, at, where, &request) : px_error_memory("a line");
+    dgxp_status status =
+        keys ? read_line(m, at, where, &at->content, &request) : px_error_memory("a line");
+    if (status == DGXP_OK &&
+        (!at->content || !px_content_place(&state->contents, at->content, &at->place))) {
+        status = px_error_memory("a line");
+    }
     status = status == DGXP_OK ? read_own(where, request, &own) : status;
     drop_own(request);
     for (int32_t i = 0; i < m->matrix.combinations && status == DGXP_OK; i++) {
@@ -250,7 +263,10 @@ static dgxp_status index_lines(indexing *state)
     px_manifest_span span;
     dgxp_status status = DGXP_OK;
     while (status == DGXP_OK && px_manifest_next(&m->source, &at, &number, &span)) {
-        line next = {span.at, (uint32_t)span.length, (int32_t)span.line, m->picture_count};
+        line next = {.at = span.at,
+                     .length = (uint32_t)span.length,
+                     .number = (int32_t)span.line,
+                     .first = m->picture_count};
         char *where = make_where(m, &next);
         if (!where ||
             !px_mem_grow((void **)&m->lines, &state->lines, (size_t)m->line_count, sizeof next)) {
@@ -258,7 +274,7 @@ static dgxp_status index_lines(indexing *state)
         } else {
             m->lines[m->line_count++] = next;
             const int32_t before = m->picture_count;
-            status = index_line(state, &next, where);
+            status = index_line(state, &m->lines[m->line_count - 1], where);
             if (m->tolerant && status == DGXP_ERR_BAD_FORMAT && before == m->picture_count) {
                 /* It fails when its turn comes, alone in its batch. */
                 status = add_picture(state, (span.at << 1 | 1) ^ UINT64_C(0x5bd1e995a5a5a5a4));
@@ -294,7 +310,7 @@ static dgxp_status check_names(const px_manifest *m)
         char *where = make_where(m, &m->lines[i]);
         if (!where || !px_mem_grow((void **)&names, &capacity, count, sizeof *names)) {
             status = px_error_memory("a list of names");
-        } else if (read_line(m, &m->lines[i], where, &request) == DGXP_OK) {
+        } else if (read_line(m, &m->lines[i], where, NULL, &request) == DGXP_OK) {
             const char *name = json_string_value(json_object_get(request, "name"));
             if (name && (names[count] = px_mem_text(name)) != NULL) {
                 count++;
@@ -362,6 +378,7 @@ dgxp_status px_manifest_create(const char *text, size_t size, const px_manifest_
     status = status == DGXP_OK ? index_lines(&state) : status;
     status = status == DGXP_OK ? check_names(m) : status;
     px_mem_free(state.shapes.slots);
+    px_contents_free(&state.contents);
     if (status != DGXP_OK) {
         px_manifest_free(m);
         return status;
@@ -455,25 +472,6 @@ int32_t px_manifest_group(const px_manifest *m, int32_t index, int32_t pictures[
 
 /* ---------------------------------------------------------------------------------- wishes */
 
-/* From the manifest's text (or the given seed), the line and its repeat; never from its place. */
-static uint64_t derive_seed(const px_manifest *m, int32_t line_index, int32_t repeat)
-{
-    char text[160];
-    uint8_t digest[32];
-    uint64_t seed;
-    px_hash hash;
-    const int length =
-        m->has_seed ? snprintf(text, sizeof text, "dgx-pixels seed %llu line %d picture %d",
-                               (unsigned long long)m->seed, line_index, repeat)
-                    : snprintf(text, sizeof text, "dgx-pixels manifest %s line %d picture %d",
-                               m->hash, line_index, repeat);
-    px_hash_begin(&hash);
-    px_hash_add(&hash, text, (size_t)length);
-    px_hash_end(&hash, digest);
-    memcpy(&seed, digest, sizeof seed);
-    return seed & SEED_MASK;
-}
-
 static dgxp_status make_choices(const px_manifest *m, const char *where, uint64_t seed,
                                 json_t *request)
 {
@@ -534,7 +532,7 @@ dgxp_status px_manifest_wish(const px_manifest *m, int32_t picture, px_wish *out
     own_fields own = {1, NULL};
     px_wish wish = {NULL, NULL, NULL};
     char *where = make_where(m, at), *name = NULL;
-    dgxp_status status = where ? read_line(m, at, where, &wish.request) : px_error_memory("a line");
+    dgxp_status status = where ? read_line(m, at, where, NULL, &wish.request) : px_error_memory("a line");
     status = status == DGXP_OK ? read_own(where, wish.request, &own) : status;
     if (status == DGXP_OK && own.name) {
         name = px_mem_text(own.name);
@@ -549,7 +547,7 @@ dgxp_status px_manifest_wish(const px_manifest *m, int32_t picture, px_wish *out
         const uint64_t seed =
             json_is_integer(given)
                 ? ((uint64_t)json_integer_value(given) + (uint64_t)repeat) & SEED_MASK
-                : derive_seed(m, index, repeat);
+                : px_content_seed(at->content, at->place, repeat, m->has_seed ? &m->seed : NULL);
         status = px_json_put_integer(wish.request, "seed", (int64_t)seed)
                      ? make_choices(m, where, seed, wish.request)
                      : px_error_memory("a line");

@@ -19,7 +19,7 @@ typedef struct px_manifest_params {
     int32_t matrix_count;
     int32_t group; /* pictures painted at once at most, 1..64 */
     bool has_seed;
-    uint64_t seed; /* what lines without a seed derive theirs from, else the text */
+    uint64_t seed; /* with a line's content, what lines without a seed derive theirs from */
     bool tolerant; /* a line with a fault is a picture that fails, not the end */
 } px_manifest_params;
 
@@ -27,7 +27,7 @@ typedef struct px_manifest px_manifest;
 
 /**
  * Read `text` (copied) and check every line.  The format is told by the name's suffix (.jsonl,
- * .ndjson, .csv), else by the text.  Needs about 30 bytes a line beside the text.
+ * .ndjson, .csv), else by the text.  Needs about 50 bytes a line beside the text.
  */
 dgxp_status px_manifest_create(const char *text, size_t size, const px_manifest_params *params,
                                px_manifest **out);

@@ -279,8 +279,8 @@ static int run(int argc, char **argv)
          "Writes contact.png, the last field across",
          0, 0, NULL},
         {"seed", 's', CLI_SEED, "N", &s.seed,
-         "lines without a seed derive theirs from N and their place\n"
-         "(default: from the list's text and their place)",
+         "lines without a seed derive theirs from N and what they say\n"
+         "(default: from what they say, so that lists can grow)",
          0, 0, NULL},
         {"wildcards", 0, CLI_TEXT, "DIR", &s.wildcards,
          "where __name__ finds name.txt (default: wildcards/ by the list)", 0, 0, NULL},

@@ -223,3 +223,39 @@ def test_loras_are_found_among_thousands(cli, tmp_path: Path) -> None:  # type: 
     result = cli("lora", "info", "l9999", env={"DGX_PIXELS_MODELS": str(tmp_path / "models")},
                  timeout=60)
     assert "l9999.safetensors" in result.stderr and "no LoRA" not in result.stderr, result.stderr
+
+
+def seeds_of(cli, path: Path, *words: str) -> dict[str, int]:  # type: ignore[no-untyped-def]
+    """Each picture's seed by what is painted, as the dry run tells them."""
+    result = cli("batch", path, "-o", path.parent / "out", "--dry-run", "--json", *words)
+    assert result.returncode == 0, result.stderr
+    wishes = json.loads(result.stdout)["wishes"]
+    found: dict[str, int] = {}
+    for wish in wishes:
+        request = wish.get("request", wish)
+        words_of = request.get("prompt") or request["subject"]
+        found[f"{words_of} {sum(key.startswith(words_of) for key in found)}"] = request["seed"]
+    return found
+
+
+def test_a_line_keeps_its_seed_when_the_list_changes(cli,  # type: ignore[no-untyped-def]
+                                                     tmp_path: Path) -> None:
+    """Neither CRLF, a BOM, a comment, another line nor another notation changes a picture."""
+    path = tmp_path / "list.txt"
+    path.write_text("red knight\nblue slime\nred knight\n")
+    seeds = seeds_of(cli, path)
+    assert len(set(seeds.values())) == 3  # the second red knight is another one
+    changes = {"crlf": b"red knight\r\nblue slime\r\nred knight\r\n",
+               "bom": b"\xef\xbb\xbfred knight\nblue slime\nred knight\n",
+               "comment": b"# mine\nred knight\n\nblue slime\nred knight\n",
+               "longer": b"green frog\nred knight\nblue slime\nold tree\nred knight\nred rose\n",
+               "sorted": b"blue slime\nred knight\nred knight\n"}
+    for change, text in changes.items():
+        path.write_bytes(text)
+        now = seeds_of(cli, path)
+        assert {key: now[key] for key in seeds} == seeds, change
+    listed = tmp_path / "list.jsonl"
+    listed.write_text('{"subject": "red knight"}\n{"subject": "blue slime", "count": 2}\n'
+                      '{"name": "other", "subject": "red knight"}\n')
+    assert {key: seeds_of(cli, listed)[key] for key in seeds} == seeds
+    assert seeds_of(cli, path, "--seed", "7") != seeds_of(cli, path, "--seed", "8")
