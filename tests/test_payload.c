@@ -6,6 +6,8 @@
 #include "px_folder.h"
 #include "px_mutate.h"
 
+#include <sys/stat.h>
+
 #define RECIPE "{\"seed\":7,\"prompt\":\"a knight\"}"
 
 static void make_png(uint8_t **bytes, size_t *size)
@@ -67,7 +69,7 @@ END_TEST
 
 START_TEST(payload_tiles_and_other_kinds)
 {
-    px_payload_options options = {.tile_width = 8, .tile_height = 6, .meta = true};
+    px_payload_options options = {.tile_width = 8, .tile_height = 6, .array = true, .meta = true};
     uint8_t *bytes = NULL;
     size_t size = 0;
     px_payload payload;
