@@ -5,15 +5,16 @@
 
 #include "dgxpixels.h"
 
+#include <openssl/sha.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define PX_HASH_HEX 65 /* 64 lower-case digits and the NUL */
 
+/* libcrypto's own functions and not its EVP: they need no memory, so a hash cannot fail, and seeds
+ * come from hashes. */
 typedef struct px_hash {
-    uint32_t state[8];
-    uint64_t size; /* bytes so far */
-    uint8_t block[64];
+    SHA256_CTX state;
 } px_hash;
 
 void px_hash_begin(px_hash *hash);
