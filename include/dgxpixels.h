@@ -439,7 +439,9 @@ typedef enum dgxp_matte_warning {
     DGXP_MATTE_NOT_UNIFORM = 1, /* the border shows no background; nothing was removed */
     DGXP_MATTE_BORDER = 2,      /* the subject touches the border: cut off, or background left */
     DGXP_MATTE_SHARE = 4,       /* the subject covers less than 5 % or more than 90 % */
-    DGXP_MATTE_PARTS = 8        /* under 90 % of the subject is one piece */
+    DGXP_MATTE_PARTS = 8,       /* under 90 % of the subject is one piece */
+    DGXP_MATTE_SCENE = 16       /* a background was seen, but removing it would have cut a scene
+                                   or left half of it; nothing was removed */
 } dgxp_matte_warning;
 
 typedef struct dgxp_matte_report {
@@ -464,7 +466,8 @@ typedef struct dgxp_matte_report {
  * Make the background transparent.  Meant for native pixels (cells), after grid recovery: there is
  * no soft edge left then.
  *
- * Floods from the border, takes the background's spill off the edge, drops specks.  What the
+ * A background is one color, a painted checkerboard or a smooth change of color (a gradient, a
+ * vignette) that explains the border.  Floods from there, takes the background's spill off the edge, drops specks.  What the
  * subject encloses is opened where the background is a chroma key or a painted checkerboard; on
  * white, grey or black it is as often an eye or a tooth, so it stays, counted in `enclosed`, unless
  * `open_holes` asks.  Alpha is 0 or 255 afterwards and transparent cells are 0 0 0 0.

@@ -48,6 +48,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/matte_back.c
     src/image/matte_cells.c
     src/image/matte_edge.c
+    src/image/matte_ground.c
     src/image/maxrects.c
     src/image/measure.c
     src/image/metadata.c

@@ -47,6 +47,21 @@ static int32_t find_nearest(const px_lab *centers, int32_t count, px_lab lab, fl
     return best;
 }
 
+/* The lightness that the eye sees: OKLab's is steep near black, where (0, 0, 0) and (3, 3, 3) look
+ * the same (the toe of https://bottosson.github.io/posts/colorpicker/). */
+static float see_lightness(float l)
+{
+    const float k1 = 0.206f, k2 = 0.03f, k3 = (1 + k1) / (1 + k2), at = k3 * l - k1;
+    return 0.5f * (at + sqrtf(at * at + 4 * k2 * k3 * l));
+}
+
+/* px_color_distance2() as it is seen in the dark; never more than that. */
+static float see_distance2(px_lab one, px_lab two)
+{
+    const float seen = see_lightness(one.l) - see_lightness(two.l), l = one.l - two.l;
+    return px_color_distance2(one, two) - l * l + fminf(l * l, seen * seen);
+}
+
 /* Merge what differs by less than `merge` from a heavier color: takes away a model's wobble. */
 static size_t merge_colors(const px_color_count *colors, size_t count, float merge, group *groups)
 {
@@ -56,7 +71,7 @@ static size_t merge_colors(const px_color_count *colors, size_t count, float mer
         size_t best = found;
         float least = limit;
         for (size_t g = 0; g < found; g++) {
-            const float d = px_color_distance2(groups[g].lab, colors[i].lab);
+            const float d = see_distance2(groups[g].lab, colors[i].lab);
             if (d < least) {
                 least = d;
                 best = g;
@@ -162,6 +177,30 @@ static int compare_assignments(const void *left, const void *right)
     return (a->distance > b->distance) - (a->distance < b->distance);
 }
 
+/*
+ * Whether no group of more than a cell lost what tells it apart: an eye's orange is four cells of a
+ * red dragon, which no mean error notices.  Hue tells more than lightness does (as in deltaE OK2),
+ * and the wobble that is merged away anyhow tells nothing.
+ */
+static bool keeps_accents(const group *groups, size_t count, const clusters *of, float merge)
+{
+    const double own = 0.02 + 2 * (double)merge, weight = 2, hue = 2;
+    for (size_t g = 0; g < count; g++) {
+        double least = INFINITY;
+        for (int32_t c = 0; c < of->count && groups[g].weight >= weight; c++) {
+            const double l =
+                (double)(see_lightness(of->center[c].l) - see_lightness(groups[g].lab.l));
+            const double a = (double)(of->center[c].a - groups[g].lab.a) * hue;
+            const double b = (double)(of->center[c].b - groups[g].lab.b) * hue;
+            least = fmin(least, l * l + a * a + b * b);
+        }
+        if (groups[g].weight >= weight && least > own * own) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Mean error at most 0.012, and in each cluster 95 % of the weight within 0.06. */
 static bool looks_alike(const px_color_count *colors, size_t count, const clusters *of,
                         assignment *table)
@@ -228,7 +267,8 @@ static void find_clusters(const px_color_count *colors, size_t count,
         *found = seeds;
         move_centers(space->groups, groups, space->cluster_of, found);
         choose_colors(colors, count, found);
-        if (automatic && looks_alike(colors, count, found, space->table)) {
+        if (automatic && looks_alike(colors, count, found, space->table) &&
+            keeps_accents(space->groups, groups, found, params->merge)) {
             return;
         }
     }

@@ -7,10 +7,18 @@
 #include "core/params.h"
 #include "image/cleanup.h"
 #include "image/grid.h"
+#include "image/color.h"
 #include "image/image.h"
 #include "image/palette.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* OKLab distances within which colors are one, by what neighbouring cells say. */
+#define MERGE_MOST 0.02f
+#define MERGE_LEAST 0.008f
+#define MERGE_SHARE 1.5f
 
 /* Puts the result of a step in the place of what it was made from. */
 static void replace_frame(px_fixing *self, int32_t index, dgxp_image *next)
@@ -187,15 +195,57 @@ static bool has_visible_frame(const px_fixing *self)
 
 /* ------------------------------------------------------------------------------------ palette */
 
+static int compare_floats(const void *left, const void *right)
+{
+    const float a = *(const float *)left, b = *(const float *)right;
+    return (a > b) - (a < b);
+}
+
+/*
+ * How far cells of one color lie apart: pixel art has many neighbours of one color, so a quarter of
+ * all steps between neighbours is wobble.  Where there is none, close colors are the artist's.
+ */
+static dgxp_status choose_merge(const px_fixing *self, dgxp_palette_params *params)
+{
+    const dgxp_image *frame = self->frames[0];
+    const size_t count = px_image_count(frame), width = (size_t)frame->width;
+    float *steps = px_mem_array(count, sizeof *steps);
+    size_t found = 0;
+    if (!steps) {
+        return px_error_memory("the steps between cells");
+    }
+    for (size_t i = 1; i < count; i++) {
+        const uint8_t *here = frame->rgba + i * 4, *left = here - 4;
+        if (i % width && here[3] >= 128 && left[3] >= 128) {
+            steps[found++] = px_color_distance2(px_color_lab(here), px_color_lab(left));
+        }
+    }
+    params->merge = MERGE_MOST;
+    if (found >= 16) {
+        qsort(steps, found, sizeof *steps, compare_floats);
+        const float wobble = sqrtf(steps[found / 4]);
+        params->merge = fminf(fmaxf(MERGE_SHARE * wobble, MERGE_LEAST), MERGE_MOST);
+    }
+    px_mem_free(steps);
+    return DGXP_OK;
+}
+
 static dgxp_status extract_palette(px_fixing *self)
 {
     dgxp_histogram *histogram = NULL;
-    dgxp_status status = dgxp_histogram_create(&histogram);
+    dgxp_palette_params params;
+    dgxp_status status =
+        px_image_params("dgxp_fix: extract", self->params.extract, &params, sizeof params);
+    params.struct_size = sizeof params;
+    if (!status && params.merge == 0) { /* NOLINT: exactly what stands for the default */
+        status = choose_merge(self, &params);
+    }
+    status = status ? status : dgxp_histogram_create(&histogram);
     for (int32_t i = 0; i < self->count && !status; i++) {
         status = dgxp_histogram_add(histogram, self->frames[i]);
     }
     if (!status) {
-        status = dgxp_histogram_extract(histogram, self->params.extract, &self->own_palette);
+        status = dgxp_histogram_extract(histogram, &params, &self->own_palette);
     }
     dgxp_histogram_free(histogram);
     self->palette = self->own_palette;

@@ -27,6 +27,9 @@ const dgxp_choice px_matte_warning_choices[] = {
     {DGXP_MATTE_BORDER, "border", "the subject touches the border"},
     {DGXP_MATTE_SHARE, "share", "the subject covers under 5 % or over 90 %"},
     {DGXP_MATTE_PARTS, "parts", "the subject falls into pieces"},
+    {DGXP_MATTE_SCENE, "scene",
+     "removing the background would have cut a scene or left half of it, so all of it stays; "
+     "--background '#rrggbb' removes a color"},
 };
 const int32_t px_matte_warning_count =
     (int32_t)(sizeof px_matte_warning_choices / sizeof *px_matte_warning_choices);
@@ -34,6 +37,9 @@ const int32_t px_matte_warning_count =
 /* OKLab distances. */
 static const float default_tolerance = 0.07f, hole_share = 0.8f, hole_distance = 0.04f;
 
+static const float slope_step = 0.04f;
+
+enum { SLOPE_SHARE = 12 }; /* % of the seam without a step, see ends_on_a_slope() */
 enum { HOLE_CELLS = 3, SPECK_CELLS = 3, SPECK_GAP = 2 };
 
 /* ------------------------------------------------------------------------------------ removal */
@@ -148,7 +154,13 @@ static bool is_beside(const px_matting *m, int32_t cell, int32_t piece)
     return false;
 }
 
-/* Drop pieces of one or two cells away from the largest; tell its share. */
+/* A speck of the ground's noise is about its color; a spark or a star is not. */
+static bool is_faint(const px_matting *m, int32_t cell)
+{
+    return m->back_count == 0 || m->distance2[cell] < PX_MATTE_SAFE * PX_MATTE_SAFE;
+}
+
+/* Drop faint pieces of one or two cells away from the largest; tell its share. */
 static dgxp_status drop_specks(px_matting *m, bool keep, dgxp_matte_report *report)
 {
     const int32_t count = m->width * m->height;
@@ -163,8 +175,8 @@ static dgxp_status drop_specks(px_matting *m, bool keep, dgxp_matte_report *repo
     for (int32_t i = 0; i < count && !keep; i++) {
         const int32_t piece = m->label[i];
         if (piece && piece != main_piece && sizes[piece] > 0 && sizes[piece] < SPECK_CELLS &&
-            is_beside(m, i, main_piece)) {
-            sizes[piece] = SPECK_CELLS; /* one cell of it is near: all of it stays */
+            (!is_faint(m, i) || is_beside(m, i, main_piece))) {
+            sizes[piece] = SPECK_CELLS; /* near or strong in one cell: it stays */
         }
     }
     for (int32_t i = 0; i < count; i++) {
@@ -211,6 +223,97 @@ static void set_colors(px_matting *m, uint32_t color)
     m->back_count = 1;
 }
 
+/* A scene's ground reaches from corner to corner: what is left at both ends of a side is no compact
+ * subject. */
+static bool spans_a_side(const px_matting *m)
+{
+    const int32_t right = m->width - 1, below = m->width * (m->height - 1);
+    const int32_t corners[4] = {0, right, below + right, below};
+    for (int i = 0; i < 4; i++) {
+        if (m->kept[corners[i]] == PX_MATTE_SUBJECT &&
+            m->kept[corners[(i + 1) & 3]] == PX_MATTE_SUBJECT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Whether the removal ends in the middle of a slope: where it ends at a subject there is a step, so
+ * a seam without steps is a gradient's band or a vignette's disc that stayed.
+ */
+static bool ends_on_a_slope(const px_matting *m)
+{
+    const int32_t count = m->width * m->height;
+    const float near2 = PX_MATTE_NEAR * PX_MATTE_NEAR;
+    int64_t seams = 0, smooth = 0;
+    for (int32_t i = 0; i < count; i++) {
+        for (int d = 0; d < 4 && m->kept[i] == PX_MATTE_REMOVED; d++) {
+            const int32_t next = px_matte_neighbour(m, i, d);
+            if (next >= 0 && m->kept[next] == PX_MATTE_SUBJECT && m->distance2[next] > near2) {
+                seams++; /* what is nearer is peeled off later */
+                smooth += px_color_distance2(m->lab[i], m->lab[next]) < slope_step * slope_step;
+            }
+        }
+    }
+    return smooth * 100 > seams * SLOPE_SHARE;
+}
+
+/* A horizon reaches from side to side: sky above it and water below are no one slope. */
+static bool parts_the_picture(const px_matting *m)
+{
+    const int32_t right = m->width - 1, below = m->width * (m->height - 1);
+    bool touches[4] = {false};
+    for (int32_t y = 0; y < m->height; y++) {
+        touches[0] |= m->kept[y * m->width] == PX_MATTE_SUBJECT;
+        touches[1] |= m->kept[y * m->width + right] == PX_MATTE_SUBJECT;
+    }
+    for (int32_t x = 0; x < m->width; x++) {
+        touches[2] |= m->kept[x] == PX_MATTE_SUBJECT;
+        touches[3] |= m->kept[below + x] == PX_MATTE_SUBJECT;
+    }
+    return (touches[0] && touches[1]) || (touches[2] && touches[3]);
+}
+
+/* Floods, and takes it back where a scene would be cut or a part of the background left. */
+static bool flood_whole(px_matting *m, bool slope, dgxp_matte_report *report)
+{
+    const int32_t count = m->width * m->height;
+    report->flooded = flood(m);
+    if (!spans_a_side(m) && !ends_on_a_slope(m) && !(slope && parts_the_picture(m))) {
+        return true;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        m->kept[i] = PX_MATTE_SUBJECT;
+    }
+    report->flooded = 0;
+    return false;
+}
+
+/* The background that the border shows: one color or a checkerboard, else a smooth change. */
+static dgxp_status find_whole(px_matting *m, dgxp_matte_report *report, bool *removing)
+{
+    const dgxp_status status = px_matte_find_background(m, &report->border_share, removing);
+    if (status) {
+        return status;
+    }
+    const bool shown = *removing;
+    if (shown) {
+        px_matte_measure_distances(m);
+        *removing = flood_whole(m, false, report);
+    }
+    float share = 0;
+    if (!*removing && px_matte_fit_ground(m, &share) && flood_whole(m, true, report)) {
+        report->border_share = share;
+        *removing = true;
+    }
+    if (!*removing) {
+        m->back_count = 0;
+        report->warnings |= shown ? DGXP_MATTE_SCENE : DGXP_MATTE_NOT_UNIFORM;
+    }
+    return DGXP_OK;
+}
+
 /* Which cells stay, by background color; `*removing` is false when there is none to remove. */
 static dgxp_status key_background(px_matting *m, const dgxp_matte_params *p,
                                   dgxp_matte_report *report, bool *removing)
@@ -218,10 +321,11 @@ static dgxp_status key_background(px_matting *m, const dgxp_matte_params *p,
     *removing = true;
     if (p->background == DGXP_BACKGROUND_COLOR) {
         set_colors(m, p->color);
+        px_matte_measure_distances(m);
+        report->flooded = flood(m);
     } else {
-        const dgxp_status status = px_matte_find_background(m, &report->border_share, removing);
+        const dgxp_status status = find_whole(m, report, removing);
         if (status || !*removing) {
-            report->warnings |= DGXP_MATTE_NOT_UNIFORM;
             return status;
         }
     }
@@ -231,8 +335,6 @@ static dgxp_status key_background(px_matting *m, const dgxp_matte_params *p,
         px_color_rgb(m->back[i], rgb);
         report->colors[i] = (uint32_t)rgb[0] << 16 | (uint32_t)rgb[1] << 8 | rgb[2];
     }
-    px_matte_measure_distances(m);
-    report->flooded = flood(m);
     open_holes(m, p, report);
     if (!p->keep_fringe) {
         px_matte_despill(m, report);

@@ -75,9 +75,46 @@ static int32_t take_cluster(const px_matting *m, border *from, px_lab *mean, uin
     return most;
 }
 
-/* One color on 60 % of the border is a background; two of a gradient or a painted checkerboard are,
- * when together they are and both lie on at least three sides (a subject that is cut off does not).
+/*
+ * Whether two colors take turns around the border, in runs of about one length: a painted
+ * checkerboard.  A sky above grass has two colors on three sides each as well, but few turns.
  */
+static bool takes_turns(const px_matting *m, const border *from)
+{
+    enum { TURNS_LEAST = 8 };
+    int32_t lengths[BORDER_SAMPLES], runs = 0, length = 0, last = -1, fitting = 0;
+    for (int32_t i = 0; i < from->count; i++) {
+        const px_lab lab = m->lab[from->cells[i]];
+        const int32_t color =
+            !from->taken[i]
+                ? -1
+                : px_color_distance2(lab, m->back[1]) < px_color_distance2(lab, m->back[0]);
+        if (color >= 0 && color != last) {
+            if (last >= 0) {
+                lengths[runs++] = length;
+            }
+            last = color;
+            length = 0;
+        }
+        length += color >= 0;
+    }
+    for (int32_t i = 0; i < runs; i++) {
+        for (int32_t k = i; k > 0 && lengths[k] < lengths[k - 1]; k--) {
+            const int32_t kept = lengths[k];
+            lengths[k] = lengths[k - 1];
+            lengths[k - 1] = kept;
+        }
+    }
+    for (int32_t i = 0; i < runs; i++) {
+        const int32_t off = lengths[i] > lengths[runs / 2] ? lengths[i] - lengths[runs / 2]
+                                                           : lengths[runs / 2] - lengths[i];
+        fitting += off <= 1 || off * 3 <= lengths[runs / 2];
+    }
+    return runs >= TURNS_LEAST && fitting * 10 >= runs * 6;
+}
+
+/* One color on 60 % of the border is a background; two of a painted checkerboard are, when together
+ * they are, both lie on at least three sides, and they take turns. */
 static bool judge_border(px_matting *m, border *scratch, float *share)
 {
     const float accepted = 0.6f, alone = 0.75f, second_least = 0.2f;
@@ -95,8 +132,8 @@ static bool judge_border(px_matting *m, border *scratch, float *share)
         if (second >= second_least && __builtin_popcount(sides[0]) >= 3 &&
             __builtin_popcount(sides[1]) >= 3) {
             m->back[1] = mean[1];
-            m->back_count = 2;
-            *share += second;
+            m->back_count = takes_turns(m, scratch) ? 2 : 1;
+            *share += m->back_count == 2 ? second : 0;
         }
     }
     return *share >= accepted;
@@ -113,13 +150,27 @@ dgxp_status px_matte_find_background(px_matting *m, float *share, bool *found)
     return DGXP_OK;
 }
 
+/* Of a checkerboard's two colors, and of their mixture where a cell lies across both. */
+static float measure_between(px_lab color, px_lab one, px_lab two)
+{
+    const px_lab way = {two.l - one.l, two.a - one.a, two.b - one.b};
+    const px_lab to = {color.l - one.l, color.a - one.a, color.b - one.b};
+    const float length2 = way.l * way.l + way.a * way.a + way.b * way.b;
+    const float t = length2 > 0 ? (to.l * way.l + to.a * way.a + to.b * way.b) / length2 : 0;
+    const float at = fminf(fmaxf(t, 0), 1);
+    const px_lab on = {one.l + at * way.l, one.a + at * way.a, one.b + at * way.b};
+    const float ends = fminf(px_color_distance2(color, one), px_color_distance2(color, two));
+    /* a subject's greys lie between the two as well, but seldom that exactly */
+    return fminf(ends, 9 * px_color_distance2(color, on));
+}
+
 void px_matte_measure_distances(px_matting *m)
 {
     const int32_t count = m->width * m->height;
     for (int32_t i = 0; i < count; i++) {
-        m->distance2[i] = INFINITY;
-        for (int32_t b = 0; b < m->back_count; b++) {
-            m->distance2[i] = fminf(m->distance2[i], px_color_distance2(m->lab[i], m->back[b]));
+        m->distance2[i] = px_color_distance2(m->lab[i], m->back[0]);
+        if (m->back_count == 2) {
+            m->distance2[i] = measure_between(m->lab[i], m->back[0], m->back[1]);
         }
     }
 }

@@ -43,10 +43,15 @@ bool px_matte_is_safe(const px_matting *m, float like);
 /** A chroma key: every background color is far from grey. */
 bool px_matte_is_key(const px_matting *m);
 
-/** The background's colors from the border; false, with `*share`, when it does not show any. */
+/** The background's colors from the border: one, or two of a painted checkerboard. */
 dgxp_status px_matte_find_background(px_matting *m, float *share, bool *found);
 /** Fills `distance2`. */
 void px_matte_measure_distances(px_matting *m);
+/**
+ * A smooth background: fills `distance2` from it and `back` with its mean.  False when the border
+ * is not smooth.  Uses `label` and `queue`.
+ */
+bool px_matte_fit_ground(px_matting *m, float *share);
 
 /** Edge cells that mix background and subject: removed, or given the inner color. */
 void px_matte_despill(px_matting *m, dgxp_matte_report *report);

@@ -26,6 +26,7 @@ import bench_palette  # noqa: E402
 import bench_peers  # noqa: E402
 import check_matte  # noqa: E402
 import evaluate  # noqa: E402
+import grounds  # noqa: E402
 import scenes  # noqa: E402
 from grids import Grids  # noqa: E402
 
@@ -58,6 +59,11 @@ def test_grids_are_found(library: Grids, full: bool, evidence: Evidence) -> None
 def test_mattes_keep_their_bars(library: Grids, full: bool, evidence: Evidence) -> None:
     judge(check_matte.measure(library, 24 if full else 4),
           "matte: alpha right/background left/subject eaten", evidence)
+
+
+def test_grounds_go_whole_and_scenes_stay(library: Grids, full: bool, evidence: Evidence) -> None:
+    """What a neutral ground's color encloses is kept, gradients and vignettes go, scenes stay."""
+    judge(grounds.measure(library, 60 if full else 12), "matte: subject kept/background left", evidence)
 
 
 def test_palettes_keep_their_bars(library: Grids, full: bool, evidence: Evidence) -> None:

@@ -686,6 +686,7 @@ pub const DGXP_MATTE_NOT_UNIFORM: dgxp_matte_warning = 1;
 pub const DGXP_MATTE_BORDER: dgxp_matte_warning = 2;
 pub const DGXP_MATTE_SHARE: dgxp_matte_warning = 4;
 pub const DGXP_MATTE_PARTS: dgxp_matte_warning = 8;
+pub const DGXP_MATTE_SCENE: dgxp_matte_warning = 16;
 #[doc = " What a matte warns of, as bits."]
 pub type dgxp_matte_warning = ::core::ffi::c_uint;
 #[repr(C)]
@@ -737,7 +738,7 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_matte_report, enclosed) - 52usize];
 };
 unsafe extern "C" {
-    #[doc = " Make the background transparent.  Meant for native pixels (cells), after grid recovery: there is\n no soft edge left then.\n\n Floods from the border, takes the background's spill off the edge, drops specks.  What the\n subject encloses is opened where the background is a chroma key or a painted checkerboard; on\n white, grey or black it is as often an eye or a tooth, so it stays, counted in `enclosed`, unless\n `open_holes` asks.  Alpha is 0 or 255 afterwards and transparent cells are 0 0 0 0.\n `report` may be NULL.  NULL params are the defaults.  Text metadata is kept."]
+    #[doc = " Make the background transparent.  Meant for native pixels (cells), after grid recovery: there is\n no soft edge left then.\n\n A background is one color, a painted checkerboard or a smooth change of color (a gradient, a\n vignette) that explains the border.  Floods from there, takes the background's spill off the edge, drops specks.  What the\n subject encloses is opened where the background is a chroma key or a painted checkerboard; on\n white, grey or black it is as often an eye or a tooth, so it stays, counted in `enclosed`, unless\n `open_holes` asks.  Alpha is 0 or 255 afterwards and transparent cells are 0 0 0 0.\n `report` may be NULL.  NULL params are the defaults.  Text metadata is kept."]
     pub fn dgxp_matte(
         image: *const dgxp_image,
         params: *const dgxp_matte_params,
