@@ -235,7 +235,7 @@ static dgxp_status extract_palette(px_fixing *self)
     dgxp_histogram *histogram = NULL;
     dgxp_palette_params params;
     dgxp_status status =
-        px_image_params("dgxp_fix: extract", self->params.extract, &params, sizeof params);
+        px_params_read("dgxp_fix: extract", self->params.extract, &params, sizeof params);
     params.struct_size = sizeof params;
     if (!status && params.merge == 0) { /* NOLINT: exactly what stands for the default */
         status = choose_merge(self, &params);
