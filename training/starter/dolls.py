@@ -123,10 +123,21 @@ WARDROBE: dict[str, dict[str, set[str]]] = {
               "hand1": {"katana", "dagger"}},
     "monk": {"body": {"karate suit", "robe"}, "hand1": set(), "hand2": set(), "head": set()},
     "witch": {"body": {"dress"}, "head": {"wizard hat", "pointed hat"}, "hand1": STAVES},
+    "princess": {"body": {"dress"}, "head": {"crown"}, "hair": {"long hair", "pigtails"}, "hand1": set(), "hand2": set()},
+    "pirate": {"body": {"coat", "vest", "shirt"}, "head": {"bandana", "hat"}, "legs": {"pants"}, "boots": {"boots"},
+               "hand1": {"scimitar", "hook", "rapier"}, "hand2": set()},
+    "farmer": {"body": {"shirt", "vest"}, "head": {"straw hat"}, "legs": {"pants"}, "boots": {"boots"},
+               "hand1": {"pitchfork", "sickle", "scythe"}, "hand2": set()},
+    "miner": {"body": {"shirt", "vest", "leather jacket"}, "head": {"helmet", "cap"}, "legs": {"pants"},
+              "boots": {"boots"}, "hand1": {"pickaxe"}, "hand2": {"lantern"}},
+    "samurai": {"body": {"scale armour", "chain mail", "robe"}, "hand1": {"katana"}, "head": {"horned helmet"}},
+    "santa": {"body": {"coat", "robe"}, "head": {"santa hat"}, "boots": {"boots"}, "hand1": set(), "hand2": set()},
     "hunter": {"body": {"fur", "leather jacket", "vest"}, "head": {"hat", "feather hat", "cap"},
                "hand1": {"crossbow", "bow"}, "legs": {"pants"}, "boots": {"boots"}},
 }
-ALWAYS = {"knight": {"body", "legs", "head", "hand1", "boots", "gloves"}}
+ALWAYS = {"knight": {"body", "legs", "head", "hand1", "boots", "gloves"}, "princess": {"body", "head", "hair"},
+          "pirate": {"head", "hand1"}, "farmer": {"head", "hand1"}, "miner": {"hand1"}, "samurai": {"head", "hand1"},
+          "santa": {"head"}}
 SHARE_DRESSED = 0.65
 
 
@@ -180,7 +191,17 @@ def role_of(worn: dict[str, Part]) -> str:
     noun = {layer: part.noun for layer, part in worn.items()}
     body, head, hand = noun.get("body", ""), noun.get("head", ""), noun.get("hand1", "")
     if head == "crown":
-        return "king"
+        return "princess" if body in {"dress", "skirt"} else "king"
+    if head == "santa hat":
+        return "santa"
+    if head == "straw hat" and body not in METAL:
+        return "farmer"
+    if hand == "pickaxe":
+        return "miner"
+    if hand == "katana" and head == "horned helmet":
+        return "samurai"
+    if hand in {"scimitar", "hook", "rapier"} and head in {"bandana", "hat"}:
+        return "pirate"
     if head == "ninja mask":
         return "ninja"
     if head == "viking helmet":
