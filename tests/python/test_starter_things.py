@@ -21,13 +21,16 @@ sys.path.insert(0, str(ROOT))
 from training.starter import (  # noqa: E402
     captions,
     config,
+    corpus,
     dataset,
     diffusion,
+    dolls,
     model,
     names,
     objects,
     tokenizer,
     trial,
+    wraps,
 )
 from training.starter.sprites import Sprite  # noqa: E402
 
@@ -111,6 +114,77 @@ def test_an_outline_is_one_dark_pixel_around_the_figure() -> None:
     assert objects.outlined(square(side=config.SIZE)) is None
 
 
+def small_settings(**changed: float) -> config.Settings:
+    return config.Settings(
+        text=config.TextSettings(width=32, layers=2, heads=2),
+        unet=config.UnetSettings(widths=(16, 32), attention=(False, True), heads=2, norm_groups=8, time_embed=8),
+        train=config.TrainSettings(batch=2, **changed))  # type: ignore[arg-type]
+
+
+def test_tiles_that_wrap_are_told_from_shores() -> None:
+    draw = np.random.default_rng(8)
+    noise = np.concatenate([draw.integers(0, 255, (32, 32, 3)), np.full((32, 32, 1), 255)], 2).astype(np.uint8)
+    brick = square((150, 80, 60), 32)
+    brick[::8, :, :3] = brick[:, ::16, :3] = 40
+    slope = brick.copy()
+    slope[..., 0] = np.arange(32) * 8
+    assert wraps.does("tile", noise) and wraps.does("tile", brick) and wraps.does("tile", np.roll(brick, 5, 0))
+    assert not wraps.does("tile", slope) and not wraps.does("item", brick) and not wraps.does("tile", square())
+    x = torch.from_numpy(brick).permute(2, 0, 1)[None].float()
+    assert torch.equal(wraps.rolled(x, torch.tensor([[3, -5]])), x.roll((3, -5), (2, 3)))
+
+
+def test_a_wrapped_network_knows_no_border() -> None:
+    """Rolled by whole cells of its coarsest level in, rolled out: only where nothing is counted from the edge."""
+    unet = model.build(small_settings(), 600).unet.eval()
+    z = torch.randn(1, config.LATENT_CHANNELS, 16, 16)
+    given = {"timestep": 500, "encoder_hidden_states": torch.randn(1, config.CONTEXT, 32),
+             "added_cond_kwargs": {"text_embeds": torch.randn(1, 32), "time_ids": torch.zeros(1, 6)}}
+
+    @torch.no_grad()
+    def difference() -> float:
+        straight = unet(z, **given).sample.roll((4, 2), (2, 3))
+        return (unet(z.roll((4, 2), (2, 3)), **given).sample - straight).abs().max().item()
+
+    with wraps.wrapped(unet, True):
+        assert difference() < 1e-4
+    assert difference() > 1e-2
+    with wraps.wrapped(unet, False):
+        assert difference() > 1e-2
+
+
+def test_some_steps_see_tiles_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer.train(["red floor tile", "orc monster"] * 4, 560, tmp_path / "tokenizer")
+    words = tokenizer.load(tmp_path / "tokenizer")
+    made = [Sprite(square(side=32 if i % 2 else 20), "tile" if i % 2 else "monster", "floor" if i % 2 else "orc", [], [],
+                   f"g{i}", "train" if i < 6 else "val") for i in range(8)]
+    pixels = torch.from_numpy(np.stack([s.pixels for s in made])).permute(0, 3, 1, 2).contiguous()
+    packed = corpus.build(dataset.SpriteSet(made, pixels, dataset.weights(made)), words)
+    assert packed.wraps.tolist() == [False, True] * 4
+    alone = packed.draw(32, 0.0, wrapped=True)
+    assert (alone.latents[:, 3] > 0.9).all()  # alpha of the first pixel of every block: tiles fill the canvas
+
+    seen: list[bool] = []
+    real = corpus.Corpus.draw
+    monkeypatch.setattr(corpus.Corpus, "draw", lambda self, batch, empty, around=False: (
+        seen.append(around), real(self, batch, empty, around))[1])
+    diffusion.train(packed, words, tmp_path, small_settings(samples=24, wrapped=0.5), ["orc"], CPU, None)
+    assert 2 <= sum(seen) <= 10 and len(seen) == 12
+
+
+@pytest.mark.parametrize(("worn", "role"), [
+    ({"body": "dress", "head": "crown"}, "princess"), ({"body": "robe", "head": "crown"}, "king"),
+    ({"body": "vest", "head": "straw hat", "hand1": "pitchfork"}, "farmer"),
+    ({"body": "plate armour", "head": "straw hat", "hand1": "sword"}, "knight"),
+    ({"body": "shirt", "hand1": "pickaxe"}, "miner"), ({"body": "coat", "head": "bandana", "hand1": "hook"}, "pirate"),
+    ({"body": "robe", "head": "horned helmet", "hand1": "katana"}, "samurai"), ({"body": "coat", "head": "santa hat"}, "santa"),
+    ({"body": "dress", "head": "wizard hat"}, "witch"), ({"body": "shirt"}, "")])
+def test_a_doll_is_called_by_what_it_wears(worn: dict[str, str], role: str) -> None:
+    parts = {layer: dolls.Part(layer, noun, noun, "", square()) for layer, noun in worn.items()}
+    assert dolls.role_of(parts) == role
+    assert not role or set(dolls.ALWAYS.get(role, ())) <= set(dolls.WARDROBE[role])
+
+
 def test_every_line_of_the_table_is_of_the_set(data: Path) -> None:
     with tarfile.open(data / "objects-mit-apache.tar.gz") as held:
         text = held.extractfile("objects/manifest.jsonl").read().decode()  # type: ignore[union-attr]
@@ -176,9 +250,7 @@ def test_a_longer_vocabulary_keeps_what_it_had(shipped: Path, tmp_path: Path) ->
 def test_weights_carry_over_to_a_longer_vocabulary(shipped: Path, tmp_path: Path) -> None:
     """A known wish is read as before; a new word begins where its pieces stood."""
     from safetensors.torch import save_file
-    settings = config.Settings(
-        text=config.TextSettings(width=32, layers=2, heads=2),
-        unet=config.UnetSettings(widths=(16, 32), attention=(False, True), heads=2, norm_groups=8, time_embed=8))
+    settings = small_settings()
     old = tokenizer.load(shipped / "tokenizer_2")
     before = model.build(settings, len(old))
     for part, name in ((before.unet, "unet/diffusion_pytorch_model"), (before.text, "text_encoder_2/model")):
@@ -212,9 +284,5 @@ def test_train_follows_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_trial_measures_a_real_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "STEPS", 1)
-    settings = config.Settings(
-        text=config.TextSettings(width=32, layers=2, heads=2),
-        unet=config.UnetSettings(widths=(16, 32), attention=(False, True), heads=2, norm_groups=8, time_embed=8),
-        train=config.TrainSettings(batch=2))
-    got = trial.measure(trial.Way(False, True), settings, 600, CPU)
+    got = trial.measure(trial.Way(False, True), small_settings(), 600, CPU)
     assert 0 < got["samples_a_second"] and 0 < got["samples_a_processor_second"]

@@ -60,6 +60,7 @@ def arguments() -> argparse.Namespace:
     run.add_argument("--rate", type=float, help="peak learning rate")
     run.add_argument("--ema", type=float)
     run.add_argument("--warmup", type=int, help="steps of rising rate")
+    run.add_argument("--wrapped", type=float, help="share of the steps that see tiles alone, wrapped round")
     run.add_argument("--dropout", type=float, help="of the UNet while it trains")
     run.add_argument("--dolls", type=int, default=DOLLS)
     run.add_argument("--corpus", type=Path, help="what `pack` wrote; no sprites are read then")
@@ -160,7 +161,7 @@ def main() -> None:
         return
     if args.command == "train":
         settings = replace(settings, train=chosen(settings.train, args, "batch", "rate",
-                                                  "samples", "plan_minutes", "ema", "warmup"))
+                                                  "samples", "plan_minutes", "ema", "warmup", "wrapped"))
         if args.dropout is not None:
             settings = replace(settings, unet=replace(settings.unet, dropout=args.dropout))
         given = (corpus.Corpus.load(args.corpus) if args.corpus

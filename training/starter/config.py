@@ -62,6 +62,7 @@ class TrainSettings:
     ema: float = 0.999
     empty_prompt: float = 0.1
     noisy: float = 0.35  # share of the steps that is drawn from the noisier half only
+    wrapped: float = 0.06  # share of the steps that see tiles alone, as `--tiling xy` paints them
     clip: float = 1.0
     save_minutes: float = 4.0
     grid_minutes: float = 30.0

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from transformers import CLIPTokenizer
 
-from . import autoencoder, captions, tokenizer
+from . import autoencoder, captions, tokenizer, wraps
 from .config import SIZE
 from .dataset import SpriteSet, to_float
 
@@ -44,6 +44,7 @@ class Corpus:
     flippable: torch.Tensor  # [n] bool: without a usual direction
     movable: torch.Tensor  # [n] bool: tiles fill the canvas and are not
     small: torch.Tensor  # [n] bool
+    wraps: torch.Tensor  # [n] bool: tiles whose opposite edges meet
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -63,10 +64,13 @@ class Corpus:
         with np.load(path) as held:
             return cls(**{f.name: torch.from_numpy(held[f.name]) for f in fields(cls)})
 
-    def draw(self, batch: int, empty_share: float) -> Draw:
-        """By weight, with a caption of each, moved and mirrored now and then."""
+    def can_wrap(self) -> bool:
+        return bool((self.weight[self.wraps] > 0).any())
+
+    def draw(self, batch: int, empty_share: float, wrapped: bool = False) -> Draw:
+        """By weight, with a caption of each, moved and mirrored now and then; `wrapped` are tiles alone, rolled round."""
         device = self.weight.device
-        pick = torch.multinomial(self.weight, batch, replacement=True)
+        pick = torch.multinomial(self.weight * self.wraps if wrapped else self.weight, batch, replacement=True)
         phrasing = torch.randint(self.ids.shape[1], (batch,), device=device)
         ids = self.ids[pick, phrasing].long()
         ids = torch.where(chance(batch, empty_share, device)[:, None], self.empty[None], ids)
@@ -76,6 +80,8 @@ class Corpus:
         x = torch.where(flip[:, None, None, None], x.flip(3), x)
         crop = torch.randint(-MOVE, MOVE + 1, (batch, 2), device=device)
         crop = crop * (chance(batch, MOVED, device) & self.movable[pick])[:, None]
+        if wrapped:
+            x = wraps.rolled(x, torch.randint(SIZE, (batch, 2), device=device))
         # The word alone must do it: whoever asks for a small sprite cannot give the time ids.
         small = self.small[pick] & chance(batch, 0.5, device)
         return Draw(autoencoder.encode(moved(x, crop)), ids, time_ids(small, crop, flip & ~free))
@@ -96,7 +102,8 @@ def build(data: SpriteSet, words: CLIPTokenizer) -> Corpus:
         ids=torch.tensor(flat, dtype=torch.int16).view(len(texts), CAPTIONS, -1),
         empty=torch.tensor(tokenizer.encode(words, [""])[0]),
         flippable=data.flippable(), movable=torch.tensor([s.kind != "tile" for s in data.sprites]),
-        small=torch.tensor([s.small for s in data.sprites]))
+        small=torch.tensor([s.small for s in data.sprites]),
+        wraps=torch.tensor([wraps.does(s.kind, s.pixels) for s in data.sprites]))
 
 
 def chance(count: int, share: float, device: torch.device) -> torch.Tensor:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from transformers import CLIPTokenizer
 
-from . import checkpoint, model, sampling, schedule, shards, tokenizer, trial
+from . import checkpoint, model, sampling, schedule, shards, tokenizer, trial, wraps
 from .config import Settings
 from .corpus import Corpus
 from .grid import save_grid
@@ -126,6 +126,7 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
     print(f"{len(corpus)} sprites, from sample {samples}", flush=True)
     objective = Objective(painter, device)
     watch = Watch(corpus, objective, ema)
+    can_wrap = s.train.wrapped > 0 and corpus.can_wrap()
     quick = compiled(objective, device)
 
     def save() -> None:
@@ -146,7 +147,8 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
                     else samples / s.train.samples)
         if progress >= 1:
             break
-        some = corpus.draw(batch, s.train.empty_prompt)
+        around = can_wrap and torch.rand(()).item() < s.train.wrapped
+        some = corpus.draw(batch, s.train.empty_prompt, around)
         z = some.latents
         if way.channels_last:
             z = z.contiguous(memory_format=torch.channels_last)
@@ -157,7 +159,7 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
         noise = torch.randn_like(z)
         rate = schedule.rate(step, progress, s.train.rate, s.train.warmup, s.train.decay)
         schedule.apply(optimizer, rate)
-        with torch.autocast(device.type, torch.bfloat16, enabled=way.half):
+        with wraps.wrapped(painter.unet, around), torch.autocast(device.type, torch.bfloat16, enabled=way.half):
             losses = quick(z, some.ids, some.time_ids, t, noise)
         optimizer.zero_grad(set_to_none=True)
         losses.mean().backward()
