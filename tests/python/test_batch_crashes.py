@@ -22,9 +22,10 @@ Evidence = Callable[[str, int, str], None]
 
 
 @pytest.fixture(scope="module")
-def memory() -> Iterator[Path]:
+def memory(full: bool) -> Iterator[Path]:
     """A folder in memory: these tests are about order, not about the disk's patience."""
-    folder = Path(tempfile.mkdtemp(prefix="dgx-pixels-", dir=machine.memory_folder(256 << 20)))
+    folder = Path(tempfile.mkdtemp(prefix="dgx-pixels-",
+                                   dir=machine.memory_folder((1024 if full else 48) << 20)))
     yield folder
     shutil.rmtree(folder)
 
