@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADER = ROOT / "include/dgxpixels.h"
 OUTPUT = ROOT / "bindings/python/dgx_pixels/_abi.py"
 
 SCALARS = {
@@ -129,6 +128,14 @@ class Reader:
         return "POINTER(" * stars + name + ")" * stars
 
 
+def header_text(include: Path = ROOT / "include") -> str:
+    """The public header, with the manuals that it includes in their places."""
+    def manual(found: re.Match[str]) -> str:
+        return (include / found[1]).read_text()
+
+    return re.sub(r'^#include "(dgxpixels/\w+\.h)"$', manual, (include / "dgxpixels.h").read_text(), flags=re.M)
+
+
 def wrap(text: str) -> list[str]:
     return textwrap.wrap(text, 96, initial_indent="    ", subsequent_indent="    ")
 
@@ -194,7 +201,7 @@ def layout_program(api: Api) -> str:
 
 
 def main() -> int:
-    api = Reader(HEADER.read_text()).api
+    api = Reader(header_text()).api
     if "--layout" in sys.argv:
         print(layout_program(api), end="")
         return 0

@@ -7,8 +7,10 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from test_deploy import CARGO, snapshot
 
@@ -97,3 +99,40 @@ def test_programs_of_today_run_with_a_library_that_knows_more(build: Path, tiny:
     own = walk(build, tmp_path / "own", build / "lib", tmp_path / "config")
     wider = walk(build, tmp_path / "wider", wide / "build/lib", tmp_path / "config")
     assert own == wider and len(own) > 30
+
+
+ABI = [sys.executable, ROOT / "scripts/make_abi.py"]
+
+
+def test_the_dump_is_what_the_header_says() -> None:
+    """tests/abi.txt is committed: nobody changes the ABI without seeing it."""
+    done = subprocess.run([*ABI, "--check"], text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("before,after,said", [
+    ("DGXP_API dgxp_status dgxp_project_init(const char *folder);", "", "dgxp_project_init was"),
+    ("    DGXP_ERR_LIMIT = 7", "    DGXP_ERR_LIMIT = 70", "DGXP_ERR_LIMIT was 7, is 70"),
+    ("    int32_t scale;      /* integer", "    int64_t scale;      /* integer", "truecolor was 8"),
+    ("    const char *help; /* one line */", "    const char *help, *more; /* one line */",
+     "size dgxp_choice was 24, is 32"),  # without struct_size nothing may be added
+    ("} dgxp_quantize_params;", "    double gap;\n} dgxp_quantize_params;", None),
+    ("} dgxp_workflow_params;", "    int32_t late;\n} dgxp_workflow_params;", None),
+])
+def test_what_breaks_programs_is_named(before: str, after: str, said: str | None, tmp_path: Path) -> None:
+    """A removal or a change is told; an appended field of a sized struct is only new."""
+    include = Path(shutil.copytree(ROOT / "include", tmp_path / "include"))
+    [path] = [path for path in include.rglob("*.h") if before in path.read_text()]
+    path.write_text(path.read_text().replace(before, after, 1))
+    done = subprocess.run([*ABI, "--check"], text=True, capture_output=True,
+                          env={**os.environ, "DGXP_INCLUDE": str(include)})
+    assert done.returncode == 1
+    assert (said in done.stderr) if said else ("breaks" not in done.stderr and "new: " in done.stderr)
+
+
+def test_exports_have_a_version(build: Path) -> None:
+    printed = subprocess.run(["nm", "-D", "--defined-only", "--with-symbol-versions",
+                              build / "lib/libdgxpixels.so"], text=True, capture_output=True,
+                             check=True).stdout
+    names = [line.split()[-1] for line in printed.splitlines() if " T " in line]
+    assert len(names) > 100 and {name.split("@@")[-1] for name in names} == {"DGXPIXELS_0"}

@@ -86,7 +86,7 @@ def test_exports_equal_the_list(build: Path) -> None:
     """`nm -D` equals tests/exports.txt and the header: nothing leaks, nothing is missing."""
     printed = subprocess.run(["nm", "-D", "--defined-only", build / "lib/libdgxpixels.so"],
                              text=True, capture_output=True, check=True).stdout
-    exported = sorted(line.split()[-1] for line in printed.splitlines() if " A " not in line)
+    exported = sorted(line.split()[-1].split("@")[0] for line in printed.splitlines() if " A " not in line)
     header = (ROOT / "include/dgxpixels.h").read_text()
     declared = sorted(set(re.findall(r"DGXP_API[^;(]*?\b(dgxp_\w+)\(", header)))
     assert exported == declared
