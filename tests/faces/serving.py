@@ -8,11 +8,13 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +45,12 @@ def environment(**more: str) -> dict[str, str]:
 class Server:
     """`dgx-pixels-server` on the stub backend; a restart keeps its folder and port."""
 
-    def __init__(self, data: Path, *words: object, **env: str) -> None:
+    def __init__(self, data: Path, *words: object, within: Sequence[str] = (),
+                 run: Sequence[str] = ("-m", "dgx_pixels.server"), trusted: Path | None = None, **env: str) -> None:
+        """`within` is a command that starts another; `run` is what Python is given; `trusted` is the
+        certificate of a server that speaks HTTPS."""
+        self.within, self.run = within, run
+        self.context = ssl.create_default_context(cafile=str(trusted)) if trusted else None
         self.data, self.port = data, free_port()
         self.words = ["--model", "tiny", "--port", self.port, "--data", data, *words]
         self.env = environment(**env)
@@ -52,12 +59,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.context else ''}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dgx_pixels.server", *map(str, self.words)], env=self.env,
+                [*self.within, sys.executable, *self.run, *map(str, self.words)], env=self.env,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + 120
         while time.monotonic() < end:
@@ -82,7 +89,7 @@ class Server:
             names.setdefault("Content-Type", "application/json")
         request = urllib.request.Request(self.url + path, data, names, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with urllib.request.urlopen(request, timeout=timeout, context=self.context) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, dict(error.headers), error.read())

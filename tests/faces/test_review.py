@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import re
@@ -17,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from browsing import started
+from dgx_pixels.server.store import Store
 from serving import ROOT, Server
 
 JOB = {"prompt": "medieval knight", "kind": "character", "size": "32x32", "steps": 12, "count": 3}
@@ -267,6 +269,35 @@ def test_two_people_and_a_restart(page: Page, browser: Browser, server: Server) 
     expect(candidates(other, newer)).to_have_count(3)
     expect(candidates(other, job).nth(0)).to_have_attribute("data-review", "rejected")
     other.close()
+
+
+def test_older_jobs_and_approved_ones_are_found(browser: Browser, server: Server) -> None:
+    """The page is told of the newest 100; the others come by pages, approved ones at once."""
+    old = start(server, steps=1)
+    page = browser.new_page()
+    page.goto(f"{server.url}/review/")
+    expect(candidates(page, old)).to_have_count(3)
+    expect(page.locator("#older")).to_be_hidden()
+    assert server.ask("PUT", f"/api/v1/jobs/{old}/images/1/review", {"state": "approved"}).status == 200
+    server.stop()
+    with contextlib.closing(Store(server.data)) as store:
+        for number in range(160):
+            store.finish(store.add({"prompt": f"knight {number}"})[0].id, "cancelled")
+    server.start()
+    page.goto(f"{server.url}/review/")
+    expect(page.locator("article")).to_have_count(100)
+    page.locator("[data-filter=approved]").click()
+    expect(candidates(page, old)).to_have_count(3)
+    expect(page.locator("button.candidate:visible")).to_have_count(1)
+    page.locator("[data-filter=all]").click()
+    page.locator("#older").click()
+    expect(page.locator("article")).to_have_count(151)
+    page.locator("#older").click()
+    expect(page.locator("article")).to_have_count(161)
+    expect(page.locator("#older")).to_be_hidden()
+    titles = page.locator("article h2").all_inner_texts()
+    assert titles == [f"knight {number}" for number in reversed(range(160))] + [JOB["prompt"]]
+    page.close()
 
 
 def test_on_a_phone(browser: Browser, server: Server) -> None:

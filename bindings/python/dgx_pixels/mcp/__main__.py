@@ -55,6 +55,7 @@ def main() -> int:
         from .. import __version__
         from ..client import Client
         from ..guard import Access, Guard, read_token
+        from ..listening import limits
         from .tools import add_tools
         from .workshop import Workshop, data_folder, local_server
     except ImportError as error:
@@ -85,7 +86,7 @@ def main() -> int:
         # FastMCP's own check of Host and Origin would let in every page of this machine, whatever its port.
         mcp.run(transport="http", host=access.host, port=options.http, show_banner=False,
                 log_level="warning", host_origin_protection=False,
-                middleware=[Middleware(Guard, settings=access)])
+                middleware=[Middleware(Guard, settings=access)], uvicorn_config=limits())
     return 0
 
 

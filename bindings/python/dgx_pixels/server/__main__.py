@@ -6,10 +6,20 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..extras import missing
 from ..terminal import log_to_stderr, say
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+    from .settings import Settings
+
+DEVICE_LOST = 75  # EX_TEMPFAIL: a supervisor should start it again
 
 
 def parse() -> argparse.Namespace:
@@ -32,10 +42,15 @@ def parse() -> argparse.Namespace:
     add("--token-file", type=Path, help="a file whose first line clients must send as Bearer token")
     add("--allow-host", action="append", default=[], help="a further name of this server")
     add("--allow-origin", action="append", default=[], help="a further web origin: https://host:port")
+    add("--tls-cert", type=Path, metavar="FILE", help="speak HTTPS with this certificate (PEM), and --tls-key")
+    add("--tls-key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
     add("--queue", type=int, default=usual.queue_limit, help="jobs that may wait (%(default)s)")
+    add("--queue-client", type=int, default=usual.client_limit,
+        help="of them from one address (%(default)s)")
     add("--batch", type=int, default=usual.batch_limit, help="pictures in one call (%(default)s)")
     add("--memory", type=float, default=0, help="GiB of resident models (default: two models)")
-    add("--keep", type=int, default=usual.keep_jobs, help="finished jobs to keep (%(default)s)")
+    add("--keep", type=int, default=usual.keep_jobs,
+        help="finished jobs to keep (%(default)s); those with an approved picture stay anyway")
     add("--keep-days", type=float, default=usual.keep_seconds / 86400, help="(%(default)s)")
     add("--quiet", "-q", action="store_true", help="log warnings only")
     return parser.parse_args()
@@ -44,8 +59,6 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     options = parse()
     try:
-        import uvicorn
-
         from ..guard import read_token
         from . import Settings
         from .app import create_app
@@ -60,17 +73,37 @@ def main() -> int:
                 name.lower() for name in options.allow_host),
             allowed_origins=tuple(options.allow_origin),
             projects=tuple(path.resolve() for path in options.project), queue_limit=options.queue,
-            batch_limit=options.batch, memory_limit=int(options.memory * 2**30),
+            client_limit=options.queue_client, batch_limit=options.batch, memory_limit=int(options.memory * 2**30),
             keep_jobs=options.keep, keep_seconds=options.keep_days * 86400)
-        app = create_app(settings)
+        if (options.tls_cert is None) != (options.tls_key is None):
+            raise ValueError("--tls-cert and --tls-key go together")
+        server = serve(create_app, settings, options.tls_cert, options.tls_key)
     except (OSError, ValueError) as error:
         say(f"dgx-pixels-server: {error}", file=sys.stderr)
         return 2
     level = logging.WARNING if options.quiet else logging.INFO
     log_to_stderr(level)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False,
-                server_header=False, timeout_graceful_shutdown=5, limit_concurrency=1024)
-    return 0
+    server.run()
+    if not server.started:
+        return 1  # its log says why
+    return DEVICE_LOST if server.config.app.state.engine.broken else 0  # type: ignore[union-attr]
+
+
+def serve(create_app: Callable[..., FastAPI], settings: Settings, certificate: Path | None,
+          key: Path | None) -> uvicorn.Server:
+    """Ready to run; it ends by itself when the device was lost."""
+    import uvicorn
+
+    from ..listening import limits
+
+    def stop() -> None:
+        server.should_exit = True
+
+    server = uvicorn.Server(uvicorn.Config(
+        create_app(settings, stop), host=settings.host, port=settings.port, log_config=None, access_log=False,
+        server_header=False, timeout_graceful_shutdown=5, ssl_certfile=certificate, ssl_keyfile=key, **limits()))
+    server.config.load()  # a certificate that is none is told now
+    return server
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -78,16 +79,27 @@ def add_error_handlers(app: FastAPI) -> None:
         headers = {"Retry-After": "10"} if status == 503 else None
         return shaped(request, status, error.status, str(error), headers)
 
+    @app.exception_handler(sqlite3.OperationalError)
+    @app.exception_handler(OSError)
+    async def _disk(request: Request, error: OSError | sqlite3.OperationalError) -> Response:
+        request.app.state.store.troubled(error)
+        reason = getattr(error, "strerror", None) or error
+        return shaped(request, 503, "The server's disk", f"the server's disk takes nothing now: {reason}",
+                      {"Retry-After": "10"})
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application; `uvicorn.run(create_app(Settings()))` serves it."""
+
+def create_app(settings: Settings, lost: Callable[[], object] = lambda: None) -> FastAPI:
+    """The application; `uvicorn.run(create_app(Settings()))` serves it.
+
+    `lost` is called, from any thread, when the device was lost: the process should end and be started anew.
+    """
     settings.check()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store = Store(settings.data)
         metrics = Metrics()
-        engine = Engine(settings, store, metrics)
+        engine = Engine(settings, store, metrics, lost)
         metrics.watch_queue(lambda: store.count("queued"))
         app.state.settings, app.state.store = settings, store
         app.state.engine, app.state.metrics = engine, metrics
@@ -120,10 +132,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/readyz", tags=["service"], operation_id="readyz", responses={503: {}})
     async def readyz(request: Request) -> JSONResponse:
-        """A worker can paint."""
+        """A worker can paint, and the disk takes pictures."""
         engine: Engine = request.app.state.engine
-        return JSONResponse({"status": "ready" if engine.ready else "broken"},
-                            200 if engine.ready else 503)
+        status = "ready" if engine.ready else "disk" if engine.store.trouble and not engine.broken else "broken"
+        return JSONResponse({"status": status}, 200 if engine.ready else 503)
 
     @app.get("/metrics", tags=["service"], operation_id="metrics", response_class=Response,
              responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})

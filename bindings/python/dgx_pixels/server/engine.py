@@ -7,8 +7,10 @@ import asyncio
 import hashlib
 import json
 import logging
+import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,14 +51,20 @@ class Batch:
 
     cancel: Cancel
     ids: set[str] = field(default_factory=set)
+    looked: float = 0.0  # when it was last asked whether another process cancelled one
 
 
 class Engine:
     """The queue and its workers; every public method may be called from any thread."""
 
-    def __init__(self, settings: Settings, store: Store, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, store: Store, metrics: Metrics,
+                 lost: Callable[[], object] = lambda: None) -> None:
+        """`lost` is called from a worker's thread when its device is: only a new process gets it back."""
         self.settings, self.store, self.metrics = settings, store, metrics
+        self._lost = lost
+        self._tended = 0.0
         self.live: dict[str, Live] = {}
+        self.streams = 0  # of events, that are open
         self.broken: str | None = None  # why no worker can paint any more
         self.seconds_per_job = 2.0  # a moving average, for Retry-After
         self._batches: dict[int, Batch] = {}
@@ -94,7 +102,18 @@ class Engine:
 
     @property
     def ready(self) -> bool:
-        return self.broken is None and any(worker.is_alive() for worker in self._workers)
+        return self.broken is None and self.store.trouble is None and any(
+            worker.is_alive() for worker in self._workers)
+
+    @property
+    def stuck(self) -> str | None:
+        """Why who waits should not wait any longer."""
+        if self.broken:
+            return f"no worker can paint: {self.broken}; the job waits for the server to be started again"
+        trouble = self.store.trouble
+        if trouble and time.monotonic() - self.store.trouble_since > self.settings.patience:
+            return f"the server's disk takes nothing ({trouble}); the job waits until it does"
+        return None
 
     # ------------------------------------------------------------------------- from outside
 
@@ -163,9 +182,18 @@ class Engine:
 
     def _run(self, index: int, device: str | None) -> None:
         models = Models(device, self.settings.model, self.settings.memory_limit)
+        failures = 0
         try:
             while not self._stopping:
-                rows = self._take()
+                try:
+                    rows = self._take() if self._tend() else []
+                    failures = 0
+                except Exception as error:  # what is wrong with the store passes, or does not; work goes on
+                    failures += 1
+                    if failures == 1:
+                        log.exception("no job could be taken")
+                    self._note(error)
+                    rows = []
                 if not rows:
                     with self._work:
                         if not self._stopping:
@@ -179,11 +207,26 @@ class Engine:
         except DeviceLost as error:
             self.broken = str(error)
             log.error("device lost: %s", error)
-        except Exception as error:  # a defect: say so, take no more work
-            self.broken = f"{type(error).__name__}: {error}"
-            log.exception("the worker ended")
+            self._lost()
         finally:
             models.close()
+
+    def _note(self, error: Exception) -> None:
+        if isinstance(error, sqlite3.OperationalError | OSError) and not isinstance(error, DgxPixelsError):
+            self.store.troubled(error)
+
+    def _tend(self) -> bool:
+        """Every second or two: write what a full disk kept back, take over the jobs of dead processes.
+        False while nothing can be written."""
+        if self.store.trouble is None and time.monotonic() - self._tended < 2:
+            return True
+        self._tended = time.monotonic()
+        if not self.store.settle():
+            return False
+        again = self.store.recover(self.settings.attempts)
+        if again:
+            log.info("took over %d jobs of a server that is gone", again)
+        return True
 
     def _take(self) -> list[Row]:
         """The oldest waiting job, and others of its shape behind it; all marked as running."""
@@ -216,6 +259,12 @@ class Engine:
                 self.tell(row.id)
             try:
                 self._paint_batch(models, rows, batch)
+            except DeviceLost:
+                raise
+            except Exception as error:
+                log.exception("a defect")  # it costs its own jobs and no other
+                for row in rows:
+                    self._fail(row, error)
             finally:
                 with self._lock:
                     del self._batches[index]
@@ -232,12 +281,12 @@ class Engine:
             results = self._call(model, [job for part in jobs for job in part], rows, batch)
         except Cancelled:
             if self._stopping:
-                self.store.requeue(row.id for row in rows)
+                self._requeue(rows)
                 return
             # All were cancelled, so their rows say it already.
             return
         except DeviceLost:
-            self.store.requeue(row.id for row in rows)
+            self._requeue(rows)
             raise
         except Exception as error:
             if not isinstance(error, DgxPixelsError | BadField | ValueError):
@@ -250,13 +299,26 @@ class Engine:
             return
         at = 0
         for row, part in zip(rows, jobs, strict=True):
-            self._finish(row, results[at:at + len(part)])
+            try:
+                self._finish(row, results[at:at + len(part)])
+            except Exception as error:
+                self._note(error)
+                self._fail(row, error)
             at += len(part)
         took = time.monotonic() - began
         self.metrics.batch.observe(len(results))
         self.metrics.seconds.observe(took)
         self.seconds_per_job = 0.8 * self.seconds_per_job + 0.2 * took / len(rows)
-        self.store.purge(self.settings.keep_jobs, self.settings.keep_seconds, self.settings.keep_bytes)
+        try:
+            self.store.purge(self.settings.keep_jobs, self.settings.keep_seconds, self.settings.keep_bytes)
+        except sqlite3.OperationalError as error:
+            self._note(error)
+
+    def _requeue(self, rows: list[Row]) -> None:
+        try:
+            self.store.requeue(row.id for row in rows)
+        except sqlite3.OperationalError as error:
+            self._note(error)  # they stay "running": who starts next takes them over
 
     def _call(self, model: Model, jobs: list[Job], rows: list[Row], batch: Batch) -> list[Result]:
         """One call of the library, or two half as large when memory runs out."""
@@ -265,6 +327,11 @@ class Engine:
             if progress.phase == "denoise" and progress.step:
                 self.metrics.steps.inc()
             preview = progress.preview.preview() if progress.preview else None
+            if time.monotonic() - batch.looked > 0.5:
+                batch.looked = time.monotonic()
+                batch.ids.difference_update(self.store.ended(list(batch.ids)))
+                if not batch.ids:
+                    batch.cancel.fire()
             for row in rows:
                 live = self.live.get(row.id)
                 if live:
@@ -286,7 +353,10 @@ class Engine:
     def _fail(self, row: Row, error: Exception) -> None:
         told: dict[str, Any] = {"status": getattr(error, "status", "invalid-argument"),
                                 "message": str(error)}
-        if not isinstance(error, DgxPixelsError | ValueError):
+        if isinstance(error, OSError) and not isinstance(error, DgxPixelsError):
+            told = {"status": "io", "message": "the picture could not be kept on the server's disk: "
+                    f"{error.strerror or error}; free some space there and ask again"}
+        elif not isinstance(error, DgxPixelsError | ValueError):
             told = {"status": "internal",
                     "message": f"a defect of the server: {type(error).__name__}: {error}; its log tells more"}
         if isinstance(error, BadField):

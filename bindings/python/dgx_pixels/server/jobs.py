@@ -106,6 +106,14 @@ def engine_of(request: Request) -> Engine:
     return engine
 
 
+def open_stream(request: Request) -> Engine:
+    """The engine, when one more may listen: streams last, and must not take all connections."""
+    engine = engine_of(request)
+    if engine.streams >= engine.settings.stream_limit:
+        raise HTTPException(503, f"{engine.streams} clients listen to events already", {"Retry-After": "30"})
+    return engine
+
+
 def find(request: Request, id: str) -> Row:
     row = engine_of(request).store.get(id)
     if row is None:
@@ -118,21 +126,24 @@ async def accept(request: Request, body: GenerateBody, key: str | None = None) -
     engine = engine_of(request)
     asked = body.model_dump(exclude_none=True, exclude_defaults=True)
 
-    def add() -> tuple[Row, bool] | None:
+    def add() -> tuple[Row, bool] | str:
         palette_of(body.palette)
         for name in ("init", "mask"):
             if getattr(body, name):
                 decode_png(getattr(body, name), name, engine.settings.pixel_limit)
         if engine.store.count("queued") >= engine.settings.queue_limit:
-            return None
-        return engine.store.add(asked, key)
+            return f"{engine.settings.queue_limit} jobs"
+        if engine.store.count("queued", client) >= engine.settings.client_limit:
+            return f"{engine.settings.client_limit} jobs from your address"
+        return engine.store.add(asked, key, client)
 
+    client = request.client.host if request.client else ""
     if engine.broken:
         raise HTTPException(503, f"no worker can paint: {engine.broken}", {"Retry-After": "30"})
     added = await asyncio.to_thread(add)
-    if added is None:
+    if isinstance(added, str):
         engine.metrics.refused.inc()
-        raise HTTPException(429, f"{engine.settings.queue_limit} jobs wait already: try again later",
+        raise HTTPException(429, f"{added} wait already: try again later",
                             {"Retry-After": str(max(1, math.ceil(engine.seconds_per_job)))})
     row, new = added
     if new:
@@ -153,6 +164,8 @@ async def wait(request: Request, row: Row, cancel: bool = True) -> Row:
                 raise HTTPException(404, f"job {row.id} was forgotten")
             if now.final:
                 return now
+            if engine.stuck:
+                raise HTTPException(503, f"job {row.id}: {engine.stuck}", {"Retry-After": "30"})
             changed = asyncio.ensure_future(event.wait())
             await asyncio.wait([changed, gone], timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
@@ -217,10 +230,14 @@ def list_jobs(
     request: Request,
     state: Literal["queued", "running", "done", "failed", "cancelled"] | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    approved: Annotated[bool, Query(description="only jobs with an approved picture")] = False,
+    before: Annotated[str | None, Query(
+        pattern=r"^[0-9a-f]{24}$", description="a job's id: those older than it, for the next page")] = None,
 ) -> list[JobView]:
     """The newest first."""
     engine = engine_of(request)
-    return [view(row, engine, engine.store) for row in engine.store.newest(state, limit)]
+    number = find(request, before).number if before else None
+    return [view(row, engine, engine.store) for row in engine.store.newest(state, limit, number, approved)]
 
 
 @router.get("/jobs/{id}", operation_id="get_job")
@@ -272,9 +289,10 @@ async def job_events(request: Request, id: JobId) -> StreamingResponse:
     """Server-sent events: `job` (a job as GET tells it), `preview` ({"data": PNG in base64}); the last
     `job` event is final."""
     await asyncio.to_thread(find, request, id)
-    engine = engine_of(request)
+    engine = open_stream(request)
 
     async def events() -> AsyncIterator[str]:
+        engine.streams += 1
         event = engine.listen(id)
         number, told, preview = 0, "", b""
         try:
@@ -302,6 +320,7 @@ async def job_events(request: Request, id: JobId) -> StreamingResponse:
                 except TimeoutError:
                     yield ": ping\n\n"
         finally:
+            engine.streams -= 1
             engine.unlisten(id, event)
 
     return StreamingResponse(events(), media_type="text/event-stream",

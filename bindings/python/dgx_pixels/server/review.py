@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
-from .jobs import PING, JobId, Review, engine_of, find, sse, view
+from .jobs import PING, JobId, Review, engine_of, find, open_stream, sse, view
 from .schema import ReviewBody
 
 router = APIRouter(prefix="/api/v1", tags=["review"])
@@ -41,10 +41,11 @@ async def events(request: Request, newest: Annotated[int, Query(
         ge=0, le=200, description="tell of so many jobs first")] = 50) -> StreamingResponse:
     """Server-sent events of all jobs, without end: `job` (as GET /jobs/{id} tells it), first of the
     newest ones, then at each change; `preview` ({"id", "data": PNG in base64}) while one is painted."""
-    engine = engine_of(request)
+    engine = open_stream(request)
     store = engine.store
 
     async def stream() -> AsyncIterator[str]:
+        engine.streams += 1
         watch = engine.watch()
         previews: dict[str, bytes] = {}
         number = 0
@@ -75,6 +76,7 @@ async def events(request: Request, newest: Annotated[int, Query(
                 watch.event.clear()
                 changed, watch.changed = list(watch.changed), set()
         finally:
+            engine.streams -= 1
             engine.unwatch(watch)
 
     return StreamingResponse(stream(), media_type="text/event-stream",

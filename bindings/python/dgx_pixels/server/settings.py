@@ -25,6 +25,9 @@ class Settings(Access):
     devices: tuple[str | None, ...] = (None,)  # one worker each; None is the best there is
     projects: tuple[Path, ...] = ()  # game projects on this machine's disk that /deploy may fill
     queue_limit: int = 256  # jobs that wait; more are refused with 429
+    client_limit: int = 128  # of them from one address
+    stream_limit: int = 256  # clients that listen to events
+    patience: float = 10.0  # seconds of a full disk after which who waits is told
     batch_limit: int = 8  # pictures in one call of the library
     batch_wait: float = 0.005  # seconds that an idle worker waits for company
     memory_limit: int = 0  # bytes of resident models; 0 keeps two

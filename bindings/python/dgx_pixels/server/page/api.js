@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What the page asks the server.
 
+export const NEWEST = 100;  // jobs that a page is told of at first
+
 /** One request; an error of the server is thrown with its sentence. */
 export async function ask(method, path, body) {
   const options = { method, headers: { Accept: "application/json" } };
@@ -26,7 +28,7 @@ export async function ask(method, path, body) {
  * ones anew, so nothing is missed.  `heard` has job(job), preview({id, data}) and link(isLive).
  */
 export function listen(heard) {
-  const source = new EventSource("/api/v1/events?newest=100");
+  const source = new EventSource(`/api/v1/events?newest=${NEWEST}`);
   source.onopen = () => heard.link(true);
   source.onerror = () => {
     heard.link(false);

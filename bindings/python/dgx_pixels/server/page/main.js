@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The page: which candidate is chosen, what is decided about it, keys.
 
-import { ask, listen } from "./api.js";
+import { NEWEST, ask, listen } from "./api.js";
 import * as board from "./board.js";
 import { make } from "./board.js";
 import { load } from "./pixels.js";
@@ -123,6 +123,24 @@ function go(button) {
     button.scrollIntoView({ block: "nearest" });
     choose(id, index, false);
   }
+}
+
+/** Jobs that the stream of events did not tell of; the oldest shown tells where the next page begins. */
+async function fetchJobs(query) {
+  const told = await ask("GET", `/api/v1/jobs?${query}`);
+  told.forEach((job) => board.put(job, { choose, stop, more }));
+  board.filter(filter);
+  mark();
+  return told;
+}
+
+const PAGE = 50;
+let oldest = null;  // of the newest ones, which are heard of from the oldest on, and of the pages before them
+
+async function showOlder() {
+  const told = await fetchJobs(`limit=${PAGE}&before=${oldest}`);
+  oldest = told.at(-1)?.id ?? oldest;
+  $("older").hidden = told.length < PAGE;
 }
 
 // ------------------------------------------------------------------------------------- deciding
@@ -266,9 +284,13 @@ async function fillPresets() {
 
 const heard = {
   job(job) {
+    oldest ??= job.id;
     board.put(job, { choose, stop, more });
     board.filter(filter);
     mark();
+    if (board.jobs.size === NEWEST) {
+      $("older").hidden = false;
+    }
     const newer = !chosen || job.created > board.jobs.get(chosen.id).created;
     if (following && newer && !isNarrow() && job.images.length) {
       choose(job.id, 0, false);
@@ -351,11 +373,15 @@ function begin() {
   $("deploy-form").onsubmit = deploy;
   $("deploy-close").onclick = () => $("deploy-dialog").close();
   $("paint").onsubmit = paint;
+  $("older").onclick = () => attempt(showOlder);
   $("filters").onclick = (event) => {
     const name = event.target.closest("[data-filter]")?.dataset.filter;
     if (name) {
       filter = name;
       board.filter(filter);
+      if (name === "approved") {
+        attempt(() => fetchJobs("approved=true&limit=200"));
+      }
     }
   };
   addEventListener("popstate", () => document.body.classList.remove("open"));
