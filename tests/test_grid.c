@@ -258,7 +258,7 @@ START_TEST(few_colors_alone_are_no_pixel_art)
             }
         }
         const dgxp_grid_info info = detect(image, NULL, NULL);
-        ck_assert_msg(info.kind == cases[i].kind, "case %zu is %d", i, info.kind);
+        ck_assert_msg(info.kind == (int32_t)cases[i].kind, "case %zu is %d", i, info.kind);
         dgxp_image_free(image);
     }
 }

@@ -50,7 +50,8 @@ static void print_report(reporting *self, const char *path, const char *text)
     } else {
         const int frames = (int)json_integer_value(json_object_get(report, "frames"));
         char many[32] = "";
-        snprintf(many, sizeof many, frames > 1 ? ", %d frames" : "", frames);
+        if (frames > 1)
+            snprintf(many, sizeof many, ", %d frames", frames);
         printf("%s%s: %dx%d%s, score %.0f, %s\n", self->printed ? "\n" : "", path,
                (int)json_integer_value(json_object_get(report, "width")),
                (int)json_integer_value(json_object_get(report, "height")), many,

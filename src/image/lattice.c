@@ -13,6 +13,14 @@
 #define SEED_ERROR 0.06 /* the period that is measured stays this near to the one searched */
 #define INHERIT 0.05f   /* weight of the whole picture's phase, so that flat areas follow it */
 
+/* CMPLXF(), which glibc's older headers give to gcc alone. */
+static float complex complex_of(float re, float im)
+{
+    float complex z;
+    memcpy(&z, (const float[2]){re, im}, sizeof z);
+    return z;
+}
+
 /* Edges of one axis multiplied by exp(-2 pi i position / period) and summed in bins. */
 typedef struct phasors {
     int32_t nx, ny;        /* along the axis and across it */
@@ -75,7 +83,7 @@ static bool demodulate(const float *map, int32_t rows, int32_t length, double pe
                 re += sum[x] * cosine[x];
                 im += sum[x] * sine[x];
             }
-            to[i] = CMPLXF(re, im);
+            to[i] = complex_of(re, im);
         }
     }
     px_mem_free(wave);
@@ -96,7 +104,7 @@ static void blur_line(const float complex *from, float complex *to, int32_t coun
             re += weight * crealf(value);
             im += weight * cimagf(value);
         }
-        to[(size_t)i * stride] = CMPLXF(re, im);
+        to[(size_t)i * stride] = complex_of(re, im);
     }
 }
 
