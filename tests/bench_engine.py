@@ -3,8 +3,9 @@
 
 On the CPU (the default): a tiny and a mid-size random model, each engine in its own process,
 painting in turn; the ratio of their fastest runs, which must not be above 1.  With --cuda: SDXL at
-its full size with random weights, one engine after the other.  "Whole picture" is prompt in, pixels
-out; both begin with the same noise, and the pictures are compared, so that equal work is timed.
+its full size with random weights, one engine after the other (--full and --device cpu try that table
+on a small model, without a GPU).  "Whole picture" is prompt in, pixels out; both begin with the same
+noise, and the pictures are compared, so that equal work is timed.
 """
 
 from __future__ import annotations
@@ -39,9 +40,10 @@ STEP_TFLOP, DECODE_TFLOP, TEXT_TFLOP = 13.52, 10.47, 0.22
 
 SLOWER = 1.05  # two minima of equal programs differ by so much on a machine that others use
 
-ENGINES = ("diffusers", "diffusers-compile", "ours-no-graph", "ours")
+ENGINES = ("diffusers", "diffusers-compile", "diffusers-regional", "ours-no-graph", "ours")
 TITLES = {"diffusers": "diffusers, eager",
           "diffusers-compile": "diffusers, compile ({}, channels last)",
+          "diffusers-regional": "diffusers, compile of the blocks ({}, channels last)",
           "ours-no-graph": "DGX-Pixels, without graphs", "ours": "DGX-Pixels"}
 
 
@@ -56,6 +58,7 @@ class Setting:
     dtype: str
     threads: int
     compile_mode: str = "max-autotune"
+    compile_backend: str = "inductor"
 
 
 @dataclass(frozen=True)
@@ -143,13 +146,17 @@ class Diffusers:
         self.wait()
         self.opening = time.perf_counter() - began
         self.pipe.set_progress_bar_config(disable=True)
-        if setting.engine == "diffusers-compile":
+        if setting.engine in ("diffusers-compile", "diffusers-regional"):
             self.pipe.unet.to(memory_format=torch.channels_last)
             self.pipe.vae.to(memory_format=torch.channels_last)
-            self.pipe.unet = torch.compile(self.pipe.unet, mode=setting.compile_mode,
-                                           fullgraph=True)
-            self.pipe.vae.decode = torch.compile(self.pipe.vae.decode, mode=setting.compile_mode,
-                                                 fullgraph=True)
+            how = {"fullgraph": True, "backend": setting.compile_backend}
+            if setting.compile_backend == "inductor":
+                how["mode"] = setting.compile_mode
+            if setting.engine == "diffusers-regional":  # one compilation for all blocks of a shape
+                self.pipe.unet.compile_repeated_blocks(**how)
+            else:
+                self.pipe.unet = torch.compile(self.pipe.unet, **how)
+                self.pipe.vae.decode = torch.compile(self.pipe.vae.decode, **how)
 
     def wait(self) -> None:
         if self.device.startswith("cuda"):
@@ -189,16 +196,13 @@ def host_peak() -> int:
 
 
 def serve(setting: Setting, end: Connection) -> None:
-    """One engine in its own process: answers each Work with a Painted, None with its figures."""
+    """One engine in its own process: answers each Work with a Painted, "peaks" with its memory."""
     kind = Ours if setting.engine.startswith("ours") else Diffusers
     try:
         engine = kind(setting)
         end.send(engine.opening)
-        while True:
-            work = end.recv()
-            end.send(engine.paint(work) if work else (host_peak(), engine.device_peak()))
-            if not work:
-                return
+        while work := end.recv():
+            end.send((host_peak(), engine.device_peak()) if work == "peaks" else engine.paint(work))
     except Exception as error:  # the parent names it and stops
         end.send(error)
 
@@ -226,12 +230,14 @@ class Worker:
         self.end.send(work)
         return self.receive()
 
-    def close(self) -> tuple[int, int]:
-        """Peak memory in MiB: host, device."""
+    def peaks(self) -> tuple[int, int]:
+        """Peak memory so far in MiB: host, device."""
+        self.end.send("peaks")
+        return self.receive()
+
+    def close(self) -> None:
         self.end.send(None)
-        peaks = self.receive()
         self.process.join()
-        return peaks
 
 
 # -------------------------------------------------------------------------------------- models
@@ -311,7 +317,7 @@ def bench_cpu(options: argparse.Namespace) -> int:
         os.environ["DGX_PIXELS_MODELS"] = str(folder)
         os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
         canvas, steps = {"tiny": (128, 8), "mid": (256, 4)}[name]
-        work = Work(canvas, options.steps or steps, 1)
+        work = Work(canvas, (options.steps or [steps])[0], 1)
         for dtype in options.dtypes:
             slow += compare_on_cpu(options, folder / f"{name}-diffusers", name, dtype, work)
     print(f"\n{'ours is no slower' if not slow else f'ours is SLOWER in {slow} row(s)'} "
@@ -345,52 +351,77 @@ def compare_on_cpu(options: argparse.Namespace, model: Path, name: str, dtype: s
 
 
 def bench_cuda(options: argparse.Namespace) -> int:
-    if not shutil.which("nvidia-smi"):
+    if options.device.startswith("cuda") and not shutil.which("nvidia-smi"):
         raise SystemExit("bench: no NVIDIA driver here (nvidia-smi is missing): --cuda needs a GPU")
-    shown = describe_machine("cuda")
-    print(f"\n{shown}; SDXL, random {options.dtypes[0]}, {options.canvas}², guidance 5; fastest of "
-          f"{options.runs}.\n")
-    print("| engine | batch | steps | s/image | TFLOP/s | images/min | open | first image | "
-          "device peak | host peak | from the first engine |")
-    print("|---" * 11 + "|", flush=True)
-    pictures: dict[Work, np.ndarray] = {}
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         model = options.full or make_full(Path(scratch) / "sdxl")
+        if options.openings:
+            return measure_opening(options, model)
+        print(f"\n{describe_machine(options.device)}; {'SDXL, random' if not options.full else model.name} "
+              f"{options.dtypes[0]}, {options.canvas}², guidance 5; fastest of {options.runs}.\n")
+        print("| engine | batch | steps | s/image | TFLOP/s | images/min | open | first image | "
+              "device peak | host peak | from the first engine |")
+        print("|---" * 11 + "|", flush=True)
+        pictures = options.pictures or Path(scratch) / "pictures"
+        pictures.mkdir(exist_ok=True)
         for engine in options.engines:
-            measure_engine(options, engine, model, pictures)
+            for batch in options.batches:
+                measure_engine(options, engine, batch, model, pictures)
     return 0
 
 
-def measure_engine(options: argparse.Namespace, engine: str, model: Path,
-                   pictures: dict[Work, np.ndarray]) -> None:
+def setting_of(options: argparse.Namespace, engine: str, model: Path) -> Setting:
+    threads = 0 if options.device.startswith("cuda") else options.threads
+    return Setting(engine, options.build, model, options.device, options.dtypes[0], threads,
+                   options.compile_mode, options.compile_backend)
+
+
+def measure_opening(options: argparse.Namespace, model: Path) -> int:
+    """Each in a new process, torch's own start included; after the first the files are in memory."""
+    times = []
+    for _ in range(options.openings):
+        worker = Worker(setting_of(options, "ours", model))
+        times.append(worker.opening)
+        worker.close()
+    print(f"\n{describe_machine(options.device)}; {options.dtypes[0]}, opening in a new process each.\n")
+    print("| opening | fastest | each |\n|---|---|---|")
+    print(f"| {model.name} | {min(times):.2f} s | {', '.join(f'{t:.2f}' for t in times)} s |", flush=True)
+    write_row(options, kind="opening", seconds=min(times), each=times)
+    return 0
+
+
+def write_row(options: argparse.Namespace, **row: Any) -> None:
+    if options.json:
+        with options.json.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def measure_engine(options: argparse.Namespace, engine: str, batch: int, model: Path,
+                   pictures: Path) -> None:
     """One process a batch size, so that its peak is that of this batch alone.
 
     `pictures` holds what the first engine painted: bf16 over so many steps drifts, so it is shown.
     """
-    for batch in options.batches:
-        worker = Worker(Setting(engine, options.build, model, "cuda:0", options.dtypes[0], 0,
-                                options.compile_mode))
-        first = None
-        rows = []
-        for steps in [options.steps] if options.steps else [20, 30]:
-            work = Work(options.canvas, steps, batch)
-            warm = worker.paint(work)  # compiles, tunes or captures
-            first = first or warm.seconds
-            pictures.setdefault(work, warm.picture)
-            best = min(worker.paint(work).seconds for _ in range(options.runs))
-            rows.append((work, best, psnr(warm.picture, pictures[work])))
-        host, device = worker.close()
-        title = TITLES[engine].format(options.compile_mode)
-        for work, best, alike in rows:
-            rate = f"{work.tflop() / best:.0f}" if work.canvas == 1024 else "-"
-            print(f"| {title} | {batch} | {work.steps} | {best / batch:.3f} | {rate} "
-                  f"| {60 * batch / best:.1f} | {worker.opening:.1f} s | {first:.1f} s "
-                  f"| {device} MiB | {host} MiB | {alike:.0f} dB |", flush=True)
-            if options.json:
-                with options.json.open("a") as file:
-                    file.write(json.dumps({"engine": engine, **asdict(work), "seconds": best,
-                                           "open": worker.opening, "first": first,
-                                           "device_mib": device, "host_mib": host, "db": alike}) + "\n")
+    worker = Worker(setting_of(options, engine, model))
+    first = None
+    title = TITLES[engine].format(options.compile_mode)
+    for steps in options.steps or [20, 30]:
+        work = Work(options.canvas, steps, batch)
+        warm = worker.paint(work)  # compiles, tunes or captures
+        first = first or warm.seconds
+        kept = pictures / f"{work.canvas}-{work.steps}-{work.batch}.npy"
+        if not kept.exists():
+            np.save(kept, warm.picture)
+        best = min(worker.paint(work).seconds for _ in range(options.runs))
+        alike = psnr(warm.picture, np.load(kept))
+        host, device = worker.peaks()
+        rate = f"{work.tflop() / best:.0f}" if work.canvas == 1024 else "-"
+        print(f"| {title} | {batch} | {work.steps} | {best / batch:.3f} | {rate} "
+              f"| {60 * batch / best:.1f} | {worker.opening:.1f} s | {first:.1f} s "
+              f"| {device} MiB | {host} MiB | {alike:.0f} dB |", flush=True)
+        write_row(options, kind="engine", engine=engine, **asdict(work), seconds=best, first=first,
+                  open=worker.opening, device_mib=device, host_mib=host, db=alike)
+    worker.close()
 
 
 def main() -> int:
@@ -399,7 +430,7 @@ def main() -> int:
     add = parser.add_argument
     add("--build", type=Path, default=ROOT / "build/release")
     add("--runs", type=int, default=0, help="timed pictures (5 on the CPU, 3 with --cuda)")
-    add("--steps", type=int, default=0, help="default: 8 on the CPU, 20 and 30 with --cuda")
+    add("--steps", type=int, nargs="+", help="default: 8 on the CPU, 20 and 30 with --cuda")
     add("--dtypes", nargs="+", choices=("f32", "bf16", "f16"),
         help="default: f32 and bf16; bf16 with --cuda")
     add("--models", nargs="+", choices=("tiny", "mid"), default=["tiny", "mid"])
@@ -408,11 +439,19 @@ def main() -> int:
     add("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     add("--batches", nargs="+", type=int, default=[1, 4, 8])
     add("--compile-mode", default="max-autotune", help="of torch.compile: default is much sooner ready")
+    add("--compile-backend", default="inductor", help="of torch.compile; eager: only read, not compiled")
     add("--canvas", type=int, default=1024, help="with --cuda")
+    add("--device", default="cuda:0", help="with --cuda")
     add("--full", type=Path, help="a diffusers folder of SDXL; default: random weights, 7 GB")
     add("--scratch", type=Path, help="where those are written (default: the temporary folder)")
     add("--json", type=Path, help="with --cuda: append each row to this file, too")
+    add("--pictures", type=Path, help="with --cuda: a folder to compare with other calls' pictures")
+    add("--openings", type=int, default=0, help="with --cuda: time only so many openings of ours")
+    add("--make", type=Path, metavar="FOLDER", help="only write the full-size model there")
     options = parser.parse_args()
+    if options.make:
+        make_full(options.make)
+        return 0
     options.build = options.build.resolve()
     options.runs = options.runs or (3 if options.cuda else 5)
     options.dtypes = options.dtypes or (["bf16"] if options.cuda else ["f32", "bf16"])

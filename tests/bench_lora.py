@@ -13,6 +13,7 @@ compares the weights.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -60,14 +61,15 @@ def write_two(modules: lora_files.Modules, scratch: str, dtype: Any) -> list[Pat
             for i in (0, 1)]
 
 
-def bench_cuda(build: Path, folder: Path, runs: int) -> None:
+def bench_cuda(build: Path, folder: Path, runs: int, device: str, json_file: Path | None) -> None:
     import torch
 
+    bf16 = device.startswith("cuda")
     shapes = shapes_of(folder)
     modules = lora_files.lora_modules(shapes)
     library = Library(build)
     with tempfile.TemporaryDirectory() as scratch, \
-            library.open(folder, device="cuda:0", dtype=2) as model:
+            library.open(folder, device=device, dtype=2 if bf16 else 1) as model:
         loras = [library.lora(file) for file in write_two(modules, scratch, torch.float16)]
         bias = shapes["unet"]["conv_out.bias"]
 
@@ -84,11 +86,15 @@ def bench_cuda(build: Path, folder: Path, runs: int) -> None:
         model.weight("unet", "conv_out.bias", tuple(bias))
         removed = 1000 * (time.perf_counter() - began)
         peak = model.describe()["memory"]["device_peak_mib"]
-    print(f"{bench_engine.describe_machine('cuda')}, rank {RANK}, bf16, adapters in f16\n\n"
+    print(f"{bench_engine.describe_machine(device)}, rank {RANK}, {'bf16' if bf16 else 'f32'}, adapters in f16\n\n"
           "| model | swap, merged anew (ms) | swap, kept (ms) | removed (ms) | device peak |\n"
           "|---|---|---|---|---|\n"
-          f"| SDXL, {sum(map(len, modules.values()))} modules | {anew:.1f} | {kept:.1f} | {removed:.1f} "
+          f"| {folder.name}, {sum(map(len, modules.values()))} modules | {anew:.1f} | {kept:.1f} | {removed:.1f} "
           f"| {peak} MiB |", flush=True)
+    if json_file:
+        with json_file.open("a") as rows:
+            rows.write(json.dumps({"kind": "lora", "anew_ms": anew, "kept_ms": kept, "removed_ms": removed,
+                                   "device_mib": peak}) + "\n")
 
 
 def bench(build: Path, name: str, runs: int, threads: int) -> float:
@@ -140,11 +146,13 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", choices=("tiny", "mid"), default=["tiny", "mid"])
     parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--cuda", type=Path, metavar="FOLDER", help="SDXL as a diffusers folder, on the GPU")
+    parser.add_argument("--device", default="cuda:0", help="with --cuda; cpu, in f32, tries the table's code")
+    parser.add_argument("--json", type=Path, help="with --cuda: append the row to this file, too")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in bench_engine.py
     if options.cuda:
-        bench_cuda(options.build.resolve(), options.cuda.resolve(), options.runs)
+        bench_cuda(options.build.resolve(), options.cuda.resolve(), options.runs, options.device, options.json)
         return 0
     print(f"{bench_engine.describe_machine('cpu')}, {options.threads} threads, rank {RANK}, f32\n\n"
           "| model | PEFT: unfuse, set, fuse (ms) | ours (ms) | ratio | ours, kept (ms) |\n"

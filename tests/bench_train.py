@@ -160,21 +160,32 @@ def write_run(folder: Path, options: argparse.Namespace, model: Path) -> Path:
     return path
 
 
-def train_rows(file: Path, rows: Rows, runs: int) -> None:
-    """In a process of its own: a line of JSON for each row, the median step after a few."""
-    import torch
-
+def open_training(file: Path) -> Any:
     from dgx_pixels.train import __main__ as program
     from dgx_pixels.train import loop, settings
 
     program.quiet()
-    training = loop.make(settings.load(file, {"train": {"gradient_checkpointing": True}}))
-    unet, cuda = training.base.unet, training.base.device.type == "cuda"
+    return loop.make(settings.load(file, {"train": {"gradient_checkpointing": True}}))
+
+
+def set_row(training: Any, file: Path, batch: int, checkpointing: bool) -> None:
+    from dgx_pixels.train import settings
+
+    unet = training.base.unet
+    training.s = settings.load(file, {"train": {"batch": batch, "gradient_checkpointing": checkpointing}})
+    unet.train(checkpointing)
+    (unet.enable_gradient_checkpointing if checkpointing else unet.disable_gradient_checkpointing)()
+
+
+def train_rows(file: Path, rows: Rows, runs: int) -> None:
+    """In a process of its own: a line of JSON for each row, the median step after a few."""
+    import torch
+
+    training = open_training(file)
+    cuda = training.base.device.type == "cuda"
     parameters = sum(p.numel() for p in training.parameters)
     for batch, checkpointing in rows:
-        training.s = settings.load(file, {"train": {"batch": batch, "gradient_checkpointing": checkpointing}})
-        unet.train(checkpointing)
-        (unet.enable_gradient_checkpointing if checkpointing else unet.disable_gradient_checkpointing)()
+        set_row(training, file, batch, checkpointing)
         if cuda:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
@@ -221,6 +232,23 @@ def minutes(seconds: float) -> str:
     return f"{seconds * STEPS / 60:.3g} min"
 
 
+def rates_only(options: argparse.Namespace) -> int:
+    """What this machine does at its best."""
+    import bench_engine
+    import torch
+
+    from dgx_pixels.train import base
+
+    bf16 = base.fast_bf16(torch.device(options.device))
+    product, copy = rates(options.device, bf16)
+    print(f"{bench_engine.describe_machine(options.device)}\n\n| {'bf16' if bf16 else 'fp32'} matrix product | copy "
+          f"|\n|---|---|\n| {product:.3g} TFLOP/s | {copy:.3g} TB/s |", flush=True)
+    if options.json:
+        with options.json.open("a") as rows:
+            rows.write(json.dumps({"kind": "rates", "product": product, "copy": copy}) + "\n")
+    return 0
+
+
 def count_only(options: argparse.Namespace) -> int:
     """What can be said of the full size without a GPU: its work, and what no machine undercuts."""
     print(f"SDXL, {options.canvas}², {options.kind} of rank {options.rank}: counted, nothing is measured here.\n")
@@ -250,7 +278,8 @@ def bench(options: argparse.Namespace, model: Path, scratch: Path) -> int:
           f"| {STEPS} steps here | " + " | ".join(f"forecast: {m}" for m in MACHINES) + " |")
     print("|---" * (9 + len(MACHINES)) + "|", flush=True)
     file = write_run(scratch, options, model)
-    for (batch, checkpointing), made in zip(ROWS, measure(file, ROWS, options.runs)):
+    rows = ROWS[:options.rows]
+    for (batch, checkpointing), made in zip(rows, measure(file, rows, options.runs)):
         total = batch * counted(options.size, options.canvas, options.kind, options.rank, checkpointing)
         start = f"| {batch} | {'yes' if checkpointing else 'no'} |"
         if made.seconds is None:
@@ -261,9 +290,9 @@ def bench(options: argparse.Namespace, model: Path, scratch: Path) -> int:
               f"{made.device_mib} MiB | {made.host_mib} MiB | {minutes(made.seconds)} | " + " | ".join(ahead) + " |",
               flush=True)
         if options.json:
-            with options.json.open("a") as rows:
-                rows.write(json.dumps({"batch": batch, "checkpointing": checkpointing, "tflop": total,
-                                       "here": here, **asdict(made)}) + "\n")
+            with options.json.open("a") as held:
+                held.write(json.dumps({"kind": "train", "batch": batch, "checkpointing": checkpointing,
+                                       "tflop": total, "here": here, **asdict(made)}) + "\n")
     if options.size == "tiny":
         print("\nA small model on this machine: the forecasts show the formula at work and say nothing of SDXL.")
     return 0
@@ -274,8 +303,10 @@ def main() -> int:
     add = parser.add_argument
     add("--size", choices=("full", "tiny"), help="default: full where torch sees a GPU, else tiny")
     add("--count", action="store_true", help="only count the full size's work; needs no GPU")
+    add("--rates", action="store_true", help="only measure the rates of a matrix product and of a copy")
     add("--build", type=Path, default=ROOT / "build/release", help="where the small model is kept")
     add("--runs", type=int, default=10, help="timed steps of each row")
+    add("--rows", type=int, default=len(ROWS), help="only the first rows of the table")
     add("--kind", choices=("lora", "locon"), default="lora")
     add("--rank", type=int, default=32)
     add("--canvas", type=int, help="default: 1024; 64 with --size tiny")
@@ -298,6 +329,8 @@ def main() -> int:
         return count_only(options)
     if options.device.startswith("cuda") and not cuda:
         raise SystemExit("bench: torch sees no GPU here: --size tiny, or --count for the work of the full size")
+    if options.rates:
+        return rates_only(options)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in bench_engine.py
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         model = options.model

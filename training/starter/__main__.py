@@ -53,6 +53,7 @@ def arguments() -> argparse.Namespace:
     sub.add_parser("trial", help="ten steps of each way to compute them on this machine; `train` follows the choice"
                    ).add_argument("--batch", type=int)
     run = sub.add_parser("train", help="train UNet and text encoder; resumes the last run")
+    run.add_argument("--gpu", action="store_true", help="a GPU's batch, rate, average and times of saving (config.GPU_TRAIN)")
     run.add_argument("--minutes", type=float, help="stop cleanly after so many minutes")
     run.add_argument("--samples", type=int, help="planned length")
     run.add_argument("--plan-minutes", type=float, help="planned length in minutes instead")
@@ -62,6 +63,9 @@ def arguments() -> argparse.Namespace:
     run.add_argument("--warmup", type=int, help="steps of rising rate")
     run.add_argument("--wrapped", type=float, help="share of the steps that see tiles alone, wrapped round")
     run.add_argument("--dropout", type=float, help="of the UNet while it trains")
+    run.add_argument("--save-minutes", type=float, help="between two checkpoints")
+    run.add_argument("--card", type=int, metavar="N", help="so many of the card's prompts in the grids (default: all)")
+    run.add_argument("--no-compile", action="store_true", help="a GPU's steps as they are: for a run too short to compile")
     run.add_argument("--dolls", type=int, default=DOLLS)
     run.add_argument("--corpus", type=Path, help="what `pack` wrote; no sprites are read then")
     run.add_argument("--warm-start", type=Path, help="a bundle, or a folder of shards, to begin from")
@@ -160,14 +164,15 @@ def main() -> None:
         trial.run(settings, len(words), args.cache, device)
         return
     if args.command == "train":
-        settings = replace(settings, train=chosen(settings.train, args, "batch", "rate",
-                                                  "samples", "plan_minutes", "ema", "warmup", "wrapped"))
+        settings = replace(settings, train=chosen(config.GPU_TRAIN if args.gpu else settings.train, args, "batch", "rate",
+                                                  "samples", "plan_minutes", "ema", "warmup", "wrapped",
+                                                  "save_minutes"))
         if args.dropout is not None:
             settings = replace(settings, unet=replace(settings.unet, dropout=args.dropout))
         given = (corpus.Corpus.load(args.corpus) if args.corpus
                  else corpus.build(dataset.load(args.sprites, args.dolls), words))
-        diffusion.train(given, words, args.cache, settings, prompts, device, args.minutes, args.warm_start,
-                        args.words_only)
+        diffusion.train(given, words, args.cache, settings, prompts[:args.card], device, args.minutes, args.warm_start,
+                        args.words_only, args.no_compile)
         return
     if args.command == "pack":
         packed = corpus.build(dataset.load(args.sprites, args.dolls), words)

@@ -68,6 +68,10 @@ class TrainSettings:
     grid_minutes: float = 30.0
 
 
+# What differs where a GPU trains: a whole run takes minutes, and may be taken away at any of them.
+GPU_TRAIN = TrainSettings(batch=512, rate=1.2e-3, ema=0.999, save_minutes=0.5, grid_minutes=2.0)
+
+
 @dataclass(frozen=True)
 class Settings:
     text: TextSettings = field(default_factory=TextSettings)

@@ -92,7 +92,7 @@ def compiled(objective: Objective, device: torch.device) -> Callable[..., torch.
 
 def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
           prompts: list[str], device: torch.device, minutes: float | None,
-          warm_start: Path | None = None, words_only: bool = False) -> None:
+          warm_start: Path | None = None, words_only: bool = False, no_compile: bool = False) -> None:
     """Trains until the planned samples or the minutes are over; a call resumes the last one.
 
     With `words_only` the UNet keeps all but its reading of the text, so that a short run on a small
@@ -127,7 +127,7 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
     objective = Objective(painter, device)
     watch = Watch(corpus, objective, ema)
     can_wrap = s.train.wrapped > 0 and corpus.can_wrap()
-    quick = compiled(objective, device)
+    quick = objective if no_compile else compiled(objective, device)
 
     def save() -> None:
         checkpoint.save(path, {
@@ -141,6 +141,17 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
     thirds = torch.zeros(3, 2, device=device)
     saved = drawn = time.monotonic()
     marked, marked_samples = saved, samples
+
+    def mark() -> None:
+        nonlocal marked, marked_samples
+        low, mid, high = (thirds[:, 0] / thirds[:, 1]).tolist()
+        log.row(step=step, samples=samples, minutes=trained,
+                loss=(thirds[:, 0].sum() / thirds[:, 1].sum()).item(), loss_high=high,
+                loss_mid=mid, loss_low=low, loss_val=watch.loss(), rate=rate,
+                samples_per_second=(samples - marked_samples) / (time.monotonic() - marked))
+        marked, marked_samples = time.monotonic(), samples
+        thirds.zero_()
+
     while minutes is None or (time.monotonic() - began) / 60 < minutes:
         trained = spent + (time.monotonic() - began) / 60
         progress = (trained / s.train.plan_minutes if s.train.plan_minutes
@@ -173,19 +184,15 @@ def train(corpus: Corpus, words: CLIPTokenizer, folder: Path, s: Settings,
         thirds[:, 1].index_add_(0, third, torch.ones_like(losses))
         now = time.monotonic()
         if now - marked > LOG_SECONDS[device.type]:
-            low, mid, high = (thirds[:, 0] / thirds[:, 1]).tolist()
-            log.row(step=step, samples=samples, minutes=trained,
-                    loss=(thirds[:, 0].sum() / thirds[:, 1].sum()).item(), loss_high=high,
-                    loss_mid=mid, loss_low=low, loss_val=watch.loss(), rate=rate,
-                    samples_per_second=(samples - marked_samples) / (now - marked))
-            marked, marked_samples = time.monotonic(), samples
-            thirds.zero_()
+            mark()
         if now - saved > 60 * s.train.save_minutes:
             save()
             saved = time.monotonic()
         if now - drawn > 60 * s.train.grid_minutes:
             draw_grid(painter, ema, words, prompts, folder / f"grid-{samples:08d}.png")
             drawn = time.monotonic()
+    if samples > marked_samples:
+        mark()
     save()
     draw_grid(painter, ema, words, prompts, folder / f"grid-{samples:08d}.png")
 

@@ -32,7 +32,7 @@ SPELLING = {"lorc": "orc", "tengu wingless": "tengu", "tengu winged": "tengu"}
 
 # Words of file names that say nothing a person would write.
 NOISE = {"slant", "one", "two", "three", "four", "five", "middle", "short", "art", "f", "m", "l",
-         "dd", "rb", "middle", "and", "susp", "onep", "pj", "ethn", "op", "fe", "dim", "fem"}
+         "dd", "rb", "and", "susp", "onep", "pj", "ethn", "op", "fe", "dim", "fem"}
 # Parts named after persons, books or artefacts: captioned by what they are.
 PLAIN = {
     "body": {"aragorn": "leather coat", "arwen": "dress", "boromir": "coat", "frodo": "coat",

@@ -62,4 +62,3 @@ def read(text: CLIPTextModelWithProjection, ids: torch.Tensor) -> tuple[torch.Te
     """Context [n, CONTEXT, width] of the last layer but one, as SDXL reads it, and the pooled vector."""
     out = text(input_ids=ids, output_hidden_states=True)
     return out.hidden_states[-2], out.text_embeds
-
