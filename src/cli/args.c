@@ -230,7 +230,7 @@ bool cli_parse(const cli_command *command, const cli_option *options, int argc, 
     char shorts[2 * MAX_OPTIONS + 4];
     int count = 0, letters = 0;
     shorts[letters++] = ':'; /* a missing argument is our message, not getopt's */
-    for (; options[count].name && count < MAX_OPTIONS; count++) {
+    for (; count < MAX_OPTIONS && options[count].name; count++) {
         const cli_option *option = &options[count];
         longs[count] = (struct option){option->name,
                                        option->kind == CLI_FLAG ? no_argument : required_argument,

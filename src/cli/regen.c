@@ -46,7 +46,7 @@ static dgxp_status open_model(session *self, const json_t *recipe)
     const dgxp_choice *choices = dgxp_choices("dtype", &count);
     for (int32_t i = 0; i < count && dtype && !params.dtype; i++) {
         char name[16] = "";
-        for (size_t c = 0; dtype[c] && c < sizeof name - 1; c++) {
+        for (size_t c = 0; c < sizeof name - 1 && dtype[c]; c++) {
             name[c] = (char)tolower((unsigned char)dtype[c]);
         }
         params.dtype = strcmp(choices[i].name, name) == 0 ? choices[i].value : params.dtype;

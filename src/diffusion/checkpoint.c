@@ -446,7 +446,7 @@ static dgxp_status read_scheduler(const char *path, const json_t *document,
 static dgxp_status read_vae_config(const char *path, const json_t *document, int32_t channels,
                                    px_bundle_settings *settings)
 {
-    px_json root, mean, deviation;
+    px_json root, mean = {0}, deviation = {0};
     bool upcast = !settings->f16_safe;
     dgxp_status status = px_json_root(path, document, &root);
     TRY(px_json_number(&root, "scaling_factor", PX_JSON_OPTIONAL, 1e-6, 1e6, &settings->scaling));

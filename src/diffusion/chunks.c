@@ -25,6 +25,7 @@ void px_prompt_ids_free(px_prompt_ids *ids)
     *ids = (px_prompt_ids){0};
 }
 
+/* `ids` and `weights` may be NULL where `count` is 0: the chunk is then empty. */
 static void write_chunk(const px_prompt_encoder *encoder, px_prompt_ids *out, const int32_t *ids,
                         const float *weights, int32_t count)
 {
@@ -33,10 +34,10 @@ static void write_chunk(const px_prompt_encoder *encoder, px_prompt_ids *out, co
     for (int32_t i = 0; i < out->context; i++) {
         const bool inside = i >= 1 && i <= count;
         row[i] = i == 0           ? encoder->bos
-                 : inside         ? ids[i - 1]
+                 : inside         ? ids[i - 1] // cppcheck-suppress nullPointer
                  : i == count + 1 ? encoder->eos
                                   : encoder->pad;
-        row_weights[i] = inside ? weights[i - 1] : 1.0f;
+        row_weights[i] = inside ? weights[i - 1] : 1.0f; // cppcheck-suppress nullPointer
     }
     out->chunks++;
 }

@@ -94,10 +94,12 @@ static bool read_number(const px_tensor *tensor, double *out)
     case PX_F16:
         *out = half_value(value.u16);
         return true;
-    case PX_BF16:
-        value.u32 = (uint32_t)value.u16 << 16;
+    case PX_BF16: {
+        const uint32_t wide = (uint32_t)value.u16 << 16;
+        value.u32 = wide;
         *out = (double)value.f32;
         return true;
+    }
     case PX_I64:
         *out = (double)value.i64;
         return true;

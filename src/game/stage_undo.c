@@ -130,7 +130,7 @@ static dgxp_status adopt(px_stage *stage, const char *name, int64_t number)
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(&writes); i++) {
         const char *path, *before, *after;
         int64_t index;
-        char hash[PX_HASH_HEX];
+        char hash[PX_HASH_HEX] = "";
         status = read_write(&writes, i, &index, &path, &before, &after);
         if (status == DGXP_OK) {
             status = hash_of(stage, path, hash);
@@ -183,7 +183,7 @@ static dgxp_status check_undo(const px_stage *stage, const px_json *writes, bool
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(writes); i++) {
         const char *path, *before, *after;
         int64_t index;
-        char hash[PX_HASH_HEX];
+        char hash[PX_HASH_HEX] = "";
         status = read_write(writes, i, &index, &path, &before, &after);
         if (status == DGXP_OK) {
             status = hash_of(stage, path, hash);

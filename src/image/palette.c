@@ -80,7 +80,7 @@ static int compare_entries(const void *left, const void *right)
 void px_palette_sort(dgxp_palette *palette)
 {
     const float grey = 0.03f, turn = 6.2831853f;
-    sort_entry entries[PX_PALETTE_MAX];
+    sort_entry entries[PX_PALETTE_MAX] = {0};
     for (int32_t i = 0; i < palette->count; i++) {
         sort_entry *entry = &entries[i];
         memcpy(entry->rgba, palette->rgba + i * 4, 4);
