@@ -8,13 +8,13 @@ export TORCH_DIR
 TESTS = OFF
 PARTS =
 test test-game test-full bench bench-pixels bench-train: TESTS = ON
-test test-full: PARTS = test faces training
+test test-full: PARTS = test faces training check lint
 test-game bench: PARTS = test
 bench-pixels: PARTS = test peers
 bench-train: PARTS = test training
 test-full: PARTS += peers
 
-.PHONY: help setup build demo test test-game test-full test-bare bench bench-pixels bench-train format clean
+.PHONY: help setup build demo test test-game test-full test-bare bench bench-pixels bench-train check format clean
 help:
 	@echo "make demo          install what is missing, build, paint"
 	@echo "make test          install what is missing, build, run the tests of every language"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench         the engine's speed beside diffusers'"
 	@echo "make bench-pixels  the pixel pipeline beside its peers: accuracy and time"
 	@echo "make bench-train   a LoRA step of SDXL: time, memory, forecast (full size on a GPU)"
+	@echo "make check         style, lint, types and spelling of every language, in seconds"
 	@echo "make format        clang-format over the C and C++ sources"
 	@echo "make test-bare     both commands in a bare Debian root (scripts/test-bare --help)"
 	@echo "settings: TORCH_DIR=FOLDER (use this torch 2.11), BUILD=FOLDER, JOBS=N, STAGES='c python' (of test);"
@@ -66,8 +67,13 @@ bench-pixels: build
 bench-train: build
 	@.venv/bin/python tests/bench_train.py --build $(BUILD)
 
+check:
+	@scripts/setup check
+	@scripts/check
+
 format:
-	@git ls-files '*.c' '*.h' '*.cpp' '*.hpp' | xargs clang-format -i
+	@scripts/setup check
+	@git ls-files '*.c' '*.h' '*.cpp' '*.hpp' | xargs .venv/bin/clang-format -i
 
 clean:
 	@rm -rf build

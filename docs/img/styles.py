@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/game")]
 
 import running  # noqa: E402
 
-from dgx_pixels.train import dataset, geometry, paint, picture, settings  # noqa: E402
+from dgx_pixels.train import geometry, paint, picture, settings  # noqa: E402
 
 WIDTH, HEIGHT, MARGIN, SMOOTH = 640, 240, 40, 10
 

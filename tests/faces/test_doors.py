@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browsing import started
-from serving import ROOT, Answer, Server, environment, free_port
+from serving import Answer, Server, environment, free_port
 
 TOKEN = "a-long-secret"
 PAGE = "http://tool.example:8080"  # an origin that the doors are told to let in

@@ -202,6 +202,7 @@ def resident_mib() -> float:
 
 def test_load_and_free_do_not_grow(tiny: Path, library: Library, full: bool, evidence) -> None:  # type: ignore[no-untyped-def]
     cycles = 200 if full else 20
+
     def once() -> None:
         with library.open(tiny / "tiny.safetensors", device="cpu") as opened:
             opened.generate(library.job("a", canvas=(64, 64), steps=1, seed=1))

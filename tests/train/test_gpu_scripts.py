@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import bench_profile
@@ -125,10 +126,11 @@ def write_corpus(path: Path, words: int) -> None:
     count, dice = 32, torch.Generator().manual_seed(1)
     weight = torch.ones(count, dtype=torch.float64)
     weight[::4] = 0
-    flags = torch.zeros(count, dtype=torch.bool)
-    Corpus(pixels=torch.randint(0, 256, (count, SIZE, SIZE, 4), generator=dice, dtype=torch.uint8), weight=weight,
-           ids=torch.randint(0, words, (count, CAPTIONS, CONTEXT), generator=dice).to(torch.int16),
-           empty=torch.full((CONTEXT,), words - 1), flippable=flags, movable=~flags, small=flags).save(path)
+    made = {"pixels": torch.randint(0, 256, (count, SIZE, SIZE, 4), generator=dice, dtype=torch.uint8), "weight": weight,
+            "ids": torch.randint(0, words, (count, CAPTIONS, CONTEXT), generator=dice).to(torch.int16),
+            "empty": torch.full((CONTEXT,), words - 1)}
+    flags = {field.name: torch.zeros(count, dtype=torch.bool) for field in fields(Corpus) if field.name not in made}
+    Corpus(**made, **flags).save(path)
 
 
 def test_train_runs_on_the_processor(copy: Path, bare: Path, starter: Path) -> None:

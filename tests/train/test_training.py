@@ -84,7 +84,7 @@ def test_the_run_is_recorded(trained: Path) -> None:
     record = json.loads((run / "record.json").read_text())
     assert record["settings"]["adapter"]["rank"] == 4 and record["versions"]["peft"]
     assert len(record["data"]["sha256"]) == 24 and len(record["base"]["sha256"]) == 64
-    assert not [p for p in trained.rglob("*.part")]
+    assert not list(trained.rglob("*.part"))
 
 
 def test_the_file_says_what_it_is(trained: Path, build: Path) -> None:

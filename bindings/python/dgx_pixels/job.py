@@ -157,4 +157,3 @@ class Job:
             lib.dgxp_job_set_init_image(job, Image.of(self.init), self.strength)
         if self.mask is not None:
             lib.dgxp_job_set_mask(job, Image.of(self.mask))
-

@@ -312,5 +312,3 @@ def doctor(verify: bool = False) -> Any:
         if not out.value:
             raise
         return {**take_document(out), "error": {"status": error.status, "message": str(error)}}
-
-

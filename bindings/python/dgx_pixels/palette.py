@@ -16,7 +16,7 @@ from .image import Image, ImageLike
 
 Color = tuple[int, int, int, int]  # R G B A, 0..255 each
 # What every function that wants a palette takes: one, a name or file, or colors.
-PaletteLike = Union["Palette", str, "os.PathLike[str]", Sequence[Union[str, Sequence[int]]]]
+PaletteLike = Union["Palette", str, "os.PathLike[str]", Sequence[str | Sequence[int]]]
 
 
 def _rgba(color: str | Sequence[int]) -> Color:

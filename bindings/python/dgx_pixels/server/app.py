@@ -25,6 +25,7 @@ from .schema import HTTP_STATUS, BadField
 from .settings import Settings
 from .store import Forgotten, KeyReused, Store
 
+
 def answer(status: int, title: str, detail: str, headers: dict[str, str] | None = None,
            **more: Any) -> Response:
     return Response(problem(status, title, detail, **more), status, headers,

@@ -73,7 +73,6 @@ class Base:
         z: torch.Tensor = self.vae.encode(pictures.to(self.vae.device)).latent_dist.mode()
         return (z - float(getattr(config, "shift_factor", None) or 0.0)) * float(config.scaling_factor)
 
-
     def leave_device(self) -> None:
         """What only makes the cache makes room for the training."""
         for part in (self.vae, *self.texts.values()):

@@ -315,7 +315,3 @@ def memory_advice(s: Settings) -> str:
         advice.append("a smaller [data] canvas")
     advice.append("a smaller [adapter] rank")
     return f"{s.path}: out of memory. Set in [train], in this order: " + "; ".join(advice)
-
-
-
-

@@ -127,4 +127,3 @@ def losses(base: Base, batch: Batch, context: torch.Tensor, pooled: torch.Tensor
         # Hang and others 2023; SNR + 1 is what makes an error of v one of x0.
         error = error * (snr.clamp(max=min_snr) / (snr + 1) if velocity else (min_snr / snr).clamp(max=1))
     return error
-
