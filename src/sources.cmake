@@ -102,6 +102,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/plan.c
     src/diffusion/program.c
     src/diffusion/prompt.c
+    src/diffusion/prompt_check.c
     src/diffusion/recipe.c
     src/diffusion/result.c
     src/diffusion/safetensors.c

@@ -371,6 +371,40 @@ START_TEST(prompt_refuses_what_is_not_sound)
 }
 END_TEST
 
+START_TEST(prompt_names_what_is_not_done)
+{
+    static const char *const refused[][2] = {
+        {"a [red:blue:0.5] cloak", "'[red:blue:0.5]', prompt editing"},
+        {"[hat:10]", "prompt editing"},
+        {"[hat::.3]", "prompt editing"},
+        {"a [(red:1.2)|blue] cloak", "'[(red:1.2)|blue]', an alternation"},
+        {"[[a|b]:0.4]", "prompt editing"},
+        {"[x [a|b]]", "'[a|b]', an alternation"},
+        {"knight AND dragon", "several prompts in one"},
+        {"by embedding:easynegative, blurry", "'embedding:easynegative', a textual inversion"},
+        {"(embedding:bad:1.2)", "textual inversion"},
+        {"<hypernet:style:1> x", "'<hypernet:style:1>', a hypernetwork"},
+        {"a ADDCOMM b ADDCOL c", "'ADDCOMM', a word of the Regional Prompter"},
+    };
+    static const char *const words[] = {
+        "a [red] cloak", "[a (b:1.2)]", "SAND AND_ BRAND", "\\[a|b\\]", "a|b", "ratio 1:2",
+        "[a:b]", "[open|", "A\\ND", "embed ding:x", "fern-and-moss", "\u00c4AND x", "reembedding:x",
+        "(a|b:1.2)", "[x:y:z]",
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        ck_assert_refused(px_prompt_check(refused[i][0]), DGXP_ERR_UNSUPPORTED, refused[i][1]);
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        ck_assert_ok(px_prompt_check(words[i]));
+    }
+    px_prompt prompt;
+    ck_assert_ok(px_prompt_parse("a <lyco:style:0.7>", &prompt));
+    ck_assert_uint_eq(prompt.lora_count, 1);
+    ck_assert_str_eq(prompt.loras[0].name, "style");
+    px_prompt_free(&prompt);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("prompt");
@@ -392,6 +426,7 @@ int main(void)
     suite_add_tcase(suite, limits);
     TCase *malformed = tcase_create("malformed");
     tcase_add_test(malformed, prompt_refuses_what_is_not_sound);
+    tcase_add_test(malformed, prompt_names_what_is_not_done);
     suite_add_tcase(suite, malformed);
     return px_check_run(suite);
 }

@@ -17,7 +17,8 @@ static dgxp_status tokenize(const char *text, const px_encoder *encoders, int32_
 {
     px_prompt prompt;
     px_prompt_encoder prompts[PX_ENCODERS];
-    dgxp_status status = px_prompt_parse(text, &prompt);
+    dgxp_status status = px_prompt_check(text);
+    status = status == DGXP_OK ? px_prompt_parse(text, &prompt) : status;
     if (status != DGXP_OK) {
         return status;
     }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#define LORA_MARK "<lora:"
+#define LORA_MARK "<lora:" /* and "<lyco:", which is as long */
 
 /* What is being parsed: pieces so far, and for each open bracket the piece that it begins at. */
 typedef struct parser {
@@ -264,7 +264,8 @@ static dgxp_status extract_loras(parser *parse, char *text)
 {
     char *to = text;
     for (const char *from = text; *from;) {
-        if (strncmp(from, LORA_MARK, sizeof LORA_MARK - 1) != 0) {
+        if (strncmp(from, LORA_MARK, sizeof LORA_MARK - 1) != 0 &&
+            strncmp(from, "<lyco:", sizeof LORA_MARK - 1) != 0) {
             *to++ = *from++;
             continue;
         }

@@ -40,7 +40,7 @@ typedef struct px_prompt {
  * `(x)` is 1.1 times, `[x]` a 1.1th, `(x:1.3)` 1.3 times as strong, nested ones multiply; `\(` and
  * the like are the characters themselves; a bracket left open extends to the end, one too many is
  * text; BREAK as a word begins a new chunk, inside brackets too; neighbours of equal weight are one
- * piece.  `<lora:…>` tags are taken out of the text and listed in their order.
+ * piece.  `<lora:…>` tags, and `<lyco:…>`, which A1111 takes for the same, are taken out of the text and listed in their order.
  *
  * Fails with DGXP_ERR_INVALID_ARGUMENT on text that is no UTF-8 or a LoRA tag that is not sound,
  * and DGXP_ERR_LIMIT on too long a text, too large a weight or too many open brackets.  On success
@@ -48,6 +48,13 @@ typedef struct px_prompt {
  */
 dgxp_status px_prompt_parse(const char *text, px_prompt *out);
 void px_prompt_free(px_prompt *prompt);
+
+/**
+ * Refuse (DGXP_ERR_UNSUPPORTED) what other programs would not read as words and we cannot do:
+ * prompt editing `[a:b:0.5]`, alternation `[a|b]`, AND, `embedding:NAME`, `<hypernet:…>`, words of
+ * the Regional Prompter.  A backslash makes any of them plain text.
+ */
+dgxp_status px_prompt_check(const char *text);
 
 /** A text encoder as the bundle describes it. */
 typedef struct px_prompt_encoder {

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Grammar of other programs that a prompt may hold and that is not done here: named, not painted. */
+#include "core/error.h"
+#include "diffusion/prompt.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const char later[] = "is not done in this version";
+
+static dgxp_status refuse(const char *what, const char *at, size_t length, const char *advice)
+{
+    return px_error_set(DGXP_ERR_UNSUPPORTED, "the prompt holds '%.*s', %s, which %s; %s",
+                        (int)(length < 60 ? length : 60), at, what, later, advice);
+}
+
+static bool is_letter(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || ((unsigned char)c & 0x80);
+}
+
+/* `word` at `at`, by itself. */
+static bool is_word(const char *text, const char *at, const char *word)
+{
+    const size_t length = strlen(word);
+    return strncmp(at, word, length) == 0 && (at == text || !is_letter(at[-1])) &&
+           !is_letter(at[length]);
+}
+
+/* `: 0.5]` at `at`: what makes a bracket a change during painting. */
+static bool is_when(const char *at)
+{
+    bool digits = false;
+    for (at++; *at == ' '; at++) {
+    }
+    for (; isdigit((unsigned char)*at) || *at == '.'; at++) {
+        digits = true;
+    }
+    for (; *at == ' '; at++) {
+    }
+    return digits && *at == ']';
+}
+
+/* A bracket's end; `*bar` and `*when`: it holds an alternation or a change of its own. */
+static const char *scan_bracket(const char *at, bool *bar, bool *when)
+{
+    int depth = 0;
+    *bar = *when = false;
+    for (; *at; at++) {
+        if (*at == '\\' && at[1]) {
+            at++;
+        } else if (*at == '[' || *at == '(') {
+            depth++;
+        } else if (*at == ']' || *at == ')') {
+            if (--depth == 0) {
+                return at + 1;
+            }
+        } else if (depth == 1 && *at == '|') {
+            *bar = true;
+        } else if (depth == 1 && *at == ':' && is_when(at)) {
+            *when = true;
+        }
+    }
+    return NULL; /* left open: A1111 takes it for a weight */
+}
+
+dgxp_status px_prompt_check(const char *text)
+{
+    static const char *const regions[] = {"ADDCOMM", "ADDBASE", "ADDCOL", "ADDROW"};
+    for (const char *at = text; *at; at++) {
+        if (*at == '\\' && at[1]) {
+            at++;
+        } else if (*at == '[') {
+            bool bar, when;
+            const char *end = scan_bracket(at, &bar, &when);
+            if (end && (bar || when)) {
+                return refuse(bar ? "an alternation of A1111's" : "prompt editing of A1111's", at,
+                              (size_t)(end - at),
+                              "choose one of the words, or write \\[ for a bracket that is text");
+            }
+        } else if (strncmp(at, "embedding:", 10) == 0 && (at == text || !is_letter(at[-1]))) {
+            return refuse("a textual inversion", at, strcspn(at, ", \t\n()"),
+                          "leave it out, or say in words what it stands for");
+        } else if (strncmp(at, "<hypernet:", 10) == 0) {
+            return refuse("a hypernetwork", at, strcspn(at, ">") + 1,
+                          "no SDXL model has one; leave it out");
+        } else if (is_word(text, at, "AND")) {
+            return refuse("A1111's word for several prompts in one", at, 3,
+                          "write 'and' in small letters when it is meant as a word");
+        }
+        for (size_t i = 0; *at == 'A' && i < sizeof regions / sizeof *regions; i++) {
+            if (is_word(text, at, regions[i])) {
+                return refuse("a word of the Regional Prompter", at, strlen(regions[i]),
+                              "paint without regions");
+            }
+        }
+    }
+    return DGXP_OK;
+}
