@@ -913,8 +913,9 @@ typedef struct dgxp_model_params {
     int32_t no_graph;      /* 1: no captured CUDA graphs */
     int32_t describe_only; /* 1: read the files but load nothing; enough for descriptions */
     const char *device;    /* "cpu", "cuda", "cuda:1"; NULL = cuda when there is one, else cpu */
-    const char *vae;       /* a file that holds the VAE, when the checkpoint has none; or NULL */
-    const char *text_encoders; /* likewise */
+    const char *vae;       /* takes the place of the checkpoint's: a path, or a name in vae/ of the
+                              models folders; or NULL */
+    const char *text_encoders; /* likewise, in text_encoders/ */
 } dgxp_model_params;
 #define DGXP_MODEL_PARAMS_INIT {sizeof(dgxp_model_params), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL}
 

@@ -138,6 +138,9 @@ set(DGXP_BATCH_SOURCES
 set(DGXP_FLOW_SOURCES
     src/flow/animate.c
     src/flow/comfy.c
+    src/flow/comfy_editor.c
+    src/flow/comfy_graph.c
+    src/flow/comfy_lines.c
     src/flow/tiles.c
     src/flow/workflow.c
     src/flow/workflow_paint.c

@@ -59,13 +59,15 @@ static int carry_out(const settings *s, const dgxp_document *workflow)
     dgxp_workflow_params params = DGXP_WORKFLOW_PARAMS_INIT;
     json_t *about = json_loads(dgxp_document_text(workflow), 0, NULL);
     const char *named = json_string_value(json_object_get(about, "model"));
+    dgxp_model_params opening = s->model;
+    opening.vae = s->model.vae ? s->model.vae : json_string_value(json_object_get(about, "vae"));
     params.output = s->output ? s->output : ".";
     params.name = s->name;
     params.progress = cli_progress_callback;
     params.user_data = &progress;
     params.cancel = cli_cancel();
     print_notes(about);
-    dgxp_status status = dgxp_model_open(s->model_path ? s->model_path : named, &s->model, &model);
+    dgxp_status status = dgxp_model_open(s->model_path ? s->model_path : named, &opening, &model);
     if (status == DGXP_OK) {
         status = dgxp_workflow_run(model, dgxp_document_text(workflow), &params, &report);
         cli_progress_clear(&progress);
@@ -112,6 +114,11 @@ static int run(int argc, char **argv)
          "what the files are called (default: from the subject)", 0, 0, NULL},
         {"model", 'm', CLI_TEXT, "FILE|DIR", &s.model_path,
          "as for `generate` (default: what the file names, else the starter)", 0, 0, NULL},
+        {"vae", 0, CLI_TEXT, "FILE|DIR", &s.model.vae,
+         "a VAE: a path, or a name in vae/ of the models folders (default: what the file names, "
+         "else "
+         "the model's own)",
+         0, 0, NULL},
         {"device", 0, CLI_TEXT, "cpu|cuda[:N]", &s.model.device, "default: cuda when there is one",
          0, 0, NULL},
         {"dtype", 0, CLI_CHOICE, "T", &s.model.dtype, "", 0, 0, "dtype"},
@@ -133,13 +140,14 @@ static int run(int argc, char **argv)
 
 const cli_command cli_run = {
     .name = "run",
-    .summary = "Carry out a workflow file or a ComfyUI graph (API format)",
+    .summary = "Carry out a workflow file or a ComfyUI graph",
     .synopsis = "FILE.json [--set NAME=VALUE …] [-o DIR]",
     .examples =
         "  dgx-pixels run workflows/animation.json --set subject=\"green slime\" -o assets/\n"
         "  dgx-pixels run workflows/tileset.json --set inside=grass --set outside=water\n"
         "  dgx-pixels run graph.json --dry-run --json > workflow.json\n"
-        "A graph becomes a job of ours; a node that is not understood is named with its id\n"
-        "and class.  docs/workflows.md has the format and ComfyUI's names.\n",
+        "  dgx-pixels run graph.json   # as ComfyUI's editor saves it, or \"Export (API)\"\n"
+        "A graph becomes a job of ours; what bars its way is told at once, each node with its\n"
+        "id and class.  docs/workflows.md has the format and ComfyUI's names.\n",
     .run = run,
 };

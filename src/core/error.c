@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-static _Thread_local char last_text[1024];
+static _Thread_local char last_text[4096]; /* a graph may have many obstacles */
 
 dgxp_status px_error_set(dgxp_status status, const char *format, ...)
 {

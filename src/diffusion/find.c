@@ -106,6 +106,48 @@ dgxp_status px_find_model(const char *name, char **path)
     return DGXP_OK;
 }
 
+typedef struct part {
+    const char *kind, *name;
+    char *path;
+} part;
+
+static bool try_part(const char *folder, void *user_data)
+{
+    part *want = user_data;
+    for (int i = 0; i < 2 && !want->path; i++) {
+        char *path =
+            px_mem_format("%s/%s/%s%s", folder, want->kind, want->name, i ? ".safetensors" : "");
+        if (path && (px_file_is_folder(path) || px_file_exists(path))) {
+            want->path = path;
+        } else {
+            px_mem_free(path);
+        }
+    }
+    return want->path != NULL;
+}
+
+dgxp_status px_find_part(const char *kind, const char *name, char **path)
+{
+    part want = {.kind = kind, .name = name};
+    if (strchr(name, '/') || px_file_exists(name) || px_file_is_folder(name)) {
+        want.path = px_mem_text(name);
+        *path = want.path;
+        return want.path ? DGXP_OK : px_error_memory("a path");
+    }
+    px_search_folders(PX_SEARCH_MODELS, try_part, &want);
+    if (!want.path) {
+        char *folders = px_search_describe(PX_SEARCH_MODELS);
+        const dgxp_status status = px_error_set(
+            DGXP_ERR_NOT_FOUND,
+            "no file '%s': not here, nor in '%s' of %s; put it there, or give its path", name, kind,
+            folders ? folders : "the models folders");
+        px_mem_free(folders);
+        return status;
+    }
+    *path = want.path;
+    return DGXP_OK;
+}
+
 /* ------------------------------------------------------------------------- a model's programs */
 
 typedef struct match {

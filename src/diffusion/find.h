@@ -14,6 +14,11 @@
  * string.
  */
 dgxp_status px_find_model(const char *name, char **path);
+/**
+ * The path of a part of a model, "vae" or "text_encoders": `name` itself when it exists or has a
+ * slash, else `KIND/NAME[.safetensors]` of the models folders.  A new string.
+ */
+dgxp_status px_find_part(const char *kind, const char *name, char **path);
 
 /**
  * The programs that run a checkpoint: its own bundle's, else the first folder of programs whose key

@@ -167,8 +167,8 @@ dgxp_status px_lora_config_factor(const json_t *config, const px_lora_module *mo
     const char *part;
     const char *path = skip_prefixes(module->key, &part);
     const json_t *value = NULL, *rank = NULL;
-    dgxp_status status = module_value(config, part, path, "alpha_pattern",
-                                      lycoris ? "alpha" : "lora_alpha", &value);
+    dgxp_status status =
+        module_value(config, part, path, "alpha_pattern", lycoris ? "alpha" : "lora_alpha", &value);
     if (status == DGXP_OK && module->rank == 0) {
         status = module_value(config, part, path, "rank_pattern", "r", &rank);
     }

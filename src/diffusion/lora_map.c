@@ -296,10 +296,11 @@ static size_t lower_bound(const px_lora_map *map, const char *key)
 /* OneTrainer trains projections that SDXL does not use. */
 static bool is_useless(const char *key)
 {
-    static const char *const keys[] = {"lora_te1_text_projection", "lora_te_text_projection",
-                                       "lora_te2_text_projection", "text_encoder.text_projection",
-                                       "text_encoder_2.text_projection", "clip_l.text_projection",
-                                       "clip_g.text_projection"};
+    static const char *const keys[] = {
+        "lora_te1_text_projection",       "lora_te_text_projection",
+        "lora_te2_text_projection",       "text_encoder.text_projection",
+        "text_encoder_2.text_projection", "clip_l.text_projection",
+        "clip_g.text_projection"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (strcmp(key, keys[i]) == 0) {
             return true;

@@ -101,10 +101,9 @@ static dgxp_status encode_words(run *r)
         encoders[e] = r->model->encoders[e];
         encoders[e].prompt.parity = r->jobs[0]->parity != 0;
     }
-    return px_conditioning_create(r->model->shim, r->model->backend, encoders,
-                                  r->model->encoder_count, prompts,
-                                  r->plan.table.guided ? 2 * count : count, r->plan.chunks[0],
-                                  &r->words);
+    return px_conditioning_create(
+        r->model->shim, r->model->backend, encoders, r->model->encoder_count, prompts,
+        r->plan.table.guided ? 2 * count : count, r->plan.chunks[0], &r->words);
 }
 
 /* --------------------------------------------------------------------------------- latents */

@@ -56,6 +56,13 @@ void px_prompt_free(px_prompt *prompt);
  */
 dgxp_status px_prompt_check(const char *text);
 
+/**
+ * A text of ComfyUI's grammar, which knows round brackets and `embedding:` and nothing else, in
+ * ours: `[x]`, BREAK, AND, `<lora:x>` are words there, so they are escaped.  A new string, NULL when
+ * memory runs out.
+ */
+char *px_prompt_escape(const char *text);
+
 /** A text encoder as the bundle describes it. */
 typedef struct px_prompt_encoder {
     const px_tokenizer *tokenizer;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Grammar of other programs that a prompt may hold and that is not done here: named, not painted. */
+/* Grammar of other programs that a prompt may hold and that is not done here: named, not painted.
+ */
 #include "core/error.h"
+#include "core/mem.h"
 #include "diffusion/prompt.h"
 
 #include <ctype.h>
@@ -96,4 +98,44 @@ dgxp_status px_prompt_check(const char *text)
         }
     }
     return DGXP_OK;
+}
+
+/* The length of a word or mark at `at` that means more here than its letters. */
+static size_t match_mark(const char *text, const char *at)
+{
+    static const char *const words[] = {"BREAK", "AND", "ADDCOMM", "ADDBASE", "ADDCOL", "ADDROW"};
+    static const char *const marks[] = {"<lora:", "<lyco:", "<hypernet:"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (is_word(text, at, words[i])) {
+            return strlen(words[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (strncmp(at, marks[i], strlen(marks[i])) == 0) {
+            return strlen(marks[i]);
+        }
+    }
+    return 0;
+}
+
+char *px_prompt_escape(const char *text)
+{
+    char *out = px_mem_alloc(2 * strlen(text) + 1), *to = out;
+    for (const char *at = text; out && *at; at++) {
+        if (*at == '[' || *at == ']') {
+            *to++ = '\\';
+        } else if (*at == '\\' && (at[1] == '(' || at[1] == ')')) {
+            *to++ = *at++;
+        } else if (*at == '\\') {
+            *to++ = '\\';
+        } else if (match_mark(text, at)) { /* a lone backslash vanishes when it is read */
+            *to++ = *at++;
+            *to++ = '\\';
+        }
+        *to++ = *at;
+    }
+    if (out) {
+        *to = '\0';
+    }
+    return out;
 }

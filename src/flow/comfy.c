@@ -1,48 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* ComfyUI graphs in API format, of the usual shape, as workflows of ours. */
+/* ComfyUI graphs, in either format, as workflows of ours: what each node becomes. */
 #include "flow/comfy.h"
 
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/job.h"
+#include "flow/comfy_read.h"
 
 #include <math.h>
 #include <string.h>
-
-enum { NODES_LIMIT = 1000, CHAIN_LIMIT = 64, LINK_TEXT = 24 };
-
-typedef struct node {
-    const char *id, *class_type;
-    json_t *inputs;
-} node;
-
-typedef struct graph {
-    const char *where;
-    json_t *nodes;
-    json_t *used; /* ids that were read */
-    json_t *workflow, *request, *loras, *notes;
-} graph;
-
-/* What we read, and what each gives by slot. */
-static const struct {
-    const char *class_type, *outputs[3];
-} classes[] = {
-    {"CheckpointLoaderSimple", {"MODEL", "CLIP", "VAE"}},
-    {"LoraLoader", {"MODEL", "CLIP"}},
-    {"LoraLoaderModelOnly", {"MODEL"}},
-    {"CLIPTextEncode", {"CONDITIONING"}},
-    {"CLIPSetLastLayer", {"CLIP"}},
-    {"EmptyLatentImage", {"LATENT"}},
-    {"LoadImage", {"IMAGE", "MASK"}},
-    {"VAELoader", {"VAE"}},
-    {"VAEEncode", {"LATENT"}},
-    {"KSampler", {"LATENT"}},
-    {"KSamplerAdvanced", {"LATENT"}},
-    {"VAEDecode", {"IMAGE"}},
-    {"SaveImage", {NULL}},
-    {"PreviewImage", {NULL}},
-};
 
 static const struct {
     const char *theirs, *ours;
@@ -62,359 +29,263 @@ static const struct {
     {"sgm_uniform", "normal", "trailing"},      {"ddim_uniform", "normal", "leading"},
 };
 
-#define COUNT(array) (sizeof array / sizeof *array)
+/* ------------------------------------------------------------------------------------ latents */
 
-/* ------------------------------------------------------------------------------------ nodes */
-
-static dgxp_status refuse(const graph *g, const node *n, dgxp_status status, const char *sentence)
+static bool read_vae(graph *g, const node *from)
 {
-    return px_error_set(status, "%s: node %s (%s): %s", g->where, n->id, n->class_type, sentence);
-}
-
-static dgxp_status refuse_input(const graph *g, const node *n, const char *input,
-                                const char *sentence)
-{
-    return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: node %s (%s): input '%s' %s", g->where, n->id,
-                        n->class_type, input, sentence);
-}
-
-static bool find_node(const graph *g, const char *id, node *out)
-{
-    json_t *value = json_object_get(g->nodes, id);
-    out->id = id;
-    out->class_type = json_string_value(json_object_get(value, "class_type"));
-    out->inputs = json_object_get(value, "inputs");
-    return out->class_type && json_is_object(out->inputs);
-}
-
-/* Where a link of `n` leads; its output must be of type `wanted`. */
-static dgxp_status follow(graph *g, const node *n, const char *input, const char *wanted, node *out)
-{
-    const json_t *link = json_object_get(n->inputs, input);
-    const json_t *slot = json_array_get(link, 1);
-    const char *id = json_string_value(json_array_get(link, 0));
-    if (!link) {
-        return refuse_input(g, n, input, "is missing");
+    node n;
+    const char *name = NULL;
+    if (!px_comfy_follow(&g->g, from, "vae", "VAE", &n)) {
+        return false;
     }
-    if (!id || json_array_size(link) != 2 || !json_is_number(slot)) {
-        return refuse_input(g, n, input, "must be a link, [node id, output]");
-    }
-    if (!find_node(g, id, out)) {
-        return px_error_set(DGXP_ERR_BAD_FORMAT,
-                            "%s: node %s (%s): input '%s' leads to node %.24s, which is not there",
-                            g->where, n->id, n->class_type, input, id);
-    }
-    const double index = json_number_value(slot);
-    for (size_t i = 0; i < COUNT(classes); i++) {
-        if (strcmp(classes[i].class_type, out->class_type) == 0) {
-            const char *given = index >= 0 && index < 3 ? classes[i].outputs[(int)index] : NULL;
-            if (!given || strcmp(given, wanted) != 0) {
-                return px_error_set(DGXP_ERR_BAD_FORMAT,
-                                    "%s: node %s (%s): input '%s' takes output %g of node %s (%s), "
-                                    "which is %s; a %s is needed",
-                                    g->where, n->id, n->class_type, input, index, out->id,
-                                    out->class_type, given ? given : "not there", wanted);
-            }
+    if (strcmp(n.class_type, "VAELoader") != 0) {
+        if (px_comfy_text(&g->g, &n, "ckpt_name", &name)) {
+            px_comfy_check_checkpoint(g, from, "VAE", name);
         }
+        return true;
     }
-    px_json_put_boolean(g->used, id, true);
-    return DGXP_OK;
+    if (!px_comfy_text(&g->g, &n, "vae_name", &name)) {
+        return false;
+    }
+    json_t *plain = px_comfy_plain_name(name), *before = json_object_get(g->workflow, "vae");
+    if (before && !json_equal(before, plain)) {
+        px_comfy_obstacle(&g->g, UNDONE, from, "takes another VAE than the rest of the graph");
+    }
+    px_json_put(g->workflow, "vae", plain);
+    return true;
 }
 
-static dgxp_status read_number(const graph *g, const node *n, const char *input, double low,
-                               double high, bool whole, double *out)
+static bool read_picture(graph *g, const node *n, const char *input, const char *field)
 {
-    const json_t *value = json_object_get(n->inputs, input);
-    if (!value) {
-        return refuse_input(g, n, input, "is missing");
+    node image;
+    const char *file = NULL;
+    if (!px_comfy_follow(&g->g, n, input, "IMAGE", &image)) {
+        return false;
     }
-    if (json_is_array(value)) {
-        return refuse_input(g, n, input,
-                            "comes from another node; only values are understood here");
+    if (strcmp(image.class_type, "LoadImage") != 0) {
+        return px_comfy_obstacle(&g->g, UNDONE, &image,
+                                 "only a loaded picture can be started from");
     }
-    *out = json_number_value(value);
-    if (!json_is_number(value) || !(*out >= low && *out <= high) ||
-        (whole && *out != floor(*out))) {
-        return px_error_set(
-            DGXP_ERR_BAD_FORMAT, "%s: node %s (%s): input '%s' must be a%s number from %g to %g",
-            g->where, n->id, n->class_type, input, whole ? " whole" : "", low, high);
-    }
-    return DGXP_OK;
+    return px_comfy_text(&g->g, &image, "image", &file) &&
+           px_json_put(g->request, field, px_json_string(file, strlen(file)));
 }
 
-static dgxp_status read_text(const graph *g, const node *n, const char *input, const char **out)
+static bool read_mask(graph *g, const node *n)
 {
-    const json_t *value = json_object_get(n->inputs, input);
-    *out = json_string_value(value);
-    return *out     ? DGXP_OK
-           : !value ? refuse_input(g, n, input, "is missing")
-           : json_is_array(value)
-               ? refuse_input(g, n, input,
-                              "comes from another node; only values are understood here")
-               : refuse_input(g, n, input, "must be text");
-}
-
-/* ------------------------------------------------------------------------------------ parts */
-
-static dgxp_status put(json_t *object, const char *name, json_t *value)
-{
-    return px_json_put(object, name, value) ? DGXP_OK : px_error_memory("a workflow");
-}
-
-/* A name as people store files here: without folders and suffix, as --model finds it. */
-static json_t *plain_name(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    const char *back = strrchr(name, '\\');
-    name = slash ? slash + 1 : name;
-    name = back && back + 1 > name ? back + 1 : name;
-    const char *dot = strrchr(name, '.');
-    const size_t length =
-        dot && strcmp(dot, ".safetensors") == 0 ? (size_t)(dot - name) : strlen(name);
-    return px_json_string(name, length);
-}
-
-static dgxp_status read_checkpoint(graph *g, const node *n)
-{
-    const char *name = NULL;
-    const dgxp_status status = read_text(g, n, "ckpt_name", &name);
-    return status == DGXP_OK ? put(g->workflow, "model", plain_name(name)) : status;
-}
-
-/* One LoRA of the chain; `clip` tells that the text encoders' chain is walked. */
-static dgxp_status read_lora(graph *g, const node *n)
-{
-    const char *name = NULL;
-    double unet = 1, text = 0;
-    dgxp_status status = read_text(g, n, "lora_name", &name);
-    status =
-        status == DGXP_OK ? read_number(g, n, "strength_model", -100, 100, false, &unet) : status;
-    if (status == DGXP_OK && strcmp(n->class_type, "LoraLoader") == 0) {
-        status = read_number(g, n, "strength_clip", -100, 100, false, &text);
+    node mask;
+    const char *file = NULL, *channel = NULL;
+    if (!px_comfy_follow(&g->g, n, "mask", "MASK", &mask)) {
+        return false;
     }
-    if (status != DGXP_OK) {
-        return status;
+    if (strcmp(mask.class_type, "LoadImageMask") != 0) {
+        return px_comfy_obstacle(&g->g, UNDONE, &mask,
+                                 "its mask is the picture's own alpha; here a mask is a picture of "
+                                 "its own, white where is painted: save it and use LoadImageMask");
     }
-    json_t *entry = json_object();
-    const bool fine = px_json_put(entry, "name", plain_name(name)) &&
-                      px_json_put_number(entry, "unet", unet) &&
-                      px_json_put_number(entry, "text", text);
-    if (!fine || json_array_insert_new(g->loras, 0, entry) != 0) { /* the chain is read backwards */
-        return px_error_memory("a workflow");
+    if (!px_comfy_text(&g->g, &mask, "image", &file) ||
+        !px_comfy_text(&g->g, &mask, "channel", &channel)) {
+        return false;
     }
-    return DGXP_OK;
+    if (strcmp(channel, "alpha") == 0) {
+        return px_comfy_obstacle(&g->g, UNDONE, &mask,
+                                 "only a mask of red, green or blue is "
+                                 "understood, white where is painted");
+    }
+    return px_json_put(g->request, "mask", px_json_string(file, strlen(file)));
 }
 
-/* Walks MODEL or CLIP links back to the checkpoint. */
-static dgxp_status walk_chain(graph *g, const node *from, const char *input, const char *type)
+static bool read_empty(graph *g, const node *n)
 {
-    const bool clip = strcmp(type, "CLIP") == 0;
-    node n = *from, next;
-    for (int i = 0; i < CHAIN_LIMIT; i++) {
-        dgxp_status status = follow(g, &n, i == 0 ? input : clip ? "clip" : "model", type, &next);
-        if (status != DGXP_OK) {
-            return status;
+    double width = 0, height = 0, count = 1;
+    const bool fine = px_comfy_number(&g->g, n, "width", 16, PX_JOB_CANVAS_LIMIT, true, &width) &
+                      px_comfy_number(&g->g, n, "height", 16, PX_JOB_CANVAS_LIMIT, true, &height) &
+                      px_comfy_number(&g->g, n, "batch_size", 1, 4096, true, &count);
+    if (!fine) {
+        return false;
+    }
+    const json_t *times = json_object_get(g->workflow, "count");
+    count *= times ? json_number_value(times) : 1;
+    px_json_put_integer(g->workflow, "count", (int64_t)count);
+    return px_json_put(g->request, "canvas", json_pack("[i, i]", (int)width, (int)height));
+}
+
+static bool read_inpaint(graph *g, const node *n)
+{
+    double grow = 0;
+    if (px_comfy_number(&g->g, n, "grow_mask_by", 0, 64, true, &grow) && grow > 0) {
+        px_comfy_note(
+            g, "the mask is taken as it is: VAEEncodeForInpaint would grow it by some pixels");
+    }
+    return read_mask(g, n) & read_picture(g, n, "pixels", "init") & read_vae(g, n);
+}
+
+/* What the sampler starts from; `n` is followed back to where latents come from. */
+static bool read_latent(graph *g, const node *sampler, bool *has_init, bool *whole)
+{
+    node n = *sampler, next;
+    for (int i = 0; i < PX_COMFY_CHAIN; i++) {
+        if (!px_comfy_follow(&g->g, &n, i == 0 ? "latent_image" : "samples", "LATENT", &next)) {
+            return false;
         }
         n = next;
-        if (strcmp(n.class_type, "CheckpointLoaderSimple") == 0) {
-            return clip ? DGXP_OK : read_checkpoint(g, &n);
-        }
-        if (strcmp(n.class_type, "CLIPSetLastLayer") == 0) {
-            double layer = 0;
-            status = read_number(g, &n, "stop_at_clip_layer", -24, -1, true, &layer);
-            if (status == DGXP_OK && layer != -2) {
-                status = refuse(g, &n, DGXP_ERR_UNSUPPORTED,
-                                "only layer -2 is understood, which SDXL was trained with");
+        if (strcmp(n.class_type, "SetLatentNoiseMask") == 0) {
+            read_mask(g, &n);
+        } else if (strcmp(n.class_type, "RepeatLatentBatch") == 0) {
+            double amount = 1;
+            if (px_comfy_number(&g->g, &n, "amount", 1, 64, true, &amount)) {
+                px_json_put_integer(g->workflow, "count", (int64_t)amount);
             }
-        } else if (!clip) {
-            status = read_lora(g, &n);
+        } else if (strncmp(n.class_type, "Empty", 5) == 0) {
+            return read_empty(g, &n);
+        } else if (strcmp(n.class_type, "VAEEncode") == 0) {
+            *has_init = true;
+            return read_picture(g, &n, "pixels", "init") & read_vae(g, &n);
+        } else if (strcmp(n.class_type, "VAEEncodeForInpaint") == 0) {
+            *has_init = *whole = true;
+            return read_inpaint(g, &n);
+        } else {
+            return px_comfy_obstacle(&g->g, UNDONE, &n,
+                                     strncmp(n.class_type, "KSampler", 8) == 0
+                                         ? "a second sampler is not understood; one KSampler paints"
+                                         : "latents that are enlarged need a second sampler, which "
+                                           "is not understood");
         }
-        if (status != DGXP_OK) {
-            return status;
-        }
     }
-    return refuse(g, from, DGXP_ERR_BAD_FORMAT, "its chain of loaders has no end: is it a circle?");
+    return px_comfy_obstacle(&g->g, WRONG, sampler, "its latents come from a circle");
 }
 
-static dgxp_status read_words(graph *g, const node *sampler, const char *input, const char *field)
-{
-    node n;
-    const char *text = NULL;
-    dgxp_status status = follow(g, sampler, input, "CONDITIONING", &n);
-    status = status == DGXP_OK ? read_text(g, &n, "text", &text) : status;
-    status = status == DGXP_OK ? walk_chain(g, &n, "clip", "CLIP") : status;
-    return status == DGXP_OK ? put(g->request, field, px_json_string(text, strlen(text))) : status;
-}
+/* ------------------------------------------------------------------------------------ sampler */
 
-static dgxp_status read_vae(graph *g, const node *from)
-{
-    node n;
-    const char *name = NULL;
-    dgxp_status status = follow(g, from, "vae", "VAE", &n);
-    if (status == DGXP_OK && strcmp(n.class_type, "VAELoader") == 0) {
-        status = read_text(g, &n, "vae_name", &name);
-        status = status == DGXP_OK ? put(g->workflow, "vae", plain_name(name)) : status;
-    }
-    return status;
-}
-
-static dgxp_status read_latent(graph *g, const node *sampler, bool *has_init)
-{
-    node n, image;
-    double width = 0, height = 0, count = 1;
-    const char *file = NULL;
-    dgxp_status status = follow(g, sampler, "latent_image", "LATENT", &n);
-    if (status != DGXP_OK) {
-        return status;
-    }
-    *has_init = strcmp(n.class_type, "VAEEncode") == 0;
-    if (*has_init) {
-        status = follow(g, &n, "pixels", "IMAGE", &image);
-        if (status == DGXP_OK && strcmp(image.class_type, "LoadImage") != 0) {
-            status = refuse(g, &image, DGXP_ERR_UNSUPPORTED,
-                            "only a loaded picture can be started from");
-        }
-        status = status == DGXP_OK ? read_text(g, &image, "image", &file) : status;
-        status = status == DGXP_OK ? read_vae(g, &n) : status;
-        return status == DGXP_OK ? put(g->request, "init", px_json_string(file, strlen(file)))
-                                 : status;
-    }
-    if (strcmp(n.class_type, "EmptyLatentImage") != 0) {
-        return refuse(g, &n, DGXP_ERR_UNSUPPORTED,
-                      "a second sampler is not understood; one KSampler paints");
-    }
-    status = read_number(g, &n, "width", 16, PX_JOB_CANVAS_LIMIT, true, &width);
-    status = status == DGXP_OK
-                 ? read_number(g, &n, "height", 16, PX_JOB_CANVAS_LIMIT, true, &height)
-                 : status;
-    status = status == DGXP_OK ? read_number(g, &n, "batch_size", 1, 4096, true, &count) : status;
-    if (status == DGXP_OK) {
-        status = put(g->request, "canvas", json_pack("[i, i]", (int)width, (int)height));
-    }
-    return status == DGXP_OK ? put(g->workflow, "count", json_integer((json_int_t)count)) : status;
-}
-
-static dgxp_status read_names(graph *g, const node *n)
+static bool read_names(graph *g, const node *n)
 {
     const char *sampler = NULL, *scheduler = NULL;
     size_t i = 0, k = 0;
-    dgxp_status status = read_text(g, n, "sampler_name", &sampler);
-    status = status == DGXP_OK ? read_text(g, n, "scheduler", &scheduler) : status;
-    if (status != DGXP_OK) {
-        return status;
-    }
-    while (i < COUNT(samplers) && strcmp(samplers[i].theirs, sampler) != 0) {
+    bool fine = px_comfy_text(&g->g, n, "sampler_name", &sampler) &
+                px_comfy_text(&g->g, n, "scheduler", &scheduler);
+    while (sampler && i < COUNT(samplers) && strcmp(samplers[i].theirs, sampler) != 0) {
         i++;
     }
-    while (k < COUNT(schedulers) && strcmp(schedulers[k].theirs, scheduler) != 0) {
+    while (scheduler && k < COUNT(schedulers) && strcmp(schedulers[k].theirs, scheduler) != 0) {
         k++;
     }
-    if (i == COUNT(samplers) || k == COUNT(schedulers)) {
-        return px_error_set(
-            DGXP_ERR_UNSUPPORTED, "%s: node %s (%s): the %s '%s' is not known here; there are %s",
-            g->where, n->id, n->class_type, i == COUNT(samplers) ? "sampler" : "scheduler",
-            i == COUNT(samplers) ? sampler : scheduler,
-            i == COUNT(samplers)
-                ? "euler, euler_ancestral, dpmpp_2m, dpmpp_2m_sde, ddim, lcm"
-                : "normal, karras, exponential, simple, sgm_uniform, ddim_uniform");
+    if (i == COUNT(samplers)) {
+        fine = px_comfy_obstacle(&g->g, UNDONE, n,
+                                 "the sampler '%.60s' is not known here; there are euler, "
+                                 "euler_ancestral, dpmpp_2m, dpmpp_2m_sde, ddim, lcm",
+                                 sampler);
     }
-    status = put(g->request, "sampler", json_string(samplers[i].ours));
-    status = status == DGXP_OK ? put(g->request, "schedule", json_string(schedulers[k].schedule))
-                               : status;
-    return status == DGXP_OK ? put(g->request, "spacing", json_string(schedulers[k].spacing))
-                             : status;
+    if (k == COUNT(schedulers)) {
+        fine =
+            px_comfy_obstacle(&g->g, UNDONE, n,
+                              "the scheduler '%.60s' is not known here; there are normal, karras, "
+                              "exponential, simple, sgm_uniform, ddim_uniform",
+                              scheduler);
+    }
+    return fine && px_json_put_text(g->request, "sampler", samplers[i].ours) &&
+           px_json_put_text(g->request, "schedule", schedulers[k].schedule) &&
+           px_json_put_text(g->request, "spacing", schedulers[k].spacing);
 }
 
 /* ComfyUI lengthens the schedule so that `steps` of it are painted; we count the whole of it. */
-static dgxp_status put_steps(graph *g, const node *n, double steps, double denoise, bool has_init)
+static bool put_steps(graph *g, const node *n, double steps, double denoise, bool has_init,
+                      bool inpaint)
 {
     if (denoise < 1 && !has_init) {
-        return refuse_input(g, n, "denoise", "is below 1 without a picture to start from");
+        return px_comfy_obstacle(&g->g, WRONG, n,
+                                 "input 'denoise' is below 1 without a picture to start from");
+    }
+    if (denoise < 1 && inpaint) {
+        return px_comfy_obstacle(
+            &g->g, UNDONE, n,
+            "input 'denoise' is below 1 after VAEEncodeForInpaint, which paints "
+            "grey under the mask: use SetLatentNoiseMask");
     }
     const double whole = floor(steps / denoise);
     if (whole > PX_JOB_STEPS_LIMIT) {
-        return refuse_input(g, n, "denoise", "is so low that over 1000 steps would be needed");
+        return px_comfy_obstacle(&g->g, WRONG, n,
+                                 "input 'denoise' is so low that over 1000 steps would be needed");
     }
-    dgxp_status status = put(g->request, "steps", json_integer((json_int_t)whole));
-    if (status == DGXP_OK && has_init) {
-        status = put(g->request, "strength", json_real(steps / whole));
-    }
-    return status;
+    return px_json_put_integer(g->request, "steps", (int64_t)whole) &&
+           (!has_init || px_json_put_number(g->request, "strength", steps / whole));
 }
 
-static dgxp_status put_seed(graph *g, const node *n, const char *input)
+static bool put_seed(graph *g, const node *n, const char *input)
 {
     double seed = 0;
-    const dgxp_status status = read_number(g, n, input, 0, 18446744073709551616.0, true, &seed);
-    if (status != DGXP_OK) {
-        return status;
+    if (!px_comfy_number(&g->g, n, input, 0, 18446744073709551616.0, true, &seed)) {
+        return false;
     }
     if (seed > (double)PX_JOB_SEED_LIMIT) {
         seed = fmod(seed, (double)PX_JOB_SEED_LIMIT + 1);
-        px_json_append(g->notes, json_string("the seed was folded into 0..2^53-1; the noise of the "
-                                             "two programs differs anyhow"));
+        px_comfy_note(
+            g, "the seed was folded into 0..2^53-1; the noise of the two programs differs anyhow");
     }
-    return put(g->request, "seed", json_integer((json_int_t)seed));
+    return px_json_put_integer(g->request, "seed", (int64_t)seed);
 }
 
-static dgxp_status read_advanced(graph *g, const node *n, double steps, bool has_init)
+static bool read_advanced(graph *g, const node *n, double steps, bool has_init)
 {
     double start = 0, end = 0;
     const char *add = NULL, *leave = NULL;
-    dgxp_status status = read_text(g, n, "add_noise", &add);
-    status = status == DGXP_OK ? read_text(g, n, "return_with_leftover_noise", &leave) : status;
-    status =
-        status == DGXP_OK ? read_number(g, n, "start_at_step", 0, 10000, true, &start) : status;
-    status = status == DGXP_OK ? read_number(g, n, "end_at_step", 0, 10000, true, &end) : status;
-    if (status != DGXP_OK) {
-        return status;
+    const bool fine = px_comfy_text(&g->g, n, "add_noise", &add) &
+                      px_comfy_text(&g->g, n, "return_with_leftover_noise", &leave) &
+                      px_comfy_number(&g->g, n, "start_at_step", 0, 10000, true, &start) &
+                      px_comfy_number(&g->g, n, "end_at_step", 0, 10000, true, &end) &
+                      put_seed(g, n, "noise_seed");
+    if (!fine) {
+        return false;
     }
     if (strcmp(add, "enable") != 0 || strcmp(leave, "disable") != 0 || end < steps) {
-        return refuse(g, n, DGXP_ERR_UNSUPPORTED,
-                      "only a sampler that adds its noise and walks to the end is understood");
+        return px_comfy_obstacle(&g->g, UNDONE, n,
+                                 "only a sampler that adds its noise and walks to the end is "
+                                 "understood");
     }
     if (start >= steps || (start > 0 && !has_init)) {
-        return refuse_input(g, n, "start_at_step",
-                            start >= steps ? "leaves no step to paint"
-                                           : "is above 0 without a picture to start from");
+        return px_comfy_obstacle(&g->g, WRONG, n, "input 'start_at_step' %s",
+                                 start >= steps ? "leaves no step to paint"
+                                                : "is above 0 without a picture to start from");
     }
-    status = put(g->request, "steps", json_integer((json_int_t)steps));
-    if (status == DGXP_OK && has_init) {
-        status = put(g->request, "strength", json_real((steps - start) / steps));
-    }
-    return status == DGXP_OK ? put_seed(g, n, "noise_seed") : status;
+    return px_json_put_integer(g->request, "steps", (int64_t)steps) &&
+           (!has_init || px_json_put_number(g->request, "strength", (steps - start) / steps));
 }
 
-static dgxp_status read_sampler(graph *g, const node *decode)
+static void read_sampler(graph *g, const node *decode)
 {
     node n;
-    double steps = 0, guidance = 0, denoise = 1;
-    bool has_init = false;
-    dgxp_status status = follow(g, decode, "samples", "LATENT", &n);
-    if (status == DGXP_OK && strncmp(n.class_type, "KSampler", 8) != 0) {
-        return refuse(g, &n, DGXP_ERR_UNSUPPORTED,
-                      "a sampler must stand before the VAE's decoding");
+    double steps = 0, denoise = 1;
+    bool has_init = false, inpaint = false;
+    if (!px_comfy_follow(&g->g, decode, "samples", "LATENT", &n)) {
+        return;
     }
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(walk_chain(g, &n, "model", "MODEL"));
-    NEXT(read_words(g, &n, "positive", "prompt"));
-    NEXT(read_words(g, &n, "negative", "negative_prompt"));
-    NEXT(read_latent(g, &n, &has_init));
-    NEXT(read_number(g, &n, "steps", 1, PX_JOB_STEPS_LIMIT, true, &steps));
-    NEXT(read_number(g, &n, "cfg", 0, 100, false, &guidance));
-    NEXT(put(g->request, "guidance", json_real(guidance)));
-    NEXT(read_names(g, &n));
-    if (status == DGXP_OK && strcmp(n.class_type, "KSamplerAdvanced") == 0) {
-        return read_advanced(g, &n, steps, has_init);
+    if (strncmp(n.class_type, "KSampler", 8) != 0) {
+        px_comfy_obstacle(&g->g, UNDONE, &n, "a sampler must stand before the VAE's decoding");
+        return;
     }
-    NEXT(read_number(g, &n, "denoise", 0.01, 1, false, &denoise));
-    NEXT(put_steps(g, &n, steps, denoise, has_init));
-    NEXT(put_seed(g, &n, "seed"));
-#undef NEXT
-    return status;
+    if (px_comfy_walk(g, &n, "model", "MODEL", g->model_line, &g->checkpoint) && g->checkpoint) {
+        px_json_put(g->workflow, "model", px_comfy_plain_name(g->checkpoint));
+    }
+    if (px_comfy_number(&g->g, &n, "cfg", 0, 100, false, &g->guidance)) {
+        px_json_put_number(g->request, "guidance", g->guidance);
+    }
+    const bool steps_known =
+        px_comfy_number(&g->g, &n, "steps", 1, PX_JOB_STEPS_LIMIT, true, &steps);
+    read_latent(g, &n, &has_init, &inpaint);
+    px_comfy_words(g, &n, "positive", "prompt", g->positive_line);
+    px_comfy_words(g, &n, "negative", "negative_prompt", g->negative_line);
+    px_comfy_put_loras(g);
+    read_names(g, &n);
+    read_vae(g, decode);
+    if (strcmp(n.class_type, "KSamplerAdvanced") == 0) {
+        (void)(steps_known && read_advanced(g, &n, steps, has_init));
+        return;
+    }
+    if (px_comfy_number(&g->g, &n, "denoise", 0.01, 1, false, &denoise) && steps_known) {
+        put_steps(g, &n, steps, denoise, has_init, inpaint);
+    }
+    put_seed(g, &n, "seed");
 }
 
-/* ------------------------------------------------------------------------------------ graph */
+/* -------------------------------------------------------------------------------------- graph */
 
 bool px_comfy_is_graph(const json_t *document)
 {
@@ -433,70 +304,106 @@ bool px_comfy_is_graph(const json_t *document)
            json_is_array(json_object_get(document, "links"));
 }
 
-/* Every node must be one that we know; the one that shows the picture is where reading begins. */
-static dgxp_status check_nodes(graph *g, node *sink)
+/* Nodes that take a picture out of the graph, by how much they are meant. */
+static int rank_sink(const char *class_type)
+{
+    static const char *const savers[] = {"SaveImage", "SaveImageWebsocket", "Image Save"};
+    for (size_t i = 0; i < COUNT(savers); i++) {
+        if (strcmp(class_type, savers[i]) == 0) {
+            return 2;
+        }
+    }
+    return strcmp(class_type, "PreviewImage") == 0;
+}
+
+/* Where reading begins: the picture that is saved, else the one that is shown. */
+static bool find_sink(graph *g, node *sink)
 {
     const char *id;
     json_t *value;
-    bool found = false;
-    json_object_foreach(g->nodes, id, value)
+    node n;
+    int best = 0;
+    json_object_foreach(g->g.nodes, id, value)
     {
-        node n = {id, NULL, NULL};
-        size_t i = 0;
-        if (!find_node(g, id, &n)) {
-            return px_error_set(DGXP_ERR_BAD_FORMAT,
-                                "%s: node %.24s (%s): has no %s, as the API format wants it",
-                                g->where, id, n.class_type ? n.class_type : "?",
-                                n.class_type ? "object of inputs" : "class_type");
-        }
-        while (i < COUNT(classes) && strcmp(classes[i].class_type, n.class_type) != 0) {
-            i++;
-        }
-        if (i == COUNT(classes)) {
-            return refuse(g, &n, DGXP_ERR_UNSUPPORTED, "this class is not understood");
-        }
-        if (!classes[i].outputs[0]) {
-            if (found) {
-                return refuse(g, &n, DGXP_ERR_UNSUPPORTED,
-                              "a second picture is shown; a workflow makes one");
-            }
+        if (px_comfy_node_find(&g->g, id, &n) && rank_sink(n.class_type) > best) {
+            best = rank_sink(n.class_type);
             *sink = n;
-            found = true;
         }
     }
-    return found ? DGXP_OK
-                 : px_error_set(DGXP_ERR_BAD_FORMAT,
-                                "%s: has no node SaveImage or PreviewImage, so nothing comes out",
-                                g->where);
+    json_object_foreach(g->g.nodes, id, value)
+    {
+        const bool fine = px_comfy_node_find(&g->g, id, &n);
+        if (best == 0) {
+            px_comfy_survey(&g->g, &n);
+        } else if (fine && rank_sink(n.class_type) == best &&
+                   !json_equal(json_object_get(n.inputs, "images"),
+                               json_object_get(sink->inputs, "images"))) {
+            px_comfy_obstacle(&g->g, UNDONE, &n, "a second picture is %s; a workflow makes one",
+                              best == 2 ? "saved" : "shown");
+        }
+    }
+    if (best == 0) {
+        json_array_insert_new(
+            g->g.obstacles, 0,
+            json_string("has no node SaveImage or PreviewImage, so nothing comes out"));
+        g->g.status = WRONG;
+    }
+    return best > 0;
+}
+
+/* One sentence for one obstacle, a list for several. */
+static dgxp_status tell_obstacles(const graph *g)
+{
+    const size_t count = json_array_size(g->g.obstacles);
+    char *text = px_mem_text("");
+    size_t i;
+    const json_t *one;
+    json_array_foreach(g->g.obstacles, i, one)
+    {
+        char *longer =
+            text ? px_mem_format("%s%s%s", text, count > 1 ? "\n  " : "", json_string_value(one))
+                 : NULL;
+        px_mem_free(text);
+        text = longer;
+    }
+    const dgxp_status status =
+        count > 1 ? px_error_set(g->g.status, "%s: %zu things bar the way:%s", g->g.where, count,
+                                 text ? text : "")
+                  : px_error_set(g->g.status, "%s: %s", g->g.where, text ? text : "");
+    px_mem_free(text);
+    return status;
 }
 
 static dgxp_status read_graph(graph *g)
 {
     node sink, decode;
-    const char *prefix = NULL;
-    dgxp_status status = check_nodes(g, &sink);
-    status = status == DGXP_OK ? follow(g, &sink, "images", "IMAGE", &decode) : status;
-    if (status == DGXP_OK && strcmp(decode.class_type, "VAEDecode") != 0) {
-        return refuse(g, &decode, DGXP_ERR_UNSUPPORTED,
-                      "the picture must come from the VAE's decoding");
+    const char *id;
+    json_t *value;
+    if (!find_sink(g, &sink)) {
+        return tell_obstacles(g);
     }
-    status = status == DGXP_OK ? read_vae(g, &decode) : status;
-    status = status == DGXP_OK ? read_sampler(g, &decode) : status;
-    if (status == DGXP_OK && strcmp(sink.class_type, "SaveImage") == 0) {
-        status = read_text(g, &sink, "filename_prefix", &prefix);
-    }
-    if (status == DGXP_OK) {
-        px_json_put_boolean(g->used, sink.id, true);
-        const char *id;
-        json_t *value;
-        json_object_foreach(g->nodes, id, value)
-        {
-            if (!json_object_get(g->used, id)) {
-                px_json_append(g->notes, json_sprintf("node %s is connected to nothing", id));
-            }
+    px_json_put_boolean(g->g.used, sink.id, true);
+    px_comfy_survey(&g->g, &sink);
+    if (px_comfy_follow(&g->g, &sink, "images", "IMAGE", &decode)) {
+        if (strncmp(decode.class_type, "VAEDecode", 9) == 0) {
+            read_sampler(g, &decode);
+        } else {
+            px_comfy_obstacle(&g->g, UNDONE, &decode,
+                              "the picture must come from the VAE's decoding");
         }
     }
-    return status;
+    if (json_array_size(g->g.obstacles)) {
+        return tell_obstacles(g);
+    }
+    json_object_foreach(g->g.nodes, id, value)
+    {
+        if (!json_object_get(g->g.used, id)) {
+            px_json_append(g->g.notes,
+                           json_sprintf("node %s (%s) is not on the picture's way", id,
+                                        json_string_value(json_object_get(value, "class_type"))));
+        }
+    }
+    return DGXP_OK;
 }
 
 dgxp_status px_comfy_parse(const char *where, const char *text, size_t size, json_t **out)
@@ -514,22 +421,25 @@ dgxp_status px_comfy_parse(const char *where, const char *text, size_t size, jso
 
 dgxp_status px_comfy_import(const char *where, const json_t *document, json_t **out)
 {
-    json_t *nodes = json_object_get(document, "prompt");
-    graph g = {.where = where,
-               .nodes = json_is_object(nodes) ? nodes : (json_t *)(uintptr_t)document,
-               .used = json_object(),
+    const bool editor = json_is_array(json_object_get(document, "nodes"));
+    json_t *prompt = json_object_get(document, "prompt");
+    json_t *nodes = editor                   ? px_comfy_from_editor(document)
+                    : json_is_object(prompt) ? json_incref(prompt)
+                                             : json_incref((json_t *)(uintptr_t)document);
+    graph g = {.g = {.where = where,
+                     .nodes = nodes,
+                     .used = json_object(),
+                     .notes = json_array(),
+                     .obstacles = json_array(),
+                     .status = DGXP_ERR_UNSUPPORTED},
                .workflow = json_object(),
                .request = json_object(),
-               .loras = json_array(),
-               .notes = json_array()};
+               .model_line = json_array(),
+               .positive_line = json_array(),
+               .negative_line = json_array()};
     dgxp_status status = DGXP_OK;
-    if (json_is_array(json_object_get(document, "nodes"))) {
-        status = px_error_set(DGXP_ERR_UNSUPPORTED,
-                              "%s: is a workflow as ComfyUI's editor saves it; export it with "
-                              "\"Export (API)\"",
-                              where);
-    } else if (json_object_size(g.nodes) > NODES_LIMIT) {
-        status = px_error_set(DGXP_ERR_LIMIT, "%s: has more than %d nodes", where, NODES_LIMIT);
+    if (json_object_size(nodes) > PX_COMFY_NODES) {
+        status = px_error_set(DGXP_ERR_LIMIT, "%s: has more than %d nodes", where, PX_COMFY_NODES);
     }
     if (status == DGXP_OK && !(px_json_put_text(g.workflow, "format", "dgx-pixels-workflow") &&
                                px_json_put_integer(g.workflow, "version", 1) &&
@@ -537,15 +447,18 @@ dgxp_status px_comfy_import(const char *where, const json_t *document, json_t **
         status = px_error_memory("a workflow");
     }
     status = status == DGXP_OK ? read_graph(&g) : status;
-    if (status == DGXP_OK && json_array_size(g.loras)) {
-        status = put(g.request, "loras", json_incref(g.loras));
+    if (status == DGXP_OK && !(px_json_put(g.workflow, "request", json_incref(g.request)) &&
+                               px_json_put(g.workflow, "notes", json_incref(g.g.notes)))) {
+        status = px_error_memory("a workflow");
     }
-    status = status == DGXP_OK ? put(g.workflow, "request", json_incref(g.request)) : status;
-    status = status == DGXP_OK ? put(g.workflow, "notes", json_incref(g.notes)) : status;
-    json_decref(g.used);
+    json_decref(nodes);
+    json_decref(g.g.used);
+    json_decref(g.g.notes);
+    json_decref(g.g.obstacles);
     json_decref(g.request);
-    json_decref(g.loras);
-    json_decref(g.notes);
+    json_decref(g.model_line);
+    json_decref(g.positive_line);
+    json_decref(g.negative_line);
     if (status != DGXP_OK) {
         json_decref(g.workflow);
         return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* ComfyUI graphs in API format, of the usual shape, as workflows of ours. */
+/* ComfyUI graphs, in either format, as workflows of ours. */
 #ifndef PX_COMFY_H
 #define PX_COMFY_H
 
@@ -12,11 +12,11 @@
 bool px_comfy_is_graph(const json_t *document);
 
 /**
- * Read a graph: checkpoint, LoRA chain, two CLIP encodes, empty latent or a loaded picture,
- * KSampler or KSamplerAdvanced, VAE decode, save.  `*out` is a workflow {"model", "request",
- * "count", "notes" …}, yours.  A node that is not understood, a link that leads nowhere, an input
- * that is missing or out of range is DGXP_ERR_UNSUPPORTED or DGXP_ERR_BAD_FORMAT and named with its
- * id and class; none is ever ignored.  docs/workflows.md has the table of schedules.
+ * Read a graph in the API format or the editor's, from the saved picture back to its sources.
+ * `*out` is a workflow {"model", "request", "count", "vae", "notes" …}, yours.  What cannot be done
+ * (a node that is not understood, a link that leads nowhere, an input that is missing or out of
+ * range) is DGXP_ERR_UNSUPPORTED or DGXP_ERR_BAD_FORMAT, all of it in one sentence, each named with
+ * its node's id and class.  docs/workflows.md has the tables of nodes and schedules.
  */
 dgxp_status px_comfy_import(const char *where, const json_t *document, json_t **out);
 

@@ -239,9 +239,11 @@ static dgxp_status read_picture(const char *path, json_t **out)
     json_t *graph = NULL;
     dgxp_status status = px_header_read(path, &header);
     const char *text = status == DGXP_OK ? dgxp_image_text(header.texts, "prompt") : NULL;
+    text = status == DGXP_OK && !text ? dgxp_image_text(header.texts, "workflow") : text;
     if (status == DGXP_OK && !text) {
         status = px_error_set(
-            DGXP_ERR_NOT_FOUND, "%s: has no text 'prompt', where ComfyUI puts its graph%s", path,
+            DGXP_ERR_NOT_FOUND,
+            "%s: has no text 'prompt' or 'workflow', where ComfyUI puts its graph%s", path,
             dgxp_image_text(header.texts, "dgx_pixels")
                 ? "; it has a recipe of ours: dgx-pixels regen"
                 : "");

@@ -230,8 +230,8 @@ def change(node: str, **inputs: object) -> Callable[[Graph], object]:
 
 
 MALFORMED: list[tuple[Callable[[Graph], object], str]] = [
-    (lambda g: g.update({"30": {"class_type": "ControlNetApply", "inputs": {}}}),
-     "node 30 (ControlNetApply): this class is not understood"),
+    (lambda g: g.update({"30": {"class_type": "FreeU_V2", "inputs": {"model": ["4", 0]}}})
+     or change("3", model=["30", 0])(g), "node 30 (FreeU_V2): this class is not understood"),
     (change("3", model=["99", 0]), "node 3 (KSampler): input 'model' leads to node 99"),
     (change("3", positive=["5", 0]), "node 3 (KSampler): input 'positive' takes output 0 of node 5"),
     (change("8", samples=["3", 7]), "node 8 (VAEDecode): input 'samples'"),
@@ -244,8 +244,9 @@ MALFORMED: list[tuple[Callable[[Graph], object], str]] = [
     (change("6", text=["4", 1]), "node 6 (CLIPTextEncode): input 'text' comes from another node"),
     (change("5", width=10**9), "node 5 (EmptyLatentImage): input 'width'"),
     (change("3", denoise=0.5), "node 3 (KSampler): input 'denoise' is below 1 without a picture"),
-    (lambda g: g.update({"31": {"class_type": "PreviewImage", "inputs": {"images": ["8", 0]}}}),
-     "a second picture"),
+    (lambda g: g.update({"31": {"class_type": "PreviewImage", "inputs": {"images": ["8", 0]}}})
+     or change("3", model=["99", 0])(g),
+     "node 99, which is not there"),
     (lambda g: g.update({"32": {"class_type": "CLIPSetLastLayer", "inputs": {
         "stop_at_clip_layer": -2, "clip": ["32", 0]}}}) or change("6", clip=["32", 0])(g),
      "no end"),
@@ -261,12 +262,6 @@ def test_malformed_graphs_name_their_node(spoil: Callable[[Graph], object], part
     (tmp_path / "graph.json").write_text(json.dumps(graph))
     done = cli("run", tmp_path / "graph.json", "--dry-run")
     assert done.returncode == 4 and part in done.stderr, done.stderr
-
-
-def test_editor_format_is_told_apart(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "ui.json").write_text(json.dumps({"nodes": [], "links": [], "version": 0.4}))
-    done = cli("run", tmp_path / "ui.json", "--dry-run")
-    assert done.returncode == 4 and "Export (API)" in done.stderr
 
 
 # -------------------------------------------------------------------------------- the two schedules
