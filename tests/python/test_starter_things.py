@@ -25,6 +25,7 @@ from training.starter import (  # noqa: E402
     dataset,
     diffusion,
     dolls,
+    export,
     model,
     names,
     objects,
@@ -270,6 +271,18 @@ def test_weights_carry_over_to_a_longer_vocabulary(shipped: Path, tmp_path: Path
     rows = [p.text.get_input_embeddings().weight for p in (before, after)]
     pieces = old.convert_tokens_to_ids(old.tokenize("princess"))
     assert torch.allclose(rows[1][new.convert_tokens_to_ids("princess</w>")], rows[0][pieces].mean(0))
+
+
+def test_what_is_exported_carries_the_notices(shipped: Path, tmp_path: Path, data: Path) -> None:
+    words = tokenizer.load(shipped / "tokenizer_2")
+    export.write(tmp_path / "out", model.build(small_settings(), len(words)), words)
+    assert json.loads((tmp_path / "out/fields.json").read_text())["license"] == "MIT OR Apache-2.0"
+    notice = " ".join((tmp_path / "out/NOTICE").read_text().split())
+    told = (data / "objects-mit-apache.md").read_text()
+    permission = " ".join(told[told.index("> Permission"):].replace("> ", "").split())
+    assert permission in notice
+    for owner in ("Copyright (c) Microsoft Corporation.", "Google Inc.", "Mozilla", "Copyright (c) 2017-2025 Miles Johnson"):
+        assert owner in told and owner in notice, owner
 
 
 def test_train_follows_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,8 @@ SILENT = {"character", "monster", "item", "terrain tile", "terrain", "tile", "ic
 RENAMED = {"medieval fantasy": "medieval", "skill icon": "skill", "faceset": "portrait",
            "spectral ghost": "ghost", "ice simulacrum": "ice", "boss character": "boss"}
 SYNONYMS = {"wizard": ("mage", "sorcerer"), "rogue": ("thief", "assassin"),
-            "warrior": ("fighter", "soldier"), "priest": ("cleric",), "ranger": ("archer",), "princess": ("queen", "royal lady"), "pirate": ("buccaneer", "corsair", "sailor"),
+            "warrior": ("fighter", "soldier"), "priest": ("cleric",), "ranger": ("archer",),
+            "princess": ("queen", "royal lady"), "pirate": ("buccaneer", "corsair", "sailor"),
             "farmer": ("peasant", "villager"), "miner": ("digger",), "santa": ("santa claus",),
             "plate armour": ("armour",), "magic rod": ("rod",), "leather armour": ("leather",)}
 MEDIEVAL = {"knight", "king", "archer", "warrior", "priest", "ranger"}

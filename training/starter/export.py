@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -15,7 +16,9 @@ from . import autoencoder, model
 from .config import FACTOR, SIZE
 
 # What `python -m dgx_pixels.programs BUNDLE --from FOLDER --set FOLDER/fields.json` cannot work out.
-FIELDS = {"name": "starter", "title": "DGX-Pixels starter", "license": "CC0-1.0",
+# The second set asks for its notices, so the weights are no longer CC0: NOTICE goes with them.
+NOTICE = Path(__file__).parent / "NOTICE"
+FIELDS = {"name": "starter", "title": "DGX-Pixels starter", "license": "MIT OR Apache-2.0",
           "canvas": {"native": [SIZE, SIZE], "max": 2 * SIZE}, "pixel_scale": 1, "vae": {"f16_safe": True},
           # Measured with `tune`; a temperature below 1 takes the grain away (models/starter/README.md).
           "defaults": {"steps": 14, "guidance": 4.0, "guidance_rescale": 0.7, "temperature": 0.8,
@@ -32,6 +35,7 @@ def write(out: Path, painter: model.Painter, words: CLIPTokenizer) -> None:
         force_zeros_for_empty_prompt=False, add_watermarker=False)
     pipeline.save_pretrained(out, safe_serialization=True)
     save_tokenizer(out / "tokenizer_2", words)
+    shutil.copy(NOTICE, out / "NOTICE")
     (out / "fields.json").write_text(json.dumps(FIELDS | {"preview": preview()}) + "\n", "utf-8")
 
 
