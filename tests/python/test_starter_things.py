@@ -25,6 +25,7 @@ from training.starter import (  # noqa: E402
     dataset,
     diffusion,
     dolls,
+    evaluate,
     export,
     model,
     names,
@@ -201,6 +202,26 @@ def test_every_line_of_the_table_is_of_the_set(data: Path) -> None:
     assert len(objects.ASKED) >= 100 and set(objects.ASKED.values()) <= names - objects.UNSEEN
     assert not said & set(objects.ASKED)
     assert {row["category"] for row in rows} <= set(objects.KINDS_OF)
+
+
+def test_the_kept_judge_asks_for_both_sets(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second set's wishes come after the others, which keep their places and seeds."""
+    monkeypatch.setattr(objects, "HELD_THINGS", 1.0)
+    old = [Sprite(square(), "monster", f"orc {i}", [], ["red"], f"g{i}", "val", source="crawl") for i in range(4)]
+    things = objects.load_objects(folder)
+    made = [dataset.SpriteSet(s, torch.from_numpy(np.stack([x.pixels for x in s])).permute(0, 3, 1, 2), dataset.weights(s))
+            for s in ([*old, Sprite(square(), "item", "a", [], [], "a", "train")], [*old, *things])]
+    one, both = (evaluate.tasks(data, ["red potion, item"]) for data in made)
+    assert both[:len(one)] == one and one[-1].part == "card"
+    added = both[len(one):]
+    assert {t.part for t in added} == {"held-out"} and len(added) == 12
+    assert {"flat red fox, monster", "flat red treasure chest, item"} <= {t.prompt for t in added}
+    painted = np.stack([square()] * len(both))
+    monkeypatch.setattr(evaluate.classifier, "kinds_of", lambda _, sprites: ["monster"] * len(sprites))
+    monkeypatch.setattr(evaluate, "nearest", lambda *_: {})
+    figures = evaluate.judge(made[1], both, painted, tmp_path, torch.nn.Identity())
+    assert figures["held_out_captions"] == 4 + 12 and figures["kind_share_of_real_by_set"] == [1.0, 1.0]
+    assert figures["kind_right_made"] == pytest.approx((4 + 10) / 16)  # ten animals; a face and a chest are none
 
 
 def test_the_second_judge_names_what_it_is_shown(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

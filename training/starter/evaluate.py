@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from . import autoencoder, captions, classifier, colours
+from . import autoencoder, captions, classifier, colours, objects
 from .config import KINDS
 from .dataset import SpriteSet, to_float
 from .grid import save_grid
@@ -43,23 +43,31 @@ class Task:
 
 
 def tasks(data: SpriteSet, card: Sequence[str]) -> list[Task]:
-    """The fixed list: balanced held-out captions, colour words on nouns, the card's prompts."""
+    """The fixed list: balanced held-out captions of the first set, colour words on nouns, the card's prompts, and then
+    held-out captions of the second set, if it is there."""
     chosen: list[Task] = []
-    by_kind = collections.defaultdict(list)
-    for i in data.val:
-        by_kind[data.sprites[i].kind].append(i)
-    for kind in KINDS:
-        options = [i for i in by_kind[kind] if kind != "character" or data.sprites[i].source == "dolls"]
+
+    def hold_out(options: list[int]) -> None:
         pick = np.random.default_rng(4).permutation(len(options))[:PER_KIND]
         for i in (options[p] for p in sorted(pick)):
             sprite = data.sprites[i]
             text = captions.fixed_caption(sprite)
             colour = next((c for c in sprite.colours if c in text.split(",")[0].split()), "")
-            chosen.append(Task("held-out", text, len(chosen), kind, colour, i))
+            chosen.append(Task("held-out", text, len(chosen), sprite.kind, colour, i))
+
+    by_kind = collections.defaultdict(list)
+    for i in data.val:
+        sprite = data.sprites[i]
+        if sprite.source == objects.SOURCE or sprite.kind != "character" or sprite.source == "dolls":
+            by_kind[sprite.kind, sprite.source == objects.SOURCE].append(i)
+    for kind in KINDS:
+        hold_out(by_kind[kind, False])
     for word in colours.CHROMATIC:
         for noun in COLOURED_NOUNS:
             chosen.append(Task("colour", f"{word} {noun}", len(chosen), colour=word))
     chosen += [Task("card", text, i) for i, text in enumerate(card)]
+    for kind in KINDS:
+        hold_out(by_kind[kind, True])
     return chosen
 
 
@@ -92,6 +100,9 @@ def judge(data: SpriteSet, todo: list[Task], made: np.ndarray, folder: Path,
         "kind_right_by_kind": {k: [round(float(right[kind == k].mean()), 3),
                                    round(float(real_right[kind == k].mean()), 3)] for k in KINDS},
     }
+    second = np.array([data.sprites[todo[i].sprite].source == objects.SOURCE for i in held])
+    if second.any():
+        figures["kind_share_of_real_by_set"] = [float(right[of].mean() / real_right[of].mean()) for of in (~second, second)]
     for part in ("held-out", "colour"):
         asked = [i for i, t in enumerate(todo) if t.part == part and t.colour]
         hit = [todo[i].colour in colours.dominant(made[i]) for i in asked]
