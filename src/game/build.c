@@ -11,6 +11,7 @@
 #include "game/deploy.h"
 #include "game/lock.h"
 #include "game/make.h"
+#include "game/stage.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -270,7 +271,7 @@ dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(px_project_open(params.project, &b.project));
     NEXT(px_settings_load(&b.project, &b.settings));
-    NEXT(px_lock_load(&b.project, &b.entries));
+    NEXT(px_stage_load(&b.project, &b.entries));
     b.assets = json_array();
     b.warnings = json_array();
     NEXT(find_states(&b));

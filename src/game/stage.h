@@ -56,6 +56,13 @@ dgxp_status px_stage_open(const px_project *project, px_stage *out);
 void px_stage_close(px_stage *stage);
 
 /**
+ * The lock's entries as px_lock_load() reads them, after what a killed process began is finished:
+ * every reader of a project's state comes through here, or it takes files that are ours for
+ * somebody's.  Makes nothing when nothing was begun.
+ */
+dgxp_status px_stage_load(const px_project *project, json_t **entries);
+
+/**
  * Decide what happens to each file.  Nothing is changed.  A file that is there and is not ours is
  * DGXP_ERR_MISMATCH, named, unless `force` or `yields`.
  */

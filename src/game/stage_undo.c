@@ -174,6 +174,44 @@ dgxp_status px_stage_recover(px_stage *stage)
     return status;
 }
 
+/* Whether a record in the history is not done: another process is at it, or was killed. */
+static bool is_pending(const px_project *project)
+{
+    px_stage look = {.history = -1};
+    int state = -1;
+    bool pending = false;
+    dgxp_status status =
+        px_beneath_enter(project->root, project->folder, PX_PROJECT_STATE, false, &state);
+    if (status == DGXP_OK) {
+        status = px_beneath_enter(state, PX_PROJECT_STATE, "history", false, &look.history);
+    }
+    if (status == DGXP_OK) {
+        find_newest(&look, &pending);
+    }
+    if (look.history >= 0) {
+        close(look.history);
+    }
+    if (state >= 0) {
+        close(state);
+    }
+    px_error_clear(); /* no folder: nothing was ever deployed */
+    return pending;
+}
+
+dgxp_status px_stage_load(const px_project *project, json_t **entries)
+{
+    *entries = NULL;
+    if (is_pending(project)) {
+        px_stage stage;
+        const dgxp_status status = px_stage_open(project, &stage); /* recovers */
+        if (status != DGXP_OK) {
+            return status;
+        }
+        px_stage_close(&stage);
+    }
+    return px_lock_load(project, entries);
+}
+
 /* --------------------------------------------------------------------------------------- undo */
 
 /* A file that was changed since belongs to somebody else now. */

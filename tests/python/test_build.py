@@ -270,3 +270,40 @@ def test_init_writes_what_build_reads(cli: Run, tmp_path: Path, tiny: Path) -> N
     assert done.returncode == 0 and json.loads(done.stdout)["due"] == 3, done.stderr
     done = cli("init", cwd=tmp_path)
     assert done.returncode == 2 and "already" in done.stderr
+
+
+CALLS = ["rename", "renameat", "renameat2", "linkat", "unlinkat", "fsync", "write", "pwrite64"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_build_killed_anywhere_knows_its_own_files(cli: Run, build: Path, game: Path, tmp_path: Path,
+                                                     call: str, full: bool, evidence) -> None:  # type: ignore[no-untyped-def]
+    """Killed at its Nth rename, link, write …: the next build calls no file of ours edited by hand."""
+    strace = shutil.which("strace")
+    assert strace, "strace is missing: run scripts/setup test"
+    project = json.loads(json.dumps(PROJECT))
+    project["assets"] = project["assets"][:2]
+    words = [strace, "-f", "-qq", "-o", tmp_path / "trace", f"-e", f"trace={call}", "-e"]
+    environment = {**os.environ, **STUB}
+    kills = 0
+    for number in range(1, 400):
+        if call == "write" and not full and number % 5:
+            continue
+        project["assets"][0]["subject"] = f"knight {number}"  # so that a file is replaced, too
+        write(game, project)
+        killed = subprocess.run(
+            [*words, f"inject={call}:signal=KILL:when={number}", build / "bin/dgx-pixels", "build",
+             "--quiet"], cwd=game, env=environment, capture_output=True, text=True, check=False)
+        if killed.returncode == 0:
+            break
+        assert killed.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), killed.stderr
+        kills += 1
+        _, report = build_it(cli, game)
+        assert not [word for word in report["warnings"] if "edited" in str(word)], (number, report)
+        states, report = build_it(cli, game)
+        assert set(states.values()) == {"current"}, (number, states)
+        left = [path for path in (game / ".dgx-pixels").rglob("*pending*")]
+        assert not left and not list((game / ".dgx-pixels/staging").iterdir()), (number, left)
+    else:
+        pytest.fail("the build never got through")
+    evidence(f"build: killed at each {call}", kills, "the next build knew every file")
