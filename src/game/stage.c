@@ -115,6 +115,20 @@ void px_stage_close(px_stage *stage)
     *stage = (px_stage){.assets = -1, .state = -1, .staging = -1, .history = -1, .guard = -1};
 }
 
+dgxp_status px_stage_load(const px_project *project, json_t **entries)
+{
+    *entries = NULL;
+    if (px_stage_is_pending(project)) {
+        px_stage stage;
+        const dgxp_status status = px_stage_open(project, &stage); /* recovers */
+        if (status != DGXP_OK) {
+            return status;
+        }
+        px_stage_close(&stage);
+    }
+    return px_lock_load(project, entries);
+}
+
 /* -------------------------------------------------------------------------------------- check */
 
 static dgxp_status decide(px_stage *stage, px_stage_write *write, bool found)

@@ -174,8 +174,7 @@ dgxp_status px_stage_recover(px_stage *stage)
     return status;
 }
 
-/* Whether a record in the history is not done: another process is at it, or was killed. */
-static bool is_pending(const px_project *project)
+bool px_stage_is_pending(const px_project *project)
 {
     px_stage look = {.history = -1};
     int state = -1;
@@ -196,20 +195,6 @@ static bool is_pending(const px_project *project)
     }
     px_error_clear(); /* no folder: nothing was ever deployed */
     return pending;
-}
-
-dgxp_status px_stage_load(const px_project *project, json_t **entries)
-{
-    *entries = NULL;
-    if (is_pending(project)) {
-        px_stage stage;
-        const dgxp_status status = px_stage_open(project, &stage); /* recovers */
-        if (status != DGXP_OK) {
-            return status;
-        }
-        px_stage_close(&stage);
-    }
-    return px_lock_load(project, entries);
 }
 
 /* --------------------------------------------------------------------------------------- undo */
