@@ -12,7 +12,7 @@ test test-full: PARTS = test faces training check lint
 test-game bench: PARTS = test
 bench-pixels: PARTS = test peers
 bench-train: PARTS = test training
-test-full: PARTS += peers
+test-full: PARTS += peers fuzz
 
 .PHONY: help setup build demo test test-game test-full test-bare bench bench-pixels bench-train check format clean
 help:
