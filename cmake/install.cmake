@@ -17,7 +17,7 @@ configure_file(cmake/dgxpixels.pc.in ${CMAKE_BINARY_DIR}/dgxpixels.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/dgxpixels.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 install(TARGETS dgx-pixels)
-foreach(_backend dgxpixels_torch dgxpixels_torch_cuda)
+foreach(_backend dgxpixels_torch dgxpixels_torch_cuda dgxpixels_imagequant)
     if(TARGET ${_backend})
         install(TARGETS ${_backend} DESTINATION ${CMAKE_INSTALL_LIBDIR}/dgx-pixels)
     endif()

@@ -115,7 +115,7 @@ START_TEST(quantize_gives_real_colors_and_beats_imagequant)
             params.colors = 16;
             params.method = method;
             const dgxp_status status = dgxp_palette_extract(art, &params, &palette);
-#ifndef DGXP_IMAGEQUANT
+#ifndef PX_PLUGINS
             if (method) {
                 ck_assert_int_eq(status, DGXP_ERR_UNSUPPORTED);
                 continue;
@@ -139,7 +139,7 @@ START_TEST(quantize_gives_real_colors_and_beats_imagequant)
         dgxp_image_free(art);
         dgxp_image_free(truth);
     }
-#ifdef DGXP_IMAGEQUANT
+#ifdef PX_PLUGINS
     ck_assert_msg(ours < theirs, "ours %.4f, libimagequant %.4f", ours / 6, theirs / 6);
 #endif
 }
@@ -504,6 +504,9 @@ END_TEST
 
 int main(void)
 {
+#ifdef PX_PLUGINS
+    setenv("DGX_PIXELS_BACKEND", PX_PLUGINS, 1);
+#endif
     Suite *suite = suite_create("quantize");
     TCase *core = tcase_create("core"), *limits = tcase_create("limits");
     TCase *malformed = tcase_create("malformed");

@@ -18,11 +18,7 @@ static json_t *describe_library(void)
     json_t *about = json_object();
     px_json_put_text(about, "version", dgxp_version_text());
     px_json_put_text(about, "folder", px_search_library_folder());
-#ifdef DGXP_IMAGEQUANT
-    px_json_put_text(about, "license", "GPL-3.0-or-later as a whole (with libimagequant)");
-#else
     px_json_put_text(about, "license", "MIT or Apache-2.0");
-#endif
     return about;
 }
 
