@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import json
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,14 +62,17 @@ def test_the_openai_package(server: Server) -> None:
     assert answer.data and len(answer.data) == 2
     for item in answer.data:
         picture = PIL.Image.open(io.BytesIO(base64.b64decode(item.b64_json or "")))
-        check_enlarged(picture, (512, 512), 2)
+        check_enlarged(picture, (512, 512), 512 // native(server))
+    assert client.models.retrieve("dgx-pixels").id == "dgx-pixels"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("nothing")
     link = client.images.generate(prompt="a red potion", size="32x32", response_format="url",  # type: ignore[call-overload]
                                   extra_body={"seed": 7, "num_inference_steps": 2})
     with urllib.request.urlopen(link.data[0].url) as fetched:
         assert PIL.Image.open(io.BytesIO(fetched.read())).size == (32, 32)
     with pytest.raises(openai.BadRequestError) as wrong:
         client.images.generate(prompt="a", size="1009x1009")  # type: ignore[call-overload]
-    assert wrong.value.param == "size" and "1008x1008" in str(wrong.value)
+    assert wrong.value.param == "size" and "1024x1024" in str(wrong.value)
     with pytest.raises(openai.BadRequestError) as wrong:
         client.images.generate(prompt="a", output_format="jpeg")
     assert wrong.value.param == "output_format"
@@ -76,7 +80,46 @@ def test_the_openai_package(server: Server) -> None:
         client.images.generate(prompt="a", model="/etc/passwd")
 
 
+SILLY = {  # what SillyTavern's image extension sends with its defaults, by its source
+    "prompt": "a knight", "negative_prompt": "blurry", "sampler_name": "Euler a", "scheduler": "Automatic", "steps": 4,
+    "cfg_scale": 7, "width": 512, "height": 512, "restore_faces": False, "enable_hr": False, "hr_upscaler": "Latent",
+    "hr_scale": 1.0, "hr_additional_modules": [], "denoising_strength": 0.7, "hr_second_pass_steps": 0, "seed": -1,
+    "override_settings": {"CLIP_stop_at_last_layers": 1, "sd_vae": "Automatic"},
+    "override_settings_restore_afterwards": True, "clip_skip": 1, "save_images": True, "send_images": True,
+    "do_not_save_grid": False, "do_not_save_samples": False}
+OPEN_WEBUI = {"prompt": "a knight", "batch_size": 1, "width": 512, "height": 512, "steps": 4}
+
+
+@pytest.mark.parametrize("body", [SILLY, OPEN_WEBUI], ids=["SillyTavern", "Open WebUI"])
+def test_requests_of_other_programs(server: Server, body: dict[str, Any]) -> None:
+    """Rebuilt: what they ask for when they connect, and when they paint."""
+    for path in ("options", "sd-models", "samplers", "schedulers", "upscalers", "latent-upscale-modes", "sd-vae",
+                 "loras", "embeddings", "cmd-flags", "memory", "scripts"):
+        assert server.ask("GET", f"/sdapi/v1/{path}").status == 200, path
+    title = server.ask("GET", "/sdapi/v1/sd-models").json[0]["title"]
+    was = server.ask("GET", "/sdapi/v1/options").json
+    assert server.ask("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "nobody"}).status == 422
+    assert server.ask("GET", "/sdapi/v1/options").json == was
+    answer = server.ask("POST", "/sdapi/v1/txt2img", body)
+    assert answer.status == 200, answer.body
+    check_enlarged(PIL.Image.open(io.BytesIO(base64.b64decode(answer.json["images"][0]))), (512, 512),
+                   512 // native(server))
+    ignored = json.loads(answer.json["info"])["ignored"]
+    assert set(ignored) == ({"clip_skip", "override_settings.CLIP_stop_at_last_layers", "override_settings.sd_vae"}
+                            if body is SILLY else set())
+    assert server.ask("POST", "/sdapi/v1/options", {"sd_model_checkpoint": title}).status == 200
+    assert server.ask("GET", "/sdapi/v1/options").json["sd_model_checkpoint"] == title
+    assert server.ask("POST", "/sdapi/v1/options", {"sd_model_checkpoint": (
+        "starter" if native(server) == 32 else "tiny")}).status == 200
+
+
+def native(server: Server) -> int:
+    """The side that the model is made for: what clients that know 512 only get, enlarged."""
+    return 32 if str(STARTER) in map(str, server.words) else 16
+
+
 def test_webuiapi(server: Server) -> None:
+    called: set[str] = set()
     client = webuiapi.WebUIApi(host="127.0.0.1", port=server.port)
     assert "Euler a" in [sampler["name"] for sampler in client.get_samplers()]
     assert client.get_sd_models() and client.get_options()["sd_model_checkpoint"]
@@ -84,13 +127,22 @@ def test_webuiapi(server: Server) -> None:
                           sampler_name="Euler a", cfg_scale=3)
     assert [image.size for image in made.images] == [(128, 128)] * 2
     assert made.info["all_seeds"] == [5, 6] and made.info["infotexts"][0].startswith("a green slime")
-    check_enlarged(made.image, (128, 128), 1)
+    check_enlarged(made.image, (128, 128), 128 // native(server))
     changed = client.img2img(images=[made.image], prompt="a blue slime", width=512, height=512, steps=4,
                              denoising_strength=0.5, seed=5)
-    check_enlarged(changed.image, (512, 512), 2)
+    check_enlarged(changed.image, (512, 512), 512 // native(server))
     assert client.get_progress()["state"]["job_count"] == 0
     assert "Steps: 3" in client.png_info(made.image).info
+    for name in dir(client):  # its lists and orders, whatever it has of them
+        if name.startswith(("get_", "refresh_", "util_get_")) and name not in ("get_endpoint",):
+            getattr(client, name)()
+            called.add(name)
+    client.set_options({"sd_model_checkpoint": client.util_get_current_model()})
+    client.util_set_model(client.util_get_current_model())
+    client.skip()
     client.interrupt()
+    called |= {"txt2img", "img2img", "png_info", "set_options", "util_set_model", "skip", "interrupt"}
+    assert len(called) >= 30, sorted(called)
     with pytest.raises(RuntimeError, match="enable_hr"):
         client.txt2img(prompt="a", enable_hr=True, width=64, height=64)
     with pytest.raises(RuntimeError, match="sampler_name"):

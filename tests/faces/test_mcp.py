@@ -157,6 +157,44 @@ def test_a_long_job_gives_its_id_and_stops(tiny: Path, game: Path, monkeypatch: 
     asyncio.run(run())
 
 
+def test_a_cancelled_call_stops_its_job(tiny: Path, game: Path) -> None:
+    async def run() -> None:
+        async with stdio(game, DGXP_STUB_DELAY_MS="100") as client, stdio(game) as other:
+            call = asyncio.ensure_future(client.call_tool("generate", {**SMALL, "more": {"steps": 200}}))
+            while not (jobs := (await other.call_tool("list_jobs")).structured_content["jobs"]):
+                await asyncio.sleep(0.1)
+            call.cancel()
+            for _ in range(300):
+                if (await other.call_tool("list_jobs")).structured_content["jobs"][0]["state"] == "cancelled":
+                    return
+                await asyncio.sleep(0.1)
+            raise AssertionError(f"it went on: {jobs}")
+
+    asyncio.run(run())
+
+
+def test_what_is_wrong_is_told_before_anything_is_painted(tiny: Path, game: Path) -> None:
+    for folder in ("a", "b"):
+        (game / folder).mkdir()
+        PIL.Image.new("RGBA", (8, 8), "red").save(game / folder / "x.png")
+    (game / "assets/mine.png").write_bytes(b"drawn by hand")
+
+    async def run() -> None:
+        async with stdio(game) as client:
+            for to, why in (("../x.png", "x.png"), ("mine.png", "mine.png"), ("a.gif/../b", "b")):
+                with pytest.raises(ToolError, match=why):
+                    await client.call_tool("generate_and_deploy", {**SMALL, "to": to})
+            for wrong in ({"kind": "nonsense"}, {"style": "nonsense"}, {"size": "4000x4000"}, {"more": {"model": "no"}}):
+                with pytest.raises(ToolError):
+                    await client.call_tool("generate", {**SMALL, **wrong})
+            assert (await client.call_tool("list_jobs")).structured_content["jobs"] == [], "none was queued"
+            with pytest.raises(ToolError, match="a/x.png and b/x.png would both become x.png"):
+                await client.call_tool("deploy", {"paths": ["a/x.png", "b/x.png"], "to": "sprites/"})
+            assert not (game / "assets/sprites").exists()
+
+    asyncio.run(run())
+
+
 def test_stdout_holds_the_protocol_only(tiny: Path, game: Path, full: bool, evidence: Any) -> None:
     """Mutated messages; native code that prints to fd 1 must not be seen."""
     count = 10_000 if full else 300

@@ -21,8 +21,7 @@ from typing import Any
 from .errors import (BackendError, BadFormat, Busy, Cancelled, DgxPixelsError, InvalidArgument,
                      LimitExceeded, NotFound, Untrusted)
 from .files import write_whole
-from .project import GAME, deploy
-from .project.deploy import find_project
+from .project import GAME, check_place, deploy
 
 # What an answer of the server becomes here.
 STATUS: dict[int, type[DgxPixelsError]] = {
@@ -197,7 +196,7 @@ class Client:
         `to`, `project`, `force`, `confirm` and `brp` are those of project.deploy(), whose report comes back;
         of several pictures `to` is the folder.
         """
-        find_project(project)  # before anything is painted
+        check_place(to, project=project, force=force, count=int(fields.get("count") or 1))  # before anything is painted
         painted = self.generate(prompt, kind, progress=progress, **fields)
         files = {f"{one.job}-{index}.png": one for index, one in enumerate(painted)}
         return deploy(files, project=project, to=to, force=force, confirm=confirm, brp=brp)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -88,6 +90,16 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
                 return job
             await asyncio.sleep(0.2)
 
+    @asynccontextmanager
+    async def stopped_with_the_call(id: str) -> AsyncIterator[None]:
+        """A client that cancels its call, or is gone, does not want the picture any more."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            with suppress(ToolError):
+                await asyncio.shield(call(shop.client.cancel, id))
+            raise
+
     async def told_of(job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         told: dict[str, Any] = {"job_id": job["id"], "state": job["state"]}
         if job["state"] == "done":
@@ -116,7 +128,8 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
         transparent background), a preview, the recipe and a quality report. Takes seconds on a GPU; if it
         takes longer than 25 s you get a job_id for get_job. Nothing is put into the game: use deploy."""
         id = await submit(prompt, kind, style, size, seed, count, more)
-        return result(*await told_of(await watch(id, context)))
+        async with stopped_with_the_call(id):
+            return result(*await told_of(await watch(id, context)))
 
     @mcp.tool(annotations=MAKE)
     async def generate_and_deploy(context: Context, prompt: Prompt, to: To, kind: Kind = None,
@@ -124,10 +137,15 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
                                   force: bool = False, more: More = None) -> ToolResult:
         """Paint one sprite and put it into the Bevy project's assets/, then ask the running game whether
         it reloaded. Only files that this tool deployed before are replaced, unless force is true."""
+        await call(shop.check_place, to, force)  # before anything is painted
         id = await submit(prompt, kind, style, size, seed, 1, more)
-        told, pictures = await told_of(await watch(id, context))
+        async with stopped_with_the_call(id):
+            told, pictures = await told_of(await watch(id, context))
         if pictures:
-            told["deploy"] = await call(shop.deploy, {f"{id}.png": pictures[0]}, to, 0, False, force)
+            try:
+                told["deploy"] = await call(shop.deploy, {f"{id}.png": pictures[0]}, to, 0, False, force)
+            except ToolError as error:
+                raise ToolError(f"{error}; the picture is kept: deploy {told['images'][0]['path']}") from None
         else:
             told["next"] = "not finished yet: call get_job, then deploy with the path it returns"
         return result(told, pictures)
@@ -225,7 +243,14 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
     ) -> dict[str, Any]:
         """Put files into the Bevy project's assets/ (with .meta for crisp pixels) and ask the running game
         whether it reloaded them. Returns the line of Rust that loads each."""
-        files = {Path(path).name: await call(shop.read_png, path) for path in paths}
+        files: dict[str, bytes] = {}
+        sources: dict[str, str] = {}
+        for path in paths:
+            name = Path(path).name
+            if name in files:
+                raise ToolError(f"{sources[name]} and {path} would both become {name}: deploy them in two calls, "
+                                "each with its own place")
+            files[name], sources[name] = await call(shop.read_png, path), path
         made: dict[str, Any] = await call(shop.deploy, files, to, tile, array, force)
         return made
 
@@ -236,7 +261,8 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
         the same seed and no changes the same picture comes out."""
         fields = {**(changes or {}), **({"count": count} if count > 1 else {})}
         id: str = await call(shop.client.again, job_id, seed=seed, **fields)
-        return result(*await told_of(await watch(id, context)))
+        async with stopped_with_the_call(id):
+            return result(*await told_of(await watch(id, context)))
 
     @mcp.tool(annotations=READ)
     async def doctor() -> dict[str, Any]:

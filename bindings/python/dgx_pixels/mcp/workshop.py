@@ -59,6 +59,10 @@ class Workshop:
         return [(self.write(f"{painted.job}-{index}.png", painted.png), painted)
                 for index, painted in enumerate(self.client.fetch(job))]
 
+    def check_place(self, to: str, force: bool) -> None:
+        """Whether a new picture could be deployed there, without one."""
+        project.check_place(to, project=self.project, force=force)
+
     def deploy(self, files: dict[str, bytes], to: str, tile: int, array: bool,
                force: bool) -> dict[str, Any]:
         """Into assets/, then ask the running game whether it arrived."""

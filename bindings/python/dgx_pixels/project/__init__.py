@@ -11,6 +11,6 @@ developed while another machine paints.
 """
 
 from .brp import GAME, Game, GameError, confirm
-from .deploy import deploy, undo_deploy
+from .deploy import check_place, deploy, undo_deploy
 
-__all__ = ["GAME", "Game", "GameError", "confirm", "deploy", "undo_deploy"]
+__all__ = ["GAME", "Game", "GameError", "confirm", "check_place", "deploy", "undo_deploy"]

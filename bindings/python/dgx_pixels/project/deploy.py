@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -258,6 +259,18 @@ def deploy(files: Files, *, project: str | os.PathLike[str] | None = None, to: s
     if game:
         confirm_all(game, told, before)
     return told
+
+
+# One transparent pixel: what stands for a picture that is not painted yet.
+PIXEL = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+                      "0000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082")
+
+
+def check_place(to: str, *, project: str | os.PathLike[str] | None = None, force: bool = False,
+                count: int = 1) -> None:
+    """Raise what deploy() of `count` new pictures to `to` would raise for their place; writes nothing."""
+    names = [f"{secrets.token_hex(8)}.png" for _ in range(count)]  # as no file is called
+    deploy(dict.fromkeys(names, PIXEL), project=project, to=to, force=force, dry_run=True)
 
 
 def undo_deploy(project: str | os.PathLike[str] | None = None, *, force: bool = False) -> dict[str, Any]:

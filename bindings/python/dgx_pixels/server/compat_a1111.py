@@ -6,12 +6,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import resource
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from .. import model as library
 from .._lowlevel import document, lib
 from ..image import Image
 from . import sizes
@@ -24,13 +26,14 @@ SAMPLERS = {"Euler": "euler", "Euler a": "euler-a", "DPM++ 2M": "dpmpp-2m",
             "DPM++ 2M SDE": "dpmpp-2m-sde", "DDIM": "ddim", "LCM": "lcm", "TCD": "tcd"}
 SCHEDULES = {"automatic": None, "karras": "karras", "exponential": "exponential", "normal": "normal",
              "uniform": "normal"}
+MODEL = "sd_model_checkpoint"
 Word = Annotated[str, StringConstraints(max_length=256)]
 # Fields of A1111's that clients send with their defaults, and what they may say here.
 HARMLESS: dict[str, tuple[Any, ...]] = {
     "enable_hr": (False, None), "restore_faces": (False, None), "script_name": ("", None),
     "script_args": ([], None), "alwayson_scripts": ({}, None), "styles": ([], None),
     "refiner_checkpoint": ("", None), "subseed_strength": (0, None), "include_init_images": (False, None),
-    "inpainting_mask_invert": (0, None), "save_images": (False, None), "do_not_save_grid": (True, False),
+    "inpainting_mask_invert": (0, None), "do_not_save_grid": (True, False),
     "do_not_save_samples": (True, False), "comments": ({}, None), "infotext": ("", None),
     "firstpass_image": ("", None), "latent_mask": ("", None), "initial_noise_multiplier": (0, 1, None),
     "seed_resize_from_w": (0, -1, None), "seed_resize_from_h": (0, -1, None)}
@@ -43,7 +46,7 @@ IGNORED = frozenset({
     "mask_blur_x", "mask_blur_y", "mask_round", "inpainting_fill", "inpaint_full_res",
     "inpaint_full_res_padding", "override_settings_restore_afterwards", "image_cfg_scale",
     "firstphase_width", "firstphase_height", "distilled_cfg_scale", "eta", "sampler_index",
-    "send_images", "denoising_strength"})
+    "send_images", "save_images", "denoising_strength"})
 
 
 def error(status: int, title: str, detail: str, field: str | None = None,
@@ -54,7 +57,8 @@ def error(status: int, title: str, detail: str, field: str | None = None,
 
 
 class PaintBody(BaseModel):
-    """Fields that are not named here are refused, unless they ask for nothing."""
+    """Fields that are not named here are taken and told in `info` as ignored; those that ask for another
+    picture than can be had are refused."""
 
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
@@ -91,19 +95,25 @@ class Painted(BaseModel):
     info: str
 
 
-def check_extras(body: PaintBody) -> None:
+def check_extras(body: PaintBody) -> list[str]:
+    """The names of what was sent and is not heeded."""
+    ignored = [f"override_settings.{name[:64]}" for name in body.override_settings or {} if name != MODEL]
     for name, value in (body.model_extra or {}).items():
-        if name in IGNORED:
-            continue
-        if name not in HARMLESS:
-            raise BadField(name[:64], "is no field of this server")
-        if value not in HARMLESS[name]:
+        if name in HARMLESS and value not in HARMLESS[name]:
             raise BadField(name, "is not supported here; leave it out")
+        if name not in HARMLESS and name not in IGNORED:
+            ignored.append(name[:64])
+    return ignored[:64]
 
 
-def to_request(body: PaintBody, default: str | None) -> tuple[dict[str, Any], int]:
+def known_model(name: Any, field: str) -> str:
+    if not isinstance(name, str) or name not in model_names():
+        raise BadField(field, "is no model: GET sd-models lists them")
+    return name
+
+
+def to_request(body: PaintBody, default: str | None, chosen: str | None) -> tuple[dict[str, Any], int]:
     """Our own request, and the enlargement of what comes out."""
-    check_extras(body)
     count = body.batch_size * body.n_iter
     if count > 16:
         raise BadField("n_iter", "batch_size times n_iter is at most 16")
@@ -125,12 +135,9 @@ def to_request(body: PaintBody, default: str | None) -> tuple[dict[str, Any], in
     if schedule not in SCHEDULES:
         raise BadField("scheduler", f"no scheduler '{schedule}': it is one of {', '.join(SCHEDULES)}")
     asked["schedule"] = SCHEDULES[schedule]
-    for name, value in (body.override_settings or {}).items():
-        if name != "sd_model_checkpoint":
-            raise BadField(f"override_settings.{name[:64]}", "is not supported here; leave it out")
-        if value and value not in model_names():
-            raise BadField(f"override_settings.{name}", "is no model: GET sd-models lists them")
-        asked["model"] = value or None
+    wanted = (body.override_settings or {}).get(MODEL) or chosen
+    if wanted:
+        asked["model"] = known_model(wanted, f"override_settings.{MODEL}")
     most = sprite_limit(asked.get("model") or default)
     parts = sizes.split(body.width, body.height, most)
     if parts is None:
@@ -142,7 +149,9 @@ def to_request(body: PaintBody, default: str | None) -> tuple[dict[str, Any], in
 
 
 async def paint(request: Request, body: PaintBody) -> Painted:
-    asked, scale = await asyncio.to_thread(to_request, body, engine_of(request).settings.model)
+    ignored = check_extras(body)
+    asked, scale = await asyncio.to_thread(to_request, body, engine_of(request).settings.model,
+                                           getattr(request.app.state, "a1111_model", None))
     row = await wait(request, await accept(request, GenerateBody(**asked)))
     fail_if_not_done(row)
     store = engine_of(request).store
@@ -161,7 +170,7 @@ async def paint(request: Request, body: PaintBody) -> Painted:
         "subseed": 0, "all_subseeds": [0] * len(seeds), "subseed_strength": 0, "width": body.width,
         "height": body.height, "batch_size": body.batch_size, "steps": body.steps,
         "cfg_scale": body.cfg_scale, "sampler_name": body.sampler_name, "index_of_first_image": 0,
-        "infotexts": texts, "styles": [], "extra_generation_params": {"sprite": asked["size"]},
+        "infotexts": texts, "styles": [], "extra_generation_params": {"sprite": asked["size"]}, "ignored": ignored,
         "job_timestamp": str(int(row.created)), "clip_skip": 0, "is_using_inpainting_conditioning": False}
     told = body.model_dump(exclude={"init_images", "mask"})
     return Painted(images=images, parameters=told, info=json.dumps(info))
@@ -169,7 +178,7 @@ async def paint(request: Request, body: PaintBody) -> Painted:
 
 @router.post("/txt2img", operation_id="a1111_txt2img")
 async def txt2img(request: Request, body: TextToImage) -> Painted:
-    """Sizes up to 256 are sprite pixels; larger ones enlarge a sprite by whole pixels."""
+    """Sizes up to what the model is made for are sprite pixels; larger ones enlarge such a sprite whole."""
     return await paint(request, body)
 
 
@@ -245,7 +254,55 @@ def sd_models() -> list[dict[str, Any]]:
 
 @router.get("/options", operation_id="a1111_options")
 def options(request: Request) -> dict[str, Any]:
-    """For reading; a model is chosen with `override_settings`."""
-    chosen = request.app.state.settings.model or "starter"
-    return {"sd_model_checkpoint": str(chosen).rsplit("/", 1)[-1], "sd_checkpoint_hash": "",
-            "samples_format": "png", "CLIP_stop_at_last_layers": 2}
+    """What clients of this interface get."""
+    state = request.app.state
+    chosen = getattr(state, "a1111_model", None) or str(state.settings.model or "starter").rsplit("/", 1)[-1]
+    return {MODEL: chosen, "sd_checkpoint_hash": "", "samples_format": "png", "CLIP_stop_at_last_layers": 2}
+
+
+@router.post("/options", operation_id="a1111_set_options")
+def set_options(request: Request, body: dict[str, Any]) -> None:
+    """`sd_model_checkpoint` is the model of later requests by this interface; the rest is not heeded."""
+    if body.get(MODEL):
+        request.app.state.a1111_model = known_model(body[MODEL], MODEL)
+
+
+@router.get("/loras", operation_id="a1111_loras")
+def loras() -> list[dict[str, Any]]:
+    """For `<lora:NAME:WEIGHT>` in prompts."""
+    return [{"name": entry["name"], "alias": entry["name"], "path": entry["name"], "metadata": {}}
+            for entry in library.list_loras()]
+
+
+@router.get("/memory", operation_id="a1111_memory")
+def memory() -> dict[str, Any]:
+    """Of this process; the device's is not told."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"ram": {"free": 0, "used": used, "total": used}, "cuda": {"error": "not told"}}
+
+
+@router.get("/scripts", operation_id="a1111_scripts")
+def scripts() -> dict[str, list[str]]:
+    return {"txt2img": [], "img2img": []}
+
+
+def add_nothing(name: str, answer: Any, methods: list[str]) -> None:
+    """Lists that clients ask for when they start, of what there is none here, and orders without effect."""
+
+    def nothing() -> Any:
+        return answer
+
+    router.add_api_route(f"/{name}", nothing, methods=methods, operation_id="a1111_" + name.replace("-", "_"),
+                         summary=f"{name}: none here" if methods == ["GET"] else f"{name}: nothing to do")
+
+
+for _name, _answer in {
+        "upscalers": [], "latent-upscale-modes": [], "sd-vae": [], "sd-modules": [], "hypernetworks": [],
+        "face-restorers": [], "realesrgan-models": [], "prompt-styles": [], "artist-categories": [],
+        "artists": [], "extensions": [], "script-info": [], "embeddings": {"loaded": {}, "skipped": {}},
+        "cmd-flags": {"api": True}}.items():
+    add_nothing(_name, _answer, ["GET"])
+for _name in ("refresh-checkpoints", "refresh-vae", "refresh-loras", "refresh-embeddings", "reload-checkpoint",
+              "unload-checkpoint"):
+    add_nothing(_name, None, ["POST"])
+router.add_api_route("/skip", interrupt, methods=["POST"], operation_id="a1111_skip")

@@ -72,7 +72,7 @@ class ImagesResponse(BaseModel):
 
 @router.post("/images/generations", operation_id="openai_generate", response_model_exclude_none=True)
 async def generations(request: Request, body: ImageRequest) -> ImagesResponse:
-    """Sizes up to 256 are sprite pixels; larger ones enlarge a sprite by whole pixels."""
+    """Sizes up to what the model is made for are sprite pixels; larger ones enlarge such a sprite whole."""
     asked: dict[str, Any] = {"prompt": body.prompt, "colors": sizes.COLORS}
     scale = 1
     named = await asyncio.to_thread(model_names)
@@ -131,3 +131,11 @@ class ModelList(BaseModel):
 def models() -> ModelList:
     """The models that `model` may name; "dgx-pixels" is this server's default."""
     return ModelList(data=[ModelCard(id="dgx-pixels"), *(ModelCard(id=name) for name in model_names())])
+
+
+@router.get("/models/{id}", operation_id="openai_model")
+def model(id: str) -> ModelCard:
+    """One of them."""
+    if id != "dgx-pixels" and id not in model_names():
+        raise BadField("model", f"no model '{id[:128]}': GET /v1/models lists them", 404)
+    return ModelCard(id=id)

@@ -15,8 +15,10 @@ from fastapi import APIRouter, Header, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..errors import NotFound
 from .engine import Engine
-from .schema import HTTP_STATUS, BadField, GenerateBody, Whole, decode_png, palette_of
+from .models import described, model_names
+from .schema import HTTP_STATUS, BadField, GenerateBody, Whole, decode_png, jobs_of, palette_of
 from .store import Forgotten, Row, Store
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -131,6 +133,11 @@ async def accept(request: Request, body: GenerateBody, key: str | None = None) -
         for name in ("init", "mask"):
             if getattr(body, name):
                 decode_png(getattr(body, name), name, engine.settings.pixel_limit)
+        # A wrong preset, style or size is told now, not when the job's turn comes.
+        if body.model and body.model != engine.settings.model and body.model not in model_names():
+            raise NotFound(f"no model '{body.model}': GET /api/v1/models lists them")
+        model = described(body.model or engine.settings.model)
+        model.describe(jobs_of({**asked, "seed": 0, "count": 1}, engine.settings.pixel_limit)[0])
         if engine.store.count("queued") >= engine.settings.queue_limit:
             return f"{engine.settings.queue_limit} jobs"
         if engine.store.count("queued", client) >= engine.settings.client_limit:

@@ -26,12 +26,21 @@ def model_path(name: str | None) -> str | None:
     return str(known[name]["path"]) if name in known else name
 
 
+@lru_cache(16)
+def described(name: str | None) -> Model:
+    """A model without weights, which can say what a job comes to."""
+    return Model.load(model_path(name), describe_only=True)
+
+
 @lru_cache(64)
 def sprite_limit(name: str | None) -> int:
-    """The largest side of a sprite that other services' clients get from this model."""
+    """The largest side of a sprite that other services' clients get from this model: what it is made for.
+
+    Clients that only know 256, 512 and 1024 get that size, enlarged; a larger canvas shows things twice.
+    """
     with Model.load(model_path(name), describe_only=True) as model:
-        held = int(model.info["canvas"]["maximum"]) // int(model.info["pixel_scale"])
-    return min(held, sizes.SPRITE)
+        held = max(model.info["canvas"]["native"]) // int(model.info["pixel_scale"])
+    return min(int(held), sizes.SPRITE)
 
 
 class Models:

@@ -40,6 +40,10 @@ class Settings(Access):
 
     def check(self) -> None:
         super().check()
+        known: dict[str, Path] = {}
         for project in self.projects:
             if not project.is_dir():
                 raise ValueError(f"--project {project}: is no folder")
+            if known.setdefault(project.name, project) != project:
+                raise ValueError(f"--project {known[project.name]} and {project} have one name, by which clients "
+                                 "choose: rename one of the folders")

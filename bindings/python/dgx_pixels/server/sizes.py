@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What the sizes of other services mean here.
 
-Up to 256 a side, or what the model holds if that is less, they are sprite pixels.  Larger ones are the
+Up to the side that the model is made for, and at most 256, they are sprite pixels.  Larger ones are the
 whole enlargement of the largest such sprite that divides them.
 """
 
