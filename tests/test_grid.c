@@ -31,7 +31,7 @@ static dgxp_image *drop_first(const dgxp_image *image, bool column, bool row)
 START_TEST(flat_cells_come_back_exactly)
 {
     for (int32_t scale = 3; scale <= 32; scale++) {
-        for (int32_t step = 0; step<scale; step += scale> 8 ? 5 : 1) {
+        for (int32_t step = 0; step < scale; step += scale > 8 ? 5 : 1) {
             const int32_t left = step, top = (step * 3 + 1) % scale;
             dgxp_image *sprite = make_sprite(17, (uint32_t)(scale + step), step & 1);
             dgxp_image *large = enlarge(sprite, scale, left, top), *back = NULL;

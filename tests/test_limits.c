@@ -55,10 +55,10 @@ static void tear_down(void)
 }
 
 /* 8192 x 8192 pixels promised by a few bytes; one pixel is drawn. */
-static const uint8_t tiny_gif[] = {
-    0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 0x00, 0x20, 0x00, 0x20, 0x80, 0x00,
-    0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0x2c, 0x00, 0x00, 0x00, 0x00,
-    0x01, 0x00, 0x01, 0x00, 0x00, 0x02, 0x02, 0x44, 0x01, 0x00, 0x3b};
+static const uint8_t tiny_gif[] = {0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 0x00, 0x20, 0x00,
+                                   0x20, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff,
+                                   0xff, 0x2c, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01,
+                                   0x00, 0x00, 0x02, 0x02, 0x44, 0x01, 0x00, 0x3b};
 
 static dgxp_sheet *make_sheet(int32_t side, int32_t frames)
 {
@@ -154,9 +154,19 @@ START_TEST(limits_of_texts_hold_together)
     memcpy(whole, bytes, at);
     for (int i = 0; i < TEXTS; i++) {
         uint8_t *chunk = whole + at;
-        const uint8_t head[] = {(uint8_t)(each >> 24), (uint8_t)(each >> 16), (uint8_t)(each >> 8),
-                                (uint8_t)each, 'z', 'T', 'X', 't', 'k', (uint8_t)('0' + i / 100),
-                                (uint8_t)('0' + i / 10 % 10), 0, 0};
+        const uint8_t head[] = {(uint8_t)(each >> 24),
+                                (uint8_t)(each >> 16),
+                                (uint8_t)(each >> 8),
+                                (uint8_t)each,
+                                'z',
+                                'T',
+                                'X',
+                                't',
+                                'k',
+                                (uint8_t)('0' + i / 100),
+                                (uint8_t)('0' + i / 10 % 10),
+                                0,
+                                0};
         memcpy(chunk, head, sizeof head);
         memcpy(chunk + sizeof head, packed, packed_size);
         const uint32_t sum = (uint32_t)crc32(0, chunk + 4, (uInt)each + 4);

@@ -70,8 +70,8 @@ READER_OF(matte_params, image, dgxp_matte(picture, given, NULL, &made))
 READER_OF(outline_params, image, dgxp_cleanup_outline(picture, given, NULL, &made))
 READER_OF(trim_params, image, dgxp_cleanup_trim(picture, given, NULL, &made))
 READER(quality_params, const dgxp_image *frame = picture; dgxp_document *made = NULL;
-       const dgxp_status status = dgxp_quality(&frame, 1, given, &made);
-       dgxp_document_free(made); return status;)
+       const dgxp_status status = dgxp_quality(&frame, 1, given, &made); dgxp_document_free(made);
+       return status;)
 READER_OF(fix_params, image, dgxp_fix(picture, given, NULL, &made))
 READER(tag, return dgxp_sheet_add_tag(sheet, given);)
 READER(slice, return dgxp_sheet_add_slice(sheet, given);)
@@ -128,25 +128,39 @@ static dgxp_status read_allocator(const void *given)
     return px_error_set(status, "%s", said);
 }
 
-#define GIVEN(name)                                                                                \
-    {                                                                                              \
-        #name, sizeof(dgxp_##name), read_##name                                                    \
-    }
+#define GIVEN(name) {#name, sizeof(dgxp_##name), read_##name}
 static const struct {
     const char *name;
     size_t size;
     dgxp_status (*read)(const void *given);
-} given_structs[] = {
-    GIVEN(limits),
-    GIVEN(allocator),        GIVEN(png_params),      GIVEN(grid_params),
-    GIVEN(downscale_params), GIVEN(palette_params),  GIVEN(quantize_params),
-    GIVEN(matte_params),     GIVEN(outline_params),  GIVEN(trim_params),
-    GIVEN(quality_params),   GIVEN(fix_params),      GIVEN(tag),
-    GIVEN(slice),            GIVEN(sheet_params),    GIVEN(pack_params),
-    GIVEN(cut_params),       GIVEN(contact_params),  GIVEN(autotile_params),
-    GIVEN(model_params),     GIVEN(preset_params),   GIVEN(generate_params),
-    GIVEN(deploy_params),    GIVEN(build_params),    GIVEN(regen_params),
-    GIVEN(batch_params),     GIVEN(batch_run_params), GIVEN(workflow_params)};
+} given_structs[] = {GIVEN(limits),
+                     GIVEN(allocator),
+                     GIVEN(png_params),
+                     GIVEN(grid_params),
+                     GIVEN(downscale_params),
+                     GIVEN(palette_params),
+                     GIVEN(quantize_params),
+                     GIVEN(matte_params),
+                     GIVEN(outline_params),
+                     GIVEN(trim_params),
+                     GIVEN(quality_params),
+                     GIVEN(fix_params),
+                     GIVEN(tag),
+                     GIVEN(slice),
+                     GIVEN(sheet_params),
+                     GIVEN(pack_params),
+                     GIVEN(cut_params),
+                     GIVEN(contact_params),
+                     GIVEN(autotile_params),
+                     GIVEN(model_params),
+                     GIVEN(preset_params),
+                     GIVEN(generate_params),
+                     GIVEN(deploy_params),
+                     GIVEN(build_params),
+                     GIVEN(regen_params),
+                     GIVEN(batch_params),
+                     GIVEN(batch_run_params),
+                     GIVEN(workflow_params)};
 
 /* The call with a struct of exactly `size` bytes of memory, zero but for the size and the last. */
 static void call_sized(size_t index, size_t size, uint8_t last, const char *refused)
@@ -207,10 +221,7 @@ FILLER(slice, return dgxp_sheet_slice(sheet, 0, out);)
 FILLER(place, return dgxp_atlas_place(atlas, 0, out);)
 FILLER(device_info, return dgxp_device_describe(0, out);)
 
-#define FILLED(name)                                                                               \
-    {                                                                                              \
-        #name, sizeof(dgxp_##name), fill_##name                                                    \
-    }
+#define FILLED(name) {#name, sizeof(dgxp_##name), fill_##name}
 static const struct {
     const char *name;
     size_t size;

@@ -47,7 +47,8 @@ START_TEST(payload_picture_loses_its_texts_to_the_sidecar)
     ck_assert_int_eq(mkdir(px_folder_path("dgx-pixels.recipes/sprites"), 0777), 0);
     ck_assert_ok(px_file_write(px_folder_path("Cargo.toml"), "[package]\n", 10));
     for (int i = 0; i < 2; i++) {
-        ck_assert_ok(px_file_write(px_folder_path(i ? "assets/sprites/bat.png" : "bat.png"), bytes, size));
+        ck_assert_ok(
+            px_file_write(px_folder_path(i ? "assets/sprites/bat.png" : "bat.png"), bytes, size));
     }
     ck_assert_ok(px_file_write(px_folder_path("assets/sprites/knight.png"), bytes, size));
     ck_assert_ok(px_file_write(px_folder_path(payload.sidecar_path), payload.sidecar,

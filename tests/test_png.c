@@ -216,12 +216,9 @@ START_TEST(huge_headers_are_refused_before_allocation)
     static const struct {
         uint32_t width, height;
         dgxp_status status;
-    } cases[] = {{100000, 100000, DGXP_ERR_LIMIT},
-                 {16385, 1, DGXP_ERR_LIMIT},
-                 {0xffffffff, 1, DGXP_ERR_LIMIT},
-                 {0, 5, DGXP_ERR_BAD_FORMAT},
-                 {16384, 16384, DGXP_ERR_LIMIT},
-                 {8000, 8001, DGXP_ERR_LIMIT},
+    } cases[] = {{100000, 100000, DGXP_ERR_LIMIT}, {16385, 1, DGXP_ERR_LIMIT},
+                 {0xffffffff, 1, DGXP_ERR_LIMIT},  {0, 5, DGXP_ERR_BAD_FORMAT},
+                 {16384, 16384, DGXP_ERR_LIMIT},   {8000, 8001, DGXP_ERR_LIMIT},
                  {8000, 8000, DGXP_ERR_BAD_FORMAT}};
     const dgxp_allocator watched = {sizeof watched, watch_resize, watch_free, NULL};
     dgxp_set_allocator(&watched);

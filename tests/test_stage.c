@@ -60,8 +60,9 @@ START_TEST(stage_ignores_made_up_records)
 {
     json_t *record = NULL;
     ck_assert_int_eq(put("a.png", "one"), 1);
-    static const char *const names[] = {"9223372036854775807.json", "99999999999999999999.json",
-                                        "-3.json", "0.json", "7.json", "000009.json.old"};
+    static const char *const names[] = {
+        "9223372036854775807.json", "99999999999999999999.json", "-3.json", "0.json", "7.json",
+        "000009.json.old"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[96];
         snprintf(path, sizeof path, ".dgx-pixels/history/%s", names[i]);

@@ -7,8 +7,8 @@
 #include "px_folder.h"
 
 #include <locale.h>
-#include <unistd.h>
 #include <stdint.h>
+#include <unistd.h>
 
 static const char *repair(const char *from, size_t room)
 {
@@ -26,12 +26,14 @@ START_TEST(text_is_repaired)
         {"ein Ärger\n\tüber", "ein Ärger\n\tüber"},
         {"\x1b[31m", "\\x1b[31m"},
         {"a\x7f", "a\\x7f"},
-        {"\xc2\x9b" "31m", "\\x9b31m"}, /* CSI of eight bits */
+        {"\xc2\x9b"
+         "31m",
+         "\\x9b31m"}, /* CSI of eight bits */
         {"\xff", "\xef\xbf\xbd"},
-        {"caf\xe9", "caf\xef\xbf\xbd"},          /* Latin-1 */
+        {"caf\xe9", "caf\xef\xbf\xbd"},                           /* Latin-1 */
         {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* a surrogate */
-        {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"}, /* overlong */
-        {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"}, /* cut */
+        {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},                 /* overlong */
+        {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},                 /* cut */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ck_assert_str_eq(repair(cases[i].given, 64), cases[i].shown);
@@ -45,8 +47,12 @@ END_TEST
 START_TEST(errors_are_always_utf8)
 {
     dgxp_image *image = NULL;
-    ck_assert_refused(dgxp_image_load("/no/\x1b[2J\xff" "file.png", &image), DGXP_ERR_NOT_FOUND,
-                      "/no/\\x1b[2J\xef\xbf\xbd" "file.png");
+    ck_assert_refused(dgxp_image_load("/no/\x1b[2J\xff"
+                                      "file.png",
+                                      &image),
+                      DGXP_ERR_NOT_FOUND,
+                      "/no/\\x1b[2J\xef\xbf\xbd"
+                      "file.png");
     char path[1100] = "/no/";
     for (size_t i = 4; i + 2 < sizeof path; i += 2) {
         memcpy(path + i, "é", 3); /* cut at 1,023 bytes, inside one of them */

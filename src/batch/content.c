@@ -86,8 +86,9 @@ void px_contents_free(px_contents *contents)
 uint64_t px_content_seed(uint64_t content, int32_t place, int32_t repeat, const uint64_t *given)
 {
     char text[160];
-    int length = snprintf(text, sizeof text, "dgx-pixels content %016" PRIx64 " place %d picture %d",
-                          content, place, repeat);
+    int length =
+        snprintf(text, sizeof text, "dgx-pixels content %016" PRIx64 " place %d picture %d",
+                 content, place, repeat);
     if (given) {
         length += snprintf(text + length, sizeof text - (size_t)length, " seed %" PRIu64, *given);
     }

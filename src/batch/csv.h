@@ -12,9 +12,9 @@ typedef enum px_csv_state {
 } px_csv_state;
 
 typedef enum px_csv_event {
-    PX_CSV_SKIP, /* a quote that is not of the cell's text */
-    PX_CSV_TAKE, /* the character is of the cell's text */
-    PX_CSV_CELL, /* a comma: the cell ends */
+    PX_CSV_SKIP,  /* a quote that is not of the cell's text */
+    PX_CSV_TAKE,  /* the character is of the cell's text */
+    PX_CSV_CELL,  /* a comma: the cell ends */
     PX_CSV_RECORD /* a line break outside of quotes: the record ends */
 } px_csv_event;
 

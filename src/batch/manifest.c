@@ -3,14 +3,14 @@
 #include "batch/manifest.h"
 
 #include "batch/content.h"
+#include "batch/manifest_read.h"
+#include "batch/matrix.h"
+#include "batch/wildcard.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
-#include "batch/manifest_read.h"
-#include "batch/matrix.h"
 #include "job/request.h"
-#include "batch/wildcard.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -155,7 +155,7 @@ static dgxp_status make_key(const json_t *request, uint64_t *key)
     px_hash_add(&hash, text, strlen(text));
     px_hash_end(&hash, digest);
     memcpy(key, digest, sizeof *key);
-    *key |= 1;  /* never the empty slot's 0 */
+    *key |= 1; /* never the empty slot's 0 */
     px_mem_free(text);
     return DGXP_OK;
 }
@@ -532,7 +532,8 @@ dgxp_status px_manifest_wish(const px_manifest *m, int32_t picture, px_wish *out
     own_fields own = {1, NULL};
     px_wish wish = {NULL, NULL, NULL};
     char *where = make_where(m, at), *name = NULL;
-    dgxp_status status = where ? read_line(m, at, where, NULL, &wish.request) : px_error_memory("a line");
+    dgxp_status status =
+        where ? read_line(m, at, where, NULL, &wish.request) : px_error_memory("a line");
     status = status == DGXP_OK ? read_own(where, wish.request, &own) : status;
     if (status == DGXP_OK && own.name) {
         name = px_mem_text(own.name);

@@ -11,7 +11,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { FILE_LIMIT = 1 << 24, DEPTH_LIMIT = 16, TEXT_LIMIT = 1 << 20, NAME_LIMIT = 128, CHOICES_LIMIT = 10000, READ_LIMIT = 1 << 26 };
+enum {
+    FILE_LIMIT = 1 << 24,
+    DEPTH_LIMIT = 16,
+    TEXT_LIMIT = 1 << 20,
+    NAME_LIMIT = 128,
+    CHOICES_LIMIT = 10000,
+    READ_LIMIT = 1 << 26
+};
 
 typedef struct wildcard {
     char *name, *text;  /* the file, its lines ended by NULs */

@@ -29,9 +29,9 @@ typedef struct about {
 static origin compare_folders(const char *told, const char *ours)
 {
     char *there = told ? realpath(told, NULL) : NULL, *here = ours ? realpath(ours, NULL) : NULL;
-    const origin found = !there || !here              ? ORIGIN_UNKNOWN
+    const origin found = !there || !here            ? ORIGIN_UNKNOWN
                          : strcmp(there, here) == 0 ? ORIGIN_SAME
-                                                      : ORIGIN_OTHER;
+                                                    : ORIGIN_OTHER;
     free(there);
     free(here);
     return found;
@@ -113,8 +113,9 @@ static json_int_t integer_of(const json_t *object, const char *key)
 static bool has_shape(const json_t *image, const json_t *file)
 {
     return integer_of(image, "layers") == integer_of(file, "layers") &&
-           (integer_of(file, "layers") > 1 || (integer_of(image, "width") == integer_of(file, "width") &&
-                                               integer_of(image, "height") == integer_of(file, "height")));
+           (integer_of(file, "layers") > 1 ||
+            (integer_of(image, "width") == integer_of(file, "width") &&
+             integer_of(image, "height") == integer_of(file, "height")));
 }
 
 static bool has_pixels(const json_t *image, const json_t *file)
@@ -163,9 +164,10 @@ static void explain_absence(answer *a, const json_t *file, const about *game)
     const char *action = json_string_value(json_object_get(file, "action"));
     if (game->origin == ORIGIN_OTHER) {
         char text[600];
-        snprintf(text, sizeof text,
-                 "another game answers, whose assets are in %s; name the address of yours with --brp",
-                 game->assets);
+        snprintf(
+            text, sizeof text,
+            "another game answers, whose assets are in %s; name the address of yours with --brp",
+            game->assets);
         explain(a, "unconfirmed", text);
         return;
     }

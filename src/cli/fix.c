@@ -483,7 +483,8 @@ const cli_command cli_fix = {
         "  dgx-pixels fix frames/ -o fixed/\n"
         "  curl -s https://example.org/cat.png | dgx-pixels fix - -o - >cat.png\n"
         "IN is a PNG, APNG, GIF or .aseprite file, a pattern, a folder, or - for standard input;\n"
-        "-o - writes one PNG to standard output.  Each picture has its own grid and palette; numbered\n"
+        "-o - writes one PNG to standard output.  Each picture has its own grid and palette; "
+        "numbered\n"
         "PNG files of a folder that resemble each other, and all inputs with --frames, are one\n"
         "animation with one grid and one palette.  A picture that is pixel art already comes out\n"
         "as it is.\n",

@@ -42,9 +42,10 @@ static int read_limits(void)
     }
     limits.pixels = strtoll(text, &end, 10);
     if (*end || limits.pixels < 1 || dgxp_set_limits(&limits) != DGXP_OK) {
-        fprintf(stderr,
-                "dgx-pixels: DGX_PIXELS_MAX_PIXELS is '%s'; it must be a number from 1 to 268435456\n",
-                text);
+        fprintf(
+            stderr,
+            "dgx-pixels: DGX_PIXELS_MAX_PIXELS is '%s'; it must be a number from 1 to 268435456\n",
+            text);
         return CLI_USAGE;
     }
     return CLI_OK;

@@ -125,8 +125,8 @@ static bool are_alike(const thumbnail *a, const thumbnail *b)
     }
     bool alike = false;
     for (int i = 0; i < (2 * SHIFT + 1) * (2 * SHIFT + 1) && !alike; i++) {
-        alike = compare_places(a, b, i % (2 * SHIFT + 1) - SHIFT, i / (2 * SHIFT + 1) - SHIFT) >=
-                SAME;
+        alike =
+            compare_places(a, b, i % (2 * SHIFT + 1) - SHIFT, i / (2 * SHIFT + 1) - SHIFT) >= SAME;
     }
     return alike && common * 100 >= COLORS;
 }

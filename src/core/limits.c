@@ -30,11 +30,12 @@ uint64_t px_limits_drawn(void)
 dgxp_status px_limits_check_pixels(const char *name, uint64_t pixels)
 {
     if (pixels > px_limits_pixels()) {
-        return px_error_set(DGXP_ERR_LIMIT,
-                            "%s: has %llu pixels in all; one picture or animation may have %zu: "
-                            "make it smaller, or raise that with dgxp_set_limits() (for the program: "
-                            "DGX_PIXELS_MAX_PIXELS)",
-                            name, (unsigned long long)pixels, px_limits_pixels());
+        return px_error_set(
+            DGXP_ERR_LIMIT,
+            "%s: has %llu pixels in all; one picture or animation may have %zu: "
+            "make it smaller, or raise that with dgxp_set_limits() (for the program: "
+            "DGX_PIXELS_MAX_PIXELS)",
+            name, (unsigned long long)pixels, px_limits_pixels());
     }
     return DGXP_OK;
 }
@@ -49,11 +50,11 @@ dgxp_status dgxp_set_limits(const dgxp_limits *limits)
     }
     const int64_t pixels = known.pixels, bytes = known.bytes;
     if (pixels < 0 || pixels > most_pixels || bytes < 0 || bytes > most_bytes) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_set_limits: %lld pixels and %lld bytes; at most %lld and %lld, and "
-                            "0 for the defaults",
-                            (long long)pixels, (long long)bytes, (long long)most_pixels,
-                            (long long)most_bytes);
+        return px_error_set(
+            DGXP_ERR_INVALID_ARGUMENT,
+            "dgxp_set_limits: %lld pixels and %lld bytes; at most %lld and %lld, and "
+            "0 for the defaults",
+            (long long)pixels, (long long)bytes, (long long)most_pixels, (long long)most_bytes);
     }
     atomic_store_explicit(&pixels_allowed, pixels ? pixels : DGXP_LIMIT_PIXELS,
                           memory_order_relaxed);

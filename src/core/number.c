@@ -42,7 +42,8 @@ double px_number_take(const char *text, const char **end)
     const char *const begin = text + strspn(text, " \t\r\n\v\f");
     const size_t length = measure(begin), sign = *begin == '+' || *begin == '-';
     double value = 0;
-    if (length > sign + 1 || begin[sign] != '0') { /* a lone 0 may stand before an x: no hexadecimal */
+    if (length > sign + 1 ||
+        begin[sign] != '0') { /* a lone 0 may stand before an x: no hexadecimal */
         value = length ? strtod_l(begin, NULL, plain()) : 0;
     }
     if (!length || !isfinite(value)) {

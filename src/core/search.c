@@ -78,8 +78,7 @@ static bool visit_variable(const char *list, bool paths, px_search_visit visit, 
     while (list && *list) {
         const size_t length = strcspn(list, ":");
         const bool named = paths && !memchr(list, '/', length);
-        if (length && !named &&
-            visit_folder(px_mem_textn(list, length), visit, user_data)) {
+        if (length && !named && visit_folder(px_mem_textn(list, length), visit, user_data)) {
             return true;
         }
         list += length + (list[length] == ':');
@@ -90,7 +89,8 @@ static bool visit_variable(const char *list, bool paths, px_search_visit visit, 
 bool px_search_folders(px_search_kind kind, px_search_visit visit, void *user_data)
 {
     const char *library = px_search_library_folder();
-    if (visit_variable(getenv(kinds[kind].variable), kind == PX_SEARCH_BACKENDS, visit, user_data)) {
+    if (visit_variable(getenv(kinds[kind].variable), kind == PX_SEARCH_BACKENDS, visit,
+                       user_data)) {
         return true;
     }
     if (kind != PX_SEARCH_BACKENDS && /* programs are never taken from a data folder */

@@ -57,12 +57,9 @@ static const int32_t spacing_count = sizeof spacings / sizeof *spacings;
 static const int32_t tiling_count = sizeof tilings / sizeof *tilings;
 
 static const px_choice_list lists[] = {
-    {"dtype", dtypes, &dtype_count},
-    {"prediction", predictions, &prediction_count},
-    {"sampler", samplers, &sampler_count},
-    {"schedule", schedules, &schedule_count},
-    {"spacing", spacings, &spacing_count},
-    {"tiling", tilings, &tiling_count},
+    {"dtype", dtypes, &dtype_count},       {"prediction", predictions, &prediction_count},
+    {"sampler", samplers, &sampler_count}, {"schedule", schedules, &schedule_count},
+    {"spacing", spacings, &spacing_count}, {"tiling", tilings, &tiling_count},
 };
 
 const dgxp_choice *px_diffusion_choices(const char *enum_name, int32_t *count)

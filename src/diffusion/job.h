@@ -30,9 +30,10 @@ struct dgxp_job {
     bool has_negative;
     char *kind; /* the preset that made it, for the recipe; or NULL */
     char *subject;
-    char *style, *speed;                        /* likewise */
-    json_t *fields;                             /* of the preset: {"view": "side"}, or NULL */
-    json_t *finish;    /* the pixel steps of px_fix_steps_check(), laid over the model's own; or NULL */
+    char *style, *speed; /* likewise */
+    json_t *fields;      /* of the preset: {"view": "side"}, or NULL */
+    json_t
+        *finish; /* the pixel steps of px_fix_steps_check(), laid over the model's own; or NULL */
     bool finish_alone; /* nothing lies under them; without steps the canvas comes out as painted */
     int32_t size_low, size_high, size_multiple; /* what the preset allows a side; 0 = anything */
     int32_t canvas[2];                          /* width, height; 0 = native */

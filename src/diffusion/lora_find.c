@@ -51,7 +51,7 @@ static uint64_t *find_seen(uint64_t (*seen)[2], size_t room, const uint64_t file
 static bool widen_seen(listing *list)
 {
     const size_t room = list->room ? 2 * list->room : 64;
-    uint64_t(*larger)[2] = px_mem_zero(room, sizeof *larger);
+    uint64_t (*larger)[2] = px_mem_zero(room, sizeof *larger);
     for (size_t i = 0; larger && i < list->room; i++) {
         if (list->seen[i][0] || list->seen[i][1]) {
             memcpy(find_seen(larger, room, list->seen[i]), list->seen[i], sizeof *larger);

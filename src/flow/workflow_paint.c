@@ -5,8 +5,8 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/plan.h"
-#include "job/request.h"
 #include "flow/workflow.h"
+#include "job/request.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* dgxp_choices(): every room's enums with their names, for programs that list them. */
-#include "core/choice.h"
 #include "diffusion/choices.h"
+#include "core/choice.h"
 #include "image/choices.h"
 
 static const dgxp_choice metas[] = {

@@ -38,21 +38,23 @@ static dgxp_status check_kind(const px_payload *payload, const json_t *old)
 {
     const json_t *now = payload->entry;
     if (strcmp(shape(old), shape(now)) != 0) {
-        return px_error_set(DGXP_ERR_MISMATCH,
-                            "%s: is %s and would become %s, which a game that shows it cannot follow"
-                            INSTEAD,
-                            payload->path, shape(old), shape(now));
+        return px_error_set(
+            DGXP_ERR_MISMATCH,
+            "%s: is %s and would become %s, which a game that shows it cannot follow" INSTEAD,
+            payload->path, shape(old), shape(now));
     }
     const int64_t tiles = number(old, "columns") * number(old, "rows");
     const int64_t left = number(now, "columns") * number(now, "rows");
-    if (is_array(old) && (number(old, "tile_width") != number(now, "tile_width") ||
-                          number(old, "tile_height") != number(now, "tile_height") || left < tiles)) {
-        return px_error_set(
-            DGXP_ERR_MISMATCH,
-            "%s: is an array of %" PRId64 " tiles of %" PRId64 "x%" PRId64 " and would become one of %" PRId64
-            " of %" PRId64 "x%" PRId64 ", which a map that shows it cannot follow" INSTEAD,
-            payload->path, tiles, number(old, "tile_width"), number(old, "tile_height"), left,
-            number(now, "tile_width"), number(now, "tile_height"));
+    if (is_array(old) &&
+        (number(old, "tile_width") != number(now, "tile_width") ||
+         number(old, "tile_height") != number(now, "tile_height") || left < tiles)) {
+        return px_error_set(DGXP_ERR_MISMATCH,
+                            "%s: is an array of %" PRId64 " tiles of %" PRId64 "x%" PRId64
+                            " and would become one of %" PRId64 " of %" PRId64 "x%" PRId64
+                            ", which a map that shows it cannot follow" INSTEAD,
+                            payload->path, tiles, number(old, "tile_width"),
+                            number(old, "tile_height"), left, number(now, "tile_width"),
+                            number(now, "tile_height"));
     }
     return DGXP_OK;
 }

@@ -8,10 +8,10 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/params.h"
-#include "image/image.h"
 #include "game/dependants.h"
 #include "game/payload.h"
 #include "game/stage.h"
+#include "image/image.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What a file or folder is, as a document: a picture, an animation, or whatever a model knows. */
+#include "diffusion/inspect.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
-#include "diffusion/inspect.h"
 #include "image/header.h"
 
 #include <string.h>
@@ -104,8 +104,8 @@ dgxp_status dgxp_inspect(const char *path, dgxp_document **out)
     }
     status = px_file_is_folder(path) ? DGXP_OK : px_header_read(path, &header);
     if (status == DGXP_OK) {
-        status = header.type ? describe_picture(path, &header, object)
-                             : px_inspect_model(path, object);
+        status =
+            header.type ? describe_picture(path, &header, object) : px_inspect_model(path, object);
     }
     px_header_free(&header);
     if (status != DGXP_OK) {

@@ -6,10 +6,10 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "game/sidecar.h"
 #include "image/image.h"
 #include "image/metadata.h"
 #include "image/png.h"
-#include "game/sidecar.h"
 
 #include <string.h>
 

@@ -7,9 +7,9 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "flow/workflow.h"
 #include "job/preset.h"
 #include "job/request.h"
-#include "flow/workflow.h"
 
 #include <stdlib.h>
 #include <string.h>

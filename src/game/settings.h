@@ -21,10 +21,10 @@ typedef struct px_wish {
     px_wish_kind kind;
     char *beside[PX_WISH_BESIDE]; /* paths of the files that are made with it, the description
                                    * first; NULL where there is none */
-    json_t *request;   /* defaults with the wish laid over them, and a seed */
-    json_t *workflow;  /* how an animation or a tile set is made of it, as in a workflow file */
+    json_t *request;              /* defaults with the wish laid over them, and a seed */
+    json_t *workflow; /* how an animation or a tile set is made of it, as in a workflow file */
     int32_t tile_width, tile_height;
-    bool array; /* whether Bevy is to cut it into an array of its tiles */
+    bool array;             /* whether Bevy is to cut it into an array of its tiles */
     char hash[PX_HASH_HEX]; /* of everything it depends on */
 } px_wish;
 

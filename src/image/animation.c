@@ -124,16 +124,16 @@ typedef struct control {
 typedef struct reader {
     const char *name;
     dgxp_sheet *sheet;
-    dgxp_image *canvas;        /* what is shown: the newest frame, which the sheet owns */
-    dgxp_image *kept;          /* what it was before, when that frame asks to be taken back */
-    builder shared;            /* PLTE and tRNS, which hold for every frame */
-    builder once;              /* texts and the like, which come with the first frame */
-    builder frame;             /* the frame that is being read, a PNG of its own */
-    const uint8_t *header;     /* IHDR's 13 bytes */
+    dgxp_image *canvas;    /* what is shown: the newest frame, which the sheet owns */
+    dgxp_image *kept;      /* what it was before, when that frame asks to be taken back */
+    builder shared;        /* PLTE and tRNS, which hold for every frame */
+    builder once;          /* texts and the like, which come with the first frame */
+    builder frame;         /* the frame that is being read, a PNG of its own */
+    const uint8_t *header; /* IHDR's 13 bytes */
     uint32_t width, height, frames, sequence;
     control now, drawn; /* of the frame that is read, and of the newest that is shown */
-    bool in_frame; /* a fcTL was read and its frame is not finished */
-    bool pixels;   /* IDAT was seen */
+    bool in_frame;      /* a fcTL was read and its frame is not finished */
+    bool pixels;        /* IDAT was seen */
 } reader;
 
 int32_t px_png_duration(const uint8_t *fraction)

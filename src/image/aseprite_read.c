@@ -94,7 +94,8 @@ static void read_old_palette(reader *self, cursor *from, int shift)
         entry += px_cursor_take(from, 1);
         const uint32_t count = px_cursor_take(from, 1);
         for (uint32_t c = 0; c < (count ? count : 256) && !from->short_of; c++, entry++) {
-            const uint32_t r = px_cursor_take(from, 1), g = px_cursor_take(from, 1), b = px_cursor_take(from, 1);
+            const uint32_t r = px_cursor_take(from, 1), g = px_cursor_take(from, 1),
+                           b = px_cursor_take(from, 1);
             if (entry < 256) {
                 const uint8_t rgba[4] = {(uint8_t)(r << shift | (shift ? r >> 4 : 0)),
                                          (uint8_t)(g << shift | (shift ? g >> 4 : 0)),
@@ -125,7 +126,8 @@ static void read_palette(reader *self, cursor *from)
 
 static dgxp_status read_layer(reader *self, cursor *from)
 {
-    const uint32_t flags = px_cursor_take(from, 2), type = px_cursor_take(from, 2), level = px_cursor_take(from, 2);
+    const uint32_t flags = px_cursor_take(from, 2), type = px_cursor_take(from, 2),
+                   level = px_cursor_take(from, 2);
     px_cursor_skip(from, 4);
     const uint32_t blend = px_cursor_take(from, 2), opacity = px_cursor_take(from, 1);
     if (self->layer_count >= LAYERS_MAX) {
@@ -450,7 +452,8 @@ static dgxp_status read_frame(reader *self, cursor *file, size_t frame)
     px_cursor_skip(file, size - 6);
     const uint32_t old_count = px_cursor_take(&inside, 2), duration = px_cursor_take(&inside, 2);
     px_cursor_skip(&inside, 2);
-    const uint32_t new_count = px_cursor_take(&inside, 4), count = new_count ? new_count : old_count;
+    const uint32_t new_count = px_cursor_take(&inside, 4),
+                   count = new_count ? new_count : old_count;
     dgxp_status status = DGXP_OK;
     for (uint32_t i = 0; i < count && !status; i++) {
         const uint32_t length = px_cursor_take(&inside, 4), type = px_cursor_take(&inside, 2);

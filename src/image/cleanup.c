@@ -446,8 +446,8 @@ dgxp_status dgxp_cleanup_trim(const dgxp_image *image, const dgxp_trim_params *p
         dgxp_image_free(result);
         return status;
     }
-    px_log(DGXP_LOG_DEBUG, "trim: %dx%d at %d,%d of %dx%d", result->width, result->height,
-           told.x, told.y, told.width, told.height);
+    px_log(DGXP_LOG_DEBUG, "trim: %dx%d at %d,%d of %dx%d", result->width, result->height, told.x,
+           told.y, told.width, told.height);
     *out = result;
     return DGXP_OK;
 }

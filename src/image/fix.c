@@ -6,8 +6,8 @@
 #include "core/mem.h"
 #include "core/params.h"
 #include "image/cleanup.h"
-#include "image/grid.h"
 #include "image/color.h"
+#include "image/grid.h"
 #include "image/image.h"
 #include "image/palette.h"
 

@@ -194,13 +194,13 @@ dgxp_status px_fix_steps_read(const char *where, const json_t *steps, px_fix_ste
 {
     px_json root;
     *out = (px_fix_steps){.fix = DGXP_FIX_PARAMS_INIT,
-                             .grid = DGXP_GRID_PARAMS_INIT,
-                             .downscale = DGXP_DOWNSCALE_PARAMS_INIT,
-                             .matte = DGXP_MATTE_PARAMS_INIT,
-                             .extract = DGXP_PALETTE_PARAMS_INIT,
-                             .quantize = DGXP_QUANTIZE_PARAMS_INIT,
-                             .outline = DGXP_OUTLINE_PARAMS_INIT,
-                             .trim = DGXP_TRIM_PARAMS_INIT};
+                          .grid = DGXP_GRID_PARAMS_INIT,
+                          .downscale = DGXP_DOWNSCALE_PARAMS_INIT,
+                          .matte = DGXP_MATTE_PARAMS_INIT,
+                          .extract = DGXP_PALETTE_PARAMS_INIT,
+                          .quantize = DGXP_QUANTIZE_PARAMS_INIT,
+                          .outline = DGXP_OUTLINE_PARAMS_INIT,
+                          .trim = DGXP_TRIM_PARAMS_INIT};
     dgxp_status status = px_json_root(where, steps, &root);
     if (status == DGXP_OK) {
         status = read_steps(&root, out);

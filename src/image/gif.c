@@ -160,10 +160,9 @@ static dgxp_status check_frame(reader *self)
     }
     self->unpacked += (uint64_t)part->Width * (uint64_t)part->Height;
     if (self->unpacked > px_limits_drawn()) {
-        return px_error_set(DGXP_ERR_LIMIT,
-                            "%s: frame %zu: the frames unpack to over %llu pixels; split it",
-                            self->name, self->sheet->frame_count,
-                            (unsigned long long)px_limits_drawn());
+        return px_error_set(
+            DGXP_ERR_LIMIT, "%s: frame %zu: the frames unpack to over %llu pixels; split it",
+            self->name, self->sheet->frame_count, (unsigned long long)px_limits_drawn());
     }
     return px_sheet_check_frames(self->name, self->sheet->frame_count + 1, self->gif->SWidth,
                                  self->gif->SHeight);
@@ -189,7 +188,8 @@ static dgxp_status read_frame(reader *self)
         return status;
     }
     self->canvas = next;
-    self->drawn = (struct place){px_image_least(part->Left, next->width), px_image_least(part->Top, next->height),
+    self->drawn = (struct place){px_image_least(part->Left, next->width),
+                                 px_image_least(part->Top, next->height),
                                  px_image_least(part->Left + part->Width, next->width),
                                  px_image_least(part->Top + part->Height, next->height)};
     self->disposal = self->control.DisposalMode;
@@ -197,7 +197,8 @@ static dgxp_status read_frame(reader *self)
     if (status) {
         dgxp_image_free(next);
     } else {
-        status = px_sheet_take_frame(self->name, self->sheet, next, NULL, px_gif_duration(self->control.DelayTime));
+        status = px_sheet_take_frame(self->name, self->sheet, next, NULL,
+                                     px_gif_duration(self->control.DelayTime));
     }
     self->control = (GraphicsControlBlock){.TransparentColor = NO_TRANSPARENT_COLOR};
     return status;

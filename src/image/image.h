@@ -13,7 +13,7 @@
 #define PX_IMAGE_PIXELS_MAX ((size_t)1 << 28)
 #define PX_IMAGE_TEXTS_MAX 256
 #define PX_IMAGE_KEY_MAX 79
-#define PX_IMAGE_TEXT_MAX ((size_t)8 << 20)   /* bytes of one text */
+#define PX_IMAGE_TEXT_MAX ((size_t)8 << 20)     /* bytes of one text */
 #define PX_IMAGE_TEXTS_BYTES ((size_t)16 << 20) /* bytes of all */
 
 typedef struct px_image_entry {

@@ -76,7 +76,8 @@ static int32_t flood(px_matting *m)
 }
 
 /* Collect the edge-connected piece of background-like cells around `start` into the queue. */
-static int32_t collect_hole(px_matting *m, int32_t start, float like, int32_t mark, double *distance)
+static int32_t collect_hole(px_matting *m, int32_t start, float like, int32_t mark,
+                            double *distance)
 {
     int32_t head = 0, tail = 0;
     *distance = 0;
@@ -388,9 +389,9 @@ static dgxp_status run_matte(const dgxp_matte_params *p, dgxp_image *result,
 {
     const size_t count = px_image_count(result);
     px_matting m = {.width = result->width,
-                 .height = result->height,
-                 .pixels = result->rgba,
-                 .tolerance = p->tolerance > 0 ? p->tolerance : default_tolerance};
+                    .height = result->height,
+                    .pixels = result->rgba,
+                    .tolerance = p->tolerance > 0 ? p->tolerance : default_tolerance};
     m.lab = px_mem_array(count, sizeof *m.lab);
     m.kept = px_mem_array(count, sizeof *m.kept);
     m.distance2 = px_mem_array(count, sizeof *m.distance2);
@@ -432,11 +433,12 @@ dgxp_status dgxp_matte(const dgxp_image *image, const dgxp_matte_params *params,
         dgxp_image_free(result);
         return status;
     }
-    px_log(DGXP_LOG_DEBUG,
-           "matte: %d flooded, %d in holes, %d enclosed and kept, %d despilled, %d fringe, %d specks; "
-           "warnings %d",
-           told.flooded, told.holes, told.enclosed, told.despilled, told.fringe, told.specks,
-           told.warnings);
+    px_log(
+        DGXP_LOG_DEBUG,
+        "matte: %d flooded, %d in holes, %d enclosed and kept, %d despilled, %d fringe, %d specks; "
+        "warnings %d",
+        told.flooded, told.holes, told.enclosed, told.despilled, told.fringe, told.specks,
+        told.warnings);
     *out = result;
     return DGXP_OK;
 }

@@ -85,10 +85,9 @@ static bool takes_turns(const px_matting *m, const border *from)
     int32_t lengths[BORDER_SAMPLES], runs = 0, length = 0, last = -1, fitting = 0;
     for (int32_t i = 0; i < from->count; i++) {
         const px_lab lab = m->lab[from->cells[i]];
-        const int32_t color =
-            !from->taken[i]
-                ? -1
-                : px_color_distance2(lab, m->back[1]) < px_color_distance2(lab, m->back[0]);
+        const int32_t color = !from->taken[i] ? -1
+                                              : px_color_distance2(lab, m->back[1]) <
+                                                    px_color_distance2(lab, m->back[0]);
         if (color >= 0 && color != last) {
             if (last >= 0) {
                 lengths[runs++] = length;

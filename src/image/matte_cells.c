@@ -35,7 +35,8 @@ bool px_matte_is_safe(const px_matting *m, float like)
     const int32_t count = m->width * m->height;
     int32_t close = 0, subject = 0;
     for (int32_t i = 0; i < count; i++) {
-        if (m->kept[i] == PX_MATTE_SUBJECT && m->distance2[i] > like && !px_matte_touches_removed(m, i, 8)) {
+        if (m->kept[i] == PX_MATTE_SUBJECT && m->distance2[i] > like &&
+            !px_matte_touches_removed(m, i, 8)) {
             subject++;
             close += m->distance2[i] < safe;
         }

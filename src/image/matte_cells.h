@@ -29,7 +29,6 @@ typedef struct px_matting {
     float tolerance;
 } px_matting;
 
-
 /** The neighbour in direction 0..7 (the first four share an edge), or -1 outside. */
 int32_t px_matte_neighbour(const px_matting *m, int32_t cell, int direction);
 bool px_matte_at_border(const px_matting *m, int32_t cell);

@@ -29,7 +29,8 @@ static int32_t find_inner(const px_matting *m, int32_t cell)
     int32_t best = -1;
     for (int d = 0; d < 8; d++) {
         const int32_t next = px_matte_neighbour(m, cell, d);
-        if (next >= 0 && m->kept[next] == PX_MATTE_SUBJECT && !px_matte_touches_removed(m, next, 4) &&
+        if (next >= 0 && m->kept[next] == PX_MATTE_SUBJECT &&
+            !px_matte_touches_removed(m, next, 4) &&
             (best < 0 || m->distance2[next] > m->distance2[best])) {
             best = next;
         }
@@ -84,7 +85,8 @@ int32_t px_matte_peel(px_matting *m)
     const int32_t count = m->width * m->height;
     int32_t head = 0, tail = 0;
     for (int32_t i = 0; i < count; i++) {
-        if (m->kept[i] == PX_MATTE_SUBJECT && m->distance2[i] <= like && px_matte_touches_removed(m, i, 4)) {
+        if (m->kept[i] == PX_MATTE_SUBJECT && m->distance2[i] <= like &&
+            px_matte_touches_removed(m, i, 4)) {
             m->queue[tail++] = i;
         }
     }

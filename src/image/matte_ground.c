@@ -124,8 +124,8 @@ static int32_t take_in(px_matting *m, const ground *g, double *rms)
     double squares = 0;
     for (int32_t i = 0; i < cells; i++) {
         m->distance2[i] = measure_distance2(m, g, i);
-        m->label[i] = m->kept[i] == PX_MATTE_SUBJECT && px_matte_at_border(m, i) &&
-                      m->distance2[i] <= like;
+        m->label[i] =
+            m->kept[i] == PX_MATTE_SUBJECT && px_matte_at_border(m, i) && m->distance2[i] <= like;
         if (m->label[i]) {
             m->queue[tail++] = i;
         }

@@ -427,7 +427,8 @@ __attribute__((format(printf, 2, 3))) static void put_text(writer *to, const cha
 {
     va_list arguments;
     va_start(arguments, format);
-    const int put = px_number_vprint(to->text + to->length, to->capacity - to->length, format, arguments);
+    const int put =
+        px_number_vprint(to->text + to->length, to->capacity - to->length, format, arguments);
     va_end(arguments);
     to->length += put > 0 ? (size_t)put : 0;
 }

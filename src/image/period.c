@@ -84,7 +84,7 @@ static void add_windows(const signal *s, const double *periods, double *sums)
     float history[4][4][2][LANES] = {{{{0}}}}; /* the last 4 blocks: quarter, re/im, period */
     for (int32_t block = 0; block < s->blocks; block++) {
         float turn[2][LANES], phase[2][LANES];
-        float(*sum)[2][LANES] = history[block & 3];
+        float (*sum)[2][LANES] = history[block & 3];
         memset(sum, 0, sizeof history[0]);
         for (int i = 0; i < LANES; i++) {
             const double omega = 2 * M_PI / periods[i];

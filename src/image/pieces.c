@@ -34,8 +34,7 @@ static int32_t join(forest *self, int32_t a, int32_t b)
 
 static bool add_label(forest *self, int32_t *label)
 {
-    if (!px_mem_grow((void **)&self->parent, &self->capacity, self->count,
-                     sizeof *self->parent)) {
+    if (!px_mem_grow((void **)&self->parent, &self->capacity, self->count, sizeof *self->parent)) {
         return false;
     }
     *label = (int32_t)self->count;

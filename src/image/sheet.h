@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define PX_SHEET_FRAMES_MAX 65535
-#define PX_SHEET_NAME_MAX 255                 /* bytes of a name */
+#define PX_SHEET_NAME_MAX 255 /* bytes of a name */
 #define PX_SHEET_TAGS_MAX 4096
 #define PX_SHEET_SLICES_MAX 4096
 #define PX_SHEET_DURATION_MAX 65535 /* ms */

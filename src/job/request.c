@@ -33,11 +33,11 @@ static const px_request_field fields[] = {
     {"isometric", PX_REQUEST_TEXT, true},      {"palette", PX_REQUEST_TEXT, true},
     {"colors", PX_REQUEST_INTEGER, true},      {"background", PX_REQUEST_TEXT, true},
     {"as_painted", PX_REQUEST_BOOLEAN, true},  {"fields", PX_REQUEST_OTHER, true},
-    {"finish", PX_REQUEST_OTHER, true},
-    {"format", PX_REQUEST_OTHER, false},       {"version", PX_REQUEST_OTHER, false},
-    {"lora", PX_REQUEST_TEXT, false},          {"loras", PX_REQUEST_OTHER, false},
-    {"init_pixels", PX_REQUEST_OTHER, false},  {"mask_pixels", PX_REQUEST_OTHER, false},
-    {"model", PX_REQUEST_OTHER, false},        {"batch", PX_REQUEST_OTHER, false},
+    {"finish", PX_REQUEST_OTHER, true},        {"format", PX_REQUEST_OTHER, false},
+    {"version", PX_REQUEST_OTHER, false},      {"lora", PX_REQUEST_TEXT, false},
+    {"loras", PX_REQUEST_OTHER, false},        {"init_pixels", PX_REQUEST_OTHER, false},
+    {"mask_pixels", PX_REQUEST_OTHER, false},  {"model", PX_REQUEST_OTHER, false},
+    {"batch", PX_REQUEST_OTHER, false},
 };
 
 enum { FIELDS = sizeof fields / sizeof *fields, PATH_LIMIT = 4096 };
