@@ -82,6 +82,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/choices.c
     src/diffusion/chunks.c
     src/diffusion/conditioning.c
+    src/diffusion/embeddings.c
     src/diffusion/estimate.c
     src/diffusion/family.c
     src/diffusion/find.c
@@ -109,6 +110,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/scheduler.c
     src/diffusion/stack.c
     src/diffusion/tokenizer.c
+    src/diffusion/values.c
     src/diffusion/vocabulary.c
 )
 

@@ -381,8 +381,6 @@ START_TEST(prompt_names_what_is_not_done)
         {"[[a|b]:0.4]", "prompt editing"},
         {"[x [a|b]]", "'[a|b]', an alternation"},
         {"knight AND dragon", "several prompts in one"},
-        {"by embedding:easynegative, blurry", "'embedding:easynegative', a textual inversion"},
-        {"(embedding:bad:1.2)", "textual inversion"},
         {"<hypernet:style:1> x", "'<hypernet:style:1>', a hypernetwork"},
         {"a ADDCOMM b ADDCOL c", "'ADDCOMM', a word of the Regional Prompter"},
     };

@@ -85,18 +85,51 @@ static dgxp_status append_token(layout *to, int32_t id, float weight)
     return status;
 }
 
-static dgxp_status append_piece(layout *to, const px_prompt_piece *piece)
+static dgxp_status append_words(layout *to, const char *text, size_t length, double weight)
 {
     int32_t *ids = NULL;
     size_t count = 0;
     const int32_t special = to->encoder->parity ? to->encoder->pad : -1;
-    dgxp_status status = px_tokenizer_encode(to->encoder->tokenizer, piece->text,
-                                             strlen(piece->text), special, &ids, &count);
+    dgxp_status status =
+        px_tokenizer_encode(to->encoder->tokenizer, text, length, special, &ids, &count);
     for (size_t i = 0; status == DGXP_OK && i < count; i++) {
-        status = append_token(to, ids[i], (float)piece->weight);
+        status = append_token(to, ids[i], (float)weight);
     }
     px_mem_free(ids);
     return status;
+}
+
+/* The vectors of a textual inversion lie side by side in one chunk, as A1111 keeps them. */
+static dgxp_status append_embedding(layout *to, const px_embedding *embedding, double weight)
+{
+    dgxp_status status = DGXP_OK;
+    if (to->filled + embedding->count > to->room && embedding->count <= to->room) {
+        status = finish_chunk(to, to->filled);
+    }
+    for (int32_t i = 0; i < embedding->count && status == DGXP_OK; i++) {
+        status = append_token(to, PX_EMBEDDINGS_ID - (embedding->first + i), (float)weight);
+    }
+    return status;
+}
+
+static dgxp_status append_piece(layout *to, const px_prompt_piece *piece)
+{
+    const px_embeddings *embeddings = to->encoder->embeddings;
+    const char *from = piece->text;
+    dgxp_status status = DGXP_OK;
+    for (const char *at = from; embeddings && *at && status == DGXP_OK;) {
+        const char *name;
+        size_t length, whole = px_embeddings_match(piece->text, at, &name, &length);
+        const px_embedding *found = whole ? px_embeddings_find(embeddings, name, length) : NULL;
+        if (!found) {
+            at++;
+            continue;
+        }
+        status = append_words(to, from, (size_t)(at - from), piece->weight);
+        status = status == DGXP_OK ? append_embedding(to, found, piece->weight) : status;
+        from = at += whole;
+    }
+    return status == DGXP_OK ? append_words(to, from, strlen(from), piece->weight) : status;
 }
 
 /* Closes every encoder's chunk and evens out how many they have.  `always`: also empty ones. */

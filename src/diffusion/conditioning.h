@@ -12,6 +12,8 @@ typedef struct px_encoder {
     int32_t component;        /* PX_TEXT_1 or PX_TEXT_2 */
     int32_t width;            /* of a hidden state */
     int32_t pooled;           /* width of the pooled vector; 0 = it has none */
+    const char *table;        /* the parameter of its vocabulary, [rows, width]; NULL: unknown */
+    int64_t rows;
 } px_encoder;
 
 enum { PX_ENCODERS = 2 };
@@ -30,8 +32,9 @@ dgxp_status px_conditioning_chunks(const px_encoder *encoders, int32_t encoder_c
                                    const char *prompt, int32_t *chunks);
 
 /**
- * Encode `count` prompts, each padded to `chunks`, which none exceeds; equal texts are encoded once;
- * the weights of the prompt grammar are applied.  On success free with px_conditioning_free().
+ * Encode `count` prompts, each padded to `chunks`, which none exceeds; equal texts are encoded
+ * once; the weights of the prompt grammar are applied.  On success free with
+ * px_conditioning_free().
  */
 dgxp_status px_conditioning_create(const px_shim *shim, px_shim_model *backend,
                                    const px_encoder *encoders, int32_t encoder_count,

@@ -144,6 +144,21 @@ static dgxp_status load_encoders(dgxp_model *model)
     return DGXP_OK;
 }
 
+/* The table that turns ids into vectors, where textual inversions are put. */
+static void find_vocabulary(const dgxp_model *model, px_encoder *encoder)
+{
+    static const char end[] = "token_embedding.weight";
+    for (int32_t i = 0; i < model->parameter_counts[encoder->component]; i++) {
+        const px_parameter *p = &model->parameters[encoder->component][i];
+        const size_t length = strlen(p->name);
+        if (length >= sizeof end - 1 && strcmp(p->name + length - (sizeof end - 1), end) == 0 &&
+            p->rank == 2 && p->shape[1] == encoder->width) {
+            encoder->table = p->name;
+            encoder->rows = p->shape[0];
+        }
+    }
+}
+
 /* NULL is the first CUDA device when there is one, else the CPU; "cuda" is "cuda:0". */
 static dgxp_status choose_device(dgxp_model *model, const char *wanted)
 {
@@ -215,6 +230,7 @@ static dgxp_status open_backend(dgxp_model *model, const dgxp_model_params *para
     status = px_backend_status(model->shim->open(&options, &model->backend, &error), &error);
     for (int32_t e = 0; e < model->encoder_count && status == DGXP_OK; e++) {
         status = px_model_need(model, model->encoders[e].component, DGXP_TILING_NONE);
+        find_vocabulary(model, &model->encoders[e]);
     }
     if (status == DGXP_OK) {
         status = px_model_need(model, PX_UNET, DGXP_TILING_NONE);

@@ -41,7 +41,7 @@ struct dgxp_model {
     pthread_mutex_t lock; /* held by the call that paints; others queue */
     atomic_int waiting;
     bool timed; /* its speed was noted for estimates */
-    bool lost; /* the device failed: every later call says so */
+    bool lost;  /* the device failed: every later call says so */
 };
 
 /** "sdxl", "starter": presets choose their prompt template by it. */

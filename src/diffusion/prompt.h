@@ -3,6 +3,7 @@
 #ifndef PX_PROMPT_H
 #define PX_PROMPT_H
 
+#include "diffusion/embeddings.h"
 #include "diffusion/tokenizer.h"
 
 #include <stdbool.h>
@@ -40,7 +41,8 @@ typedef struct px_prompt {
  * `(x)` is 1.1 times, `[x]` a 1.1th, `(x:1.3)` 1.3 times as strong, nested ones multiply; `\(` and
  * the like are the characters themselves; a bracket left open extends to the end, one too many is
  * text; BREAK as a word begins a new chunk, inside brackets too; neighbours of equal weight are one
- * piece.  `<lora:…>` tags, and `<lyco:…>`, which A1111 takes for the same, are taken out of the text and listed in their order.
+ * piece.  `<lora:…>` tags, and `<lyco:…>`, which A1111 takes for the same, are taken out of the
+ * text and listed in their order.
  *
  * Fails with DGXP_ERR_INVALID_ARGUMENT on text that is no UTF-8 or a LoRA tag that is not sound,
  * and DGXP_ERR_LIMIT on too long a text, too large a weight or too many open brackets.  On success
@@ -51,15 +53,15 @@ void px_prompt_free(px_prompt *prompt);
 
 /**
  * Refuse (DGXP_ERR_UNSUPPORTED) what other programs would not read as words and we cannot do:
- * prompt editing `[a:b:0.5]`, alternation `[a|b]`, AND, `embedding:NAME`, `<hypernet:…>`, words of
- * the Regional Prompter.  A backslash makes any of them plain text.
+ * prompt editing `[a:b:0.5]`, alternation `[a|b]`, AND, `<hypernet:…>`, words of the Regional
+ * Prompter.  A backslash makes any of them plain text.
  */
 dgxp_status px_prompt_check(const char *text);
 
 /**
  * A text of ComfyUI's grammar, which knows round brackets and `embedding:` and nothing else, in
- * ours: `[x]`, BREAK, AND, `<lora:x>` are words there, so they are escaped.  A new string, NULL when
- * memory runs out.
+ * ours: `[x]`, BREAK, AND, `<lora:x>` are words there, so they are escaped.  A new string, NULL
+ * when memory runs out.
  */
 char *px_prompt_escape(const char *text);
 
@@ -68,13 +70,14 @@ typedef struct px_prompt_encoder {
     const px_tokenizer *tokenizer;
     int32_t context; /* tokens of a chunk, both ends included: 77 for CLIP; 3..4096 */
     int32_t bos, eos, pad;
+    const px_embeddings *embeddings; /* that the prompt names, or NULL: none */
     bool parity; /* diffusers' rule: the spelling of `pad` in the text ('!' for 0) is that token */
 } px_prompt_encoder;
 
 /** What one encoder is given: every chunk is bos, at most context - 2 tokens, eos, padding. */
 typedef struct px_prompt_ids {
     int32_t chunks, context;
-    int32_t *ids;   /* [chunks, context] */
+    int32_t *ids;   /* [chunks, context]; PX_EMBEDDINGS_ID and below: a vector of a file */
     float *weights; /* [chunks, context]; 1 for bos, eos and padding */
 } px_prompt_ids;
 

@@ -80,9 +80,6 @@ dgxp_status px_prompt_check(const char *text)
                               (size_t)(end - at),
                               "choose one of the words, or write \\[ for a bracket that is text");
             }
-        } else if (strncmp(at, "embedding:", 10) == 0 && (at == text || !is_letter(at[-1]))) {
-            return refuse("a textual inversion", at, strcspn(at, ", \t\n()"),
-                          "leave it out, or say in words what it stands for");
         } else if (strncmp(at, "<hypernet:", 10) == 0) {
             return refuse("a hypernetwork", at, strcspn(at, ">") + 1,
                           "no SDXL model has one; leave it out");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The recipe: everything that is needed to paint a picture again, as JSON. */
-#include "core/error.h"
 #include "core/choice.h"
+#include "core/error.h"
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/mem.h"
@@ -90,6 +90,16 @@ static bool put_picture(json_t *recipe, const char *name, const dgxp_image *imag
     return px_json_put_text(recipe, name, hex);
 }
 
+/* The textual inversions that both prompts name; of files that went away meanwhile nothing is told.
+ */
+static bool put_embeddings(json_t *recipe, const dgxp_model *model, const dgxp_job *job)
+{
+    const char *texts[] = {job->prompt, px_plan_negative(model, job)};
+    json_t *list = NULL;
+    return px_embeddings_describe(texts, 2, &list) != DGXP_OK || !list ||
+           px_json_put(recipe, "embeddings", list);
+}
+
 /* What both the recipe and a dry run tell; false when memory runs out. */
 static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan *plan,
                          const dgxp_job *job, int32_t index)
@@ -102,6 +112,7 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
            (!job->fields || px_json_put(recipe, "fields", json_incref(job->fields))) &&
            px_json_put_text(recipe, "prompt", job->prompt) &&
            px_json_put_text(recipe, "negative_prompt", px_plan_negative(model, job)) &&
+           put_embeddings(recipe, model, job) &&
            px_json_put(recipe, "canvas", pair(plan->width, plan->height)) &&
            (plan->sprite_width == 0 ||
             px_json_put(recipe, "size", pair(plan->sprite_width, plan->sprite_height))) &&

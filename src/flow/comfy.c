@@ -226,16 +226,15 @@ static bool put_seed(graph *g, const node *n, const char *input)
 static bool read_advanced(graph *g, const node *n, double steps, bool has_init)
 {
     double start = 0, end = 0;
-    const char *add = NULL, *leave = NULL;
+    const char *add = NULL; /* what a walk to the end leaves over is nothing, whatever is asked */
     const bool fine = px_comfy_text(&g->g, n, "add_noise", &add) &
-                      px_comfy_text(&g->g, n, "return_with_leftover_noise", &leave) &
                       px_comfy_number(&g->g, n, "start_at_step", 0, 10000, true, &start) &
                       px_comfy_number(&g->g, n, "end_at_step", 0, 10000, true, &end) &
                       put_seed(g, n, "noise_seed");
     if (!fine) {
         return false;
     }
-    if (strcmp(add, "enable") != 0 || strcmp(leave, "disable") != 0 || end < steps) {
+    if (strcmp(add, "enable") != 0 || end < steps) {
         return px_comfy_obstacle(&g->g, UNDONE, n,
                                  "only a sampler that adds its noise and walks to the end is "
                                  "understood");
@@ -269,17 +268,17 @@ static void read_sampler(graph *g, const node *decode)
     }
     const bool steps_known =
         px_comfy_number(&g->g, &n, "steps", 1, PX_JOB_STEPS_LIMIT, true, &steps);
-    read_latent(g, &n, &has_init, &inpaint);
+    const bool begun = read_latent(g, &n, &has_init, &inpaint);
     px_comfy_words(g, &n, "positive", "prompt", g->positive_line);
     px_comfy_words(g, &n, "negative", "negative_prompt", g->negative_line);
     px_comfy_put_loras(g);
     read_names(g, &n);
     read_vae(g, decode);
     if (strcmp(n.class_type, "KSamplerAdvanced") == 0) {
-        (void)(steps_known && read_advanced(g, &n, steps, has_init));
+        (void)(steps_known && begun && read_advanced(g, &n, steps, has_init));
         return;
     }
-    if (px_comfy_number(&g->g, &n, "denoise", 0.01, 1, false, &denoise) && steps_known) {
+    if (px_comfy_number(&g->g, &n, "denoise", 0.01, 1, false, &denoise) && steps_known && begun) {
         put_steps(g, &n, steps, denoise, has_init, inpaint);
     }
     put_seed(g, &n, "seed");

@@ -5,6 +5,7 @@
 #include "core/mem.h"
 #include "core/params.h"
 #include "diffusion/adapters.h"
+#include "diffusion/find.h"
 #include "diffusion/job.h"
 #include "diffusion/plan.h"
 #include "image/fix_steps.h"
@@ -68,17 +69,24 @@ static void compare_picture(comparison *c, const char *what, const json_t *their
     }
 }
 
-/* Every adapter that the recipe lists, by the hash of the file that has its name here. */
-static void compare_loras(comparison *c, const json_t *recipe, const dgxp_model *model)
+/* Every adapter or textual inversion that the recipe lists, by the hash of the file that has its
+ * name here. */
+static void compare_files(comparison *c, const json_t *recipe, const char *list,
+                          const dgxp_model *model)
 {
+    const bool loras = strcmp(list, "loras") == 0;
     size_t i;
     json_t *entry;
-    json_array_foreach(json_object_get(recipe, "loras"), i, entry)
+    json_array_foreach(json_object_get(recipe, list), i, entry)
     {
         const char *name = text_at(entry, "name"), *theirs = text_at(entry, "sha256");
-        char *path = NULL, *what = px_mem_format("LoRA '%s'", name ? name : "?");
+        char *path = NULL;
+        char *what =
+            px_mem_format("%s '%s'", loras ? "LoRA" : "textual inversion", name ? name : "?");
         char hex[PX_HASH_HEX] = "";
-        dgxp_status status = name && what ? px_lora_find(name, model, &path) : DGXP_ERR_NOT_FOUND;
+        dgxp_status status = !name || !what ? DGXP_ERR_NOT_FOUND
+                             : loras        ? px_lora_find(name, model, &path)
+                                            : px_find_part("embeddings", name, &path);
         status = status == DGXP_OK ? px_fingerprint_file(path, NULL, hex) : status;
         if (status != DGXP_OK || (theirs && strcmp(theirs, hex) != 0)) {
             add_difference(c, what, theirs ? theirs : "no hash", status == DGXP_OK ? hex : NULL);
@@ -129,7 +137,8 @@ static dgxp_status make_request(const json_t *recipe, const json_t *changes, jso
     if (!request) {
         return px_error_memory("a recipe");
     }
-    static const char *const told[] = {"strength", "init_pixels", "mask_pixels", "model", "batch"};
+    static const char *const told[] = {"strength", "init_pixels", "mask_pixels",
+                                       "model",    "batch",       "embeddings"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         json_object_del(request, told[i]);
     }
@@ -288,7 +297,8 @@ dgxp_status dgxp_regen(dgxp_model *model, const dgxp_image *image, const dgxp_re
     if (status == DGXP_OK) {
         c = (comparison){json_array(), json_array()};
         compare_model(&c, json_object_get(recipe, "model"), json_object_get(here, "model"));
-        compare_loras(&c, recipe, model);
+        compare_files(&c, recipe, "loras", model);
+        compare_files(&c, recipe, "embeddings", model);
         compare_palette(&c, recipe);
         compare_picture(&c, "init image", recipe, here, "init_pixels");
         compare_picture(&c, "mask", recipe, here, "mask_pixels");
