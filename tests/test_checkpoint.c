@@ -212,6 +212,19 @@ START_TEST(checkpoint_other_families_are_named)
          "is a LoRA; give it"},
         {{{"unet.down_blocks.1.attentions.0.proj_in.lora_A.weight", 2, {8, 4}}}, "is a LoRA"},
         {{{"control_model.zero_convs.0.0.weight", 1, {1}}}, "a ControlNet"},
+        {{{"adapter.body.0.resnets.0.block1.weight", 1, {1}}}, "a T2I-Adapter; this version"},
+        {{{"body.0.block1.weight", 1, {1}}, {"conv_in.weight", 4, {8, 4, 3, 3}}}, "a T2I-Adapter"},
+        {{{"lllite_unet_input_blocks_4_1_attn1_to_q.conditioning1.0.weight", 1, {1}}},
+         "a ControlNet-LLLite"},
+        {{{"ip_adapter.1.to_k_ip.weight", 1, {1}}, {"image_proj.norm.weight", 1, {1}}},
+         "an IP-Adapter"},
+        {{{"down_blocks.0.motion_modules.0.temporal_transformer.norm.weight", 1, {1}}},
+         "a motion module of AnimateDiff"},
+        {{{"transformer_blocks.0.img_mod.1.weight", 1, {1}}, {"txt_in.weight", 1, {1}}},
+         "a Qwen-Image model"},
+        {{{"noise_refiner.0.attention.qkv.weight", 1, {1}}}, "a Z-Image or Lumina 2 model"},
+        {{{"body.0.rdb1.conv1.weight", 1, {1}}}, "enlarges pictures (ESRGAN); a sprite needs none"},
+        {{{"clip_g", 2, {2, 8}}, {"clip_l", 2, {2, 4}}}, "put it into embeddings/"},
         {{{"decoder.conv_in.weight", 1, {1}}}, "a VAE alone; give it as the VAE"},
         {{{"text_model.embeddings.token_embedding.weight", 1, {1}}}, "text encoders alone"},
         {{{"some.thing", 1, {1}}}, "no model that this library knows"},
@@ -239,6 +252,7 @@ START_TEST(checkpoint_foreign_files_are_named)
         {"\x89PNG\r\n\x1a\n", 8, "PNG picture"},
         {"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS pointer"},
         {"<!DOCTYPE html>", 15, "web page"},
+        {"{\"error\": \"404 Not Found\"}", 26, "JSON text, not a model"},
     };
     px_checkpoint *checkpoint = NULL;
     char *path = inside("foreign.safetensors");

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Said of what lies beside a checkpoint and guides it. */
+#define NOT_DONE "this version does not do those; paint with an SDXL checkpoint alone"
+
 static const struct {
     const char *name;
     const char *title;
@@ -34,7 +37,19 @@ static const struct {
                            "use an ordinary SDXL checkpoint; it inpaints with a mask too"},
     [PX_FAMILY_EDM] = {"sdxl-edm", "an EDM model of SDXL's shape (Playground 2.5)",
                        "use a checkpoint that predicts epsilon or v"},
-    [PX_FAMILY_CONTROLNET] = {"controlnet", "a ControlNet", "use an SDXL checkpoint"},
+    [PX_FAMILY_CONTROLNET] = {"controlnet", "a ControlNet", NOT_DONE},
+    [PX_FAMILY_T2I] = {"t2i-adapter", "a T2I-Adapter", NOT_DONE},
+    [PX_FAMILY_LLLITE] = {"lllite", "a ControlNet-LLLite", NOT_DONE},
+    [PX_FAMILY_IP_ADAPTER] = {"ip-adapter", "an IP-Adapter", NOT_DONE},
+    [PX_FAMILY_MOTION] = {"animatediff", "a motion module of AnimateDiff", NOT_DONE},
+    [PX_FAMILY_QWEN] = {"qwen-image", "a Qwen-Image model", "use a checkpoint trained from SDXL"},
+    [PX_FAMILY_Z_IMAGE] = {"z-image", "a Z-Image or Lumina 2 model",
+                           "use a checkpoint trained from SDXL"},
+    [PX_FAMILY_UPSCALER] = {"upscaler", "a model that enlarges pictures (ESRGAN)",
+                            "a sprite needs none"},
+    [PX_FAMILY_EMBEDDING] = {"embedding", "a textual inversion",
+                             "put it into embeddings/ of the models folders and write "
+                             "embedding:NAME in the prompt"},
 };
 
 const char *px_family_name(px_family family)
@@ -45,6 +60,11 @@ const char *px_family_name(px_family family)
 const char *px_family_title(px_family family)
 {
     return families[family].title;
+}
+
+const char *px_family_advice(px_family family)
+{
+    return family == PX_FAMILY_SDXL ? "give it with --model" : families[family].advice;
 }
 
 dgxp_status px_family_check(px_family family, const char *path)
@@ -58,6 +78,7 @@ dgxp_status px_family_check(px_family family, const char *path)
 
 typedef struct signs {
     bool lora, flux, sd3, control, edm, vae, text, text_1, text_2, sd1_text, sd2_text;
+    bool t2i, lllite, ip_adapter, motion, qwen, z_image, upscaler, embedding;
 } signs;
 
 static bool has(const char *name, const char *part)
@@ -80,6 +101,15 @@ static void read_signs(const char *name, signs *seen)
     seen->sd3 |= has(name, "joint_blocks.") || begins(name, "context_embedder.");
     seen->control |= begins(name, "control_model.") || begins(name, "controlnet_") ||
                      has(name, "input_hint_block.") || begins(name, "zero_convs.");
+    seen->t2i |= begins(name, "adapter.body.") || begins(name, "body.0.");
+    seen->lllite |= begins(name, "lllite_");
+    seen->ip_adapter |= begins(name, "ip_adapter.") || begins(name, "image_proj.");
+    seen->motion |= has(name, "motion_modules.");
+    seen->qwen |= has(name, "transformer_blocks.") && has(name, ".img_mod.");
+    seen->z_image |= has(name, "noise_refiner.") || has(name, "cap_embedder.");
+    seen->upscaler |= has(name, ".rdb1.") || has(name, ".RDB1.");
+    seen->embedding |= strcmp(name, "clip_g") == 0 || strcmp(name, "clip_l") == 0 ||
+                       strcmp(name, "emb_params") == 0;
     seen->edm |= strcmp(name, "edm_mean") == 0 || begins(name, "edm_vpred.");
     seen->vae |= has(name, "decoder.conv_in.weight");
     seen->text_1 |= begins(name, "conditioner.embedders.0.transformer.");
@@ -142,8 +172,24 @@ px_family px_family_of(const px_safetensors *set)
     if (seen.lora) {
         return PX_FAMILY_LORA;
     }
-    if (seen.control) {
-        return PX_FAMILY_CONTROLNET;
+    const struct {
+        bool seen;
+        px_family family;
+    } beside[] = {
+        {seen.upscaler, PX_FAMILY_UPSCALER},
+        {seen.control, PX_FAMILY_CONTROLNET},
+        {seen.t2i, PX_FAMILY_T2I},
+        {seen.lllite, PX_FAMILY_LLLITE},
+        {seen.motion, PX_FAMILY_MOTION},
+        {seen.ip_adapter && !input, PX_FAMILY_IP_ADAPTER},
+        {seen.qwen, PX_FAMILY_QWEN},
+        {seen.z_image, PX_FAMILY_Z_IMAGE},
+        {seen.embedding && !input, PX_FAMILY_EMBEDDING},
+    };
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        if (beside[i].seen) {
+            return beside[i].family;
+        }
     }
     if (seen.flux || seen.sd3) {
         return seen.flux ? PX_FAMILY_FLUX : PX_FAMILY_SD3;
@@ -178,7 +224,7 @@ dgxp_status px_family_check_file(const char *path)
         {"<!doctype", 9, "is a web page, not a model; the download went wrong"},
         {"<html", 5, "is a web page, not a model; the download went wrong"},
     };
-    char start[32];
+    char start[32] = "";
     int fd;
     size_t whole;
     const dgxp_status status = px_file_open(path, &fd, &whole);
@@ -188,6 +234,13 @@ dgxp_status px_family_check_file(const char *path)
     const ssize_t got = read(fd, start, sizeof start);
     const size_t size = got > 0 ? (size_t)got : 0;
     close(fd);
+    /* A safetensors file begins with the length of its header, which ends in zeros. */
+    if (start[0] == '{' && size > 8 && !memchr(start, 0, 8) && !px_file_has_suffix(path, "json")) {
+        return px_error_set(DGXP_ERR_UNSUPPORTED,
+                            "%s: is JSON text, not a model: the download went wrong and saved the "
+                            "server's answer",
+                            path);
+    }
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
         /* A safetensors header of 0x..0280 bytes begins like a pickle; its ninth byte tells. */
         if (size >= magics[i].size && memcmp(start, magics[i].bytes, magics[i].size) == 0 &&

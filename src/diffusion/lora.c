@@ -441,8 +441,8 @@ static dgxp_status refuse_file(const dgxp_lora *lora)
         return px_error_set(DGXP_ERR_UNSUPPORTED, "%s: is no adapter: tensor '%.200s' is %s", path,
                             lora->foreign[0]->name, px_lora_foreign(lora->foreign[0]->name));
     }
-    return px_error_set(DGXP_ERR_UNSUPPORTED, "%s: is %s, not a LoRA; give it with --model", path,
-                        px_family_title(family));
+    return px_error_set(DGXP_ERR_UNSUPPORTED, "%s: is %s, not a LoRA; %s", path,
+                        px_family_title(family), px_family_advice(family));
 }
 
 dgxp_status px_lora_open(const char *path, dgxp_lora **out)
