@@ -50,7 +50,7 @@ static bool has_file(const char *folder, const char *name)
 
 typedef struct wanted {
     const char *name;
-    char *path;
+    char *path, *second; /* `second`: another file of that name */
 } wanted;
 
 /* A file, or a folder that says what it is: a folder of notes is passed over. */
@@ -80,6 +80,69 @@ static bool try_models_folder(const char *folder, void *user_data)
     return false;
 }
 
+enum { NESTED = 4 }; /* folders below checkpoints/ */
+
+typedef struct tree {
+    px_find_visit visit;
+    void *user_data;
+    int depth;
+} tree;
+
+static bool visit_tree(const char *path, void *user_data)
+{
+    const tree *at = user_data;
+    if (!px_file_is_folder(path) || is_model(path)) {
+        return at->visit(path, at->user_data);
+    }
+    tree below = {at->visit, at->user_data, at->depth + 1};
+    return below.depth <= NESTED && px_find_entries(path, visit_tree, &below);
+}
+
+/* People sort their checkpoints into folders of their own. */
+static bool visit_checkpoints(const char *folder, px_find_visit visit, void *user_data)
+{
+    tree at = {visit, user_data, 0};
+    char *checkpoints = px_file_join(folder, "checkpoints");
+    const bool done = checkpoints && px_file_is_folder(checkpoints) &&
+                      px_find_entries(checkpoints, visit_tree, &at);
+    px_mem_free(checkpoints);
+    return done;
+}
+
+static bool try_nested(const char *path, void *user_data)
+{
+    wanted *want = user_data;
+    const char *file = px_file_name(path);
+    const size_t length = strlen(want->name);
+    if (strncmp(file, want->name, length) == 0 &&
+        (file[length] == '\0' || strcmp(file + length, ".safetensors") == 0)) {
+        char **to = want->path ? &want->second : &want->path;
+        *to = px_mem_text(path);
+    }
+    return want->second != NULL;
+}
+
+static bool try_nested_in(const char *folder, void *user_data)
+{
+    return visit_checkpoints(folder, try_nested, user_data);
+}
+
+/* A name that two files of different folders have says too little. */
+static dgxp_status find_nested(wanted *want)
+{
+    px_search_folders(PX_SEARCH_MODELS, try_nested_in, want);
+    if (!want->second) {
+        return DGXP_OK;
+    }
+    const dgxp_status status =
+        px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                     "the model '%s' is there twice, %s and %s: give the path of the one you mean",
+                     want->name, want->path, want->second);
+    px_mem_free(want->path);
+    px_mem_free(want->second);
+    return status;
+}
+
 dgxp_status px_find_model(const char *name, char **path)
 {
     const bool is_default = !name || !*name;
@@ -91,6 +154,10 @@ dgxp_status px_find_model(const char *name, char **path)
         }
     } else {
         px_search_folders(PX_SEARCH_MODELS, try_models_folder, &want);
+        const dgxp_status status = want.path ? DGXP_OK : find_nested(&want);
+        if (status != DGXP_OK) {
+            return status;
+        }
     }
     if (!want.path) {
         char *folders = px_search_describe(PX_SEARCH_MODELS);
@@ -304,12 +371,8 @@ static bool append_model(const char *path, void *list)
 
 static bool append_models_in(const char *folder, void *list)
 {
-    char *checkpoints = px_file_join(folder, "checkpoints");
     px_find_entries(folder, append_model, list);
-    if (checkpoints && px_file_is_folder(checkpoints)) {
-        px_find_entries(checkpoints, append_model, list);
-    }
-    px_mem_free(checkpoints);
+    visit_checkpoints(folder, append_model, list);
     return false;
 }
 

@@ -10,8 +10,8 @@
 
 /**
  * The path of a model: `name` itself when it exists or has a slash, else what the models folders
- * hold under it: a folder, or `checkpoints/NAME[.safetensors]`.  NULL is the default model.  A new
- * string.
+ * hold under it: a folder, or `checkpoints/NAME[.safetensors]`, there also in folders below.  A name
+ * that two of those have is refused.  NULL is the default model.  A new string.
  */
 dgxp_status px_find_model(const char *name, char **path);
 /**

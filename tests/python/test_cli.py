@@ -380,3 +380,25 @@ def test_outputs_are_checked_before_painting(words: list[str], code: int, part: 
 
 def test_blank_subjects_are_refused(cli) -> None:  # type: ignore[no-untyped-def]
     assert cli("generate", "  ").returncode == 2
+
+
+def test_checkpoints_in_folders_below_are_found(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """By name, also listed; a name that two of them have is refused with both."""
+    models = tmp_path / "models"
+    below = models / "checkpoints/sdxl/pixel"
+    below.mkdir(parents=True)
+    (models / "tiny").symlink_to(tiny / "tiny")  # its programs
+    (below / "mine.safetensors").symlink_to(tiny / "tiny.safetensors")
+    env = {"DGX_PIXELS_MODELS": str(models)}
+    listed = json.loads(cli("models", "--json", env=env).stdout)
+    assert any(entry["path"] == str(below / "mine.safetensors") for entry in listed)
+    done = cli("generate", "x", "-m", "mine", "--dry-run", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    (models / "checkpoints/mine.safetensors").symlink_to(tiny / "tiny.safetensors")
+    assert "twice" not in cli("generate", "x", "-m", "mine", "--dry-run", env=env).stderr, "it lies nearer"
+    (models / "checkpoints/mine.safetensors").rename(models / "checkpoints/other.safetensors")
+    other = models / "checkpoints/old"
+    other.mkdir()
+    (other / "mine.safetensors").symlink_to(tiny / "tiny.safetensors")
+    done = cli("generate", "x", "-m", "mine", "--dry-run", env=env)
+    assert done.returncode != 0 and "sdxl/pixel/mine" in done.stderr and "old/mine" in done.stderr
