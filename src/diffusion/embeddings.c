@@ -90,7 +90,7 @@ static dgxp_status open_one(px_embeddings *all, const char *name, size_t length)
             "the models folders",
             e->name);
     }
-    dgxp_status status = px_find_part("embeddings", e->name, &path);
+    dgxp_status status = px_find_named("embeddings", e->name, &path);
     status = status == DGXP_OK ? read_file(e, path) : status;
     all->vectors += e->count;
     px_mem_free(path);

@@ -193,26 +193,29 @@ static bool try_part(const char *folder, void *user_data)
     return want->path != NULL;
 }
 
-dgxp_status px_find_part(const char *kind, const char *name, char **path)
+dgxp_status px_find_named(const char *kind, const char *name, char **path)
 {
     part want = {.kind = kind, .name = name};
-    if (strchr(name, '/') || px_file_exists(name) || px_file_is_folder(name)) {
-        want.path = px_mem_text(name);
-        *path = want.path;
-        return want.path ? DGXP_OK : px_error_memory("a path");
-    }
     px_search_folders(PX_SEARCH_MODELS, try_part, &want);
     if (!want.path) {
         char *folders = px_search_describe(PX_SEARCH_MODELS);
-        const dgxp_status status = px_error_set(
-            DGXP_ERR_NOT_FOUND,
-            "no file '%s': not here, nor in '%s' of %s; put it there, or give its path", name, kind,
-            folders ? folders : "the models folders");
+        const dgxp_status status =
+            px_error_set(DGXP_ERR_NOT_FOUND, "no file '%s' in %s/ of %s: put it there", name, kind,
+                         folders ? folders : "the models folders");
         px_mem_free(folders);
         return status;
     }
     *path = want.path;
     return DGXP_OK;
+}
+
+dgxp_status px_find_part(const char *kind, const char *name, char **path)
+{
+    if (!strchr(name, '/') && !px_file_exists(name) && !px_file_is_folder(name)) {
+        return px_find_named(kind, name, path);
+    }
+    *path = px_mem_text(name);
+    return *path ? DGXP_OK : px_error_memory("a path");
 }
 
 /* ------------------------------------------------------------------------- a model's programs */

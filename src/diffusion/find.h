@@ -19,6 +19,8 @@ dgxp_status px_find_model(const char *name, char **path);
  * slash, else `KIND/NAME[.safetensors]` of the models folders.  A new string.
  */
 dgxp_status px_find_part(const char *kind, const char *name, char **path);
+/** The same for a name that a prompt gives, "embeddings": never a path, so nothing else is opened. */
+dgxp_status px_find_named(const char *kind, const char *name, char **path);
 
 /**
  * The programs that run a checkpoint: its own bundle's, else the first folder of programs whose key

@@ -70,8 +70,8 @@ typedef struct px_prompt_encoder {
     const px_tokenizer *tokenizer;
     int32_t context; /* tokens of a chunk, both ends included: 77 for CLIP; 3..4096 */
     int32_t bos, eos, pad;
-    const px_embeddings *embeddings; /* that the prompt names, or NULL: none */
     bool parity; /* diffusers' rule: the spelling of `pad` in the text ('!' for 0) is that token */
+    const px_embeddings *embeddings; /* that the prompt names; NULL: none */
 } px_prompt_encoder;
 
 /** What one encoder is given: every chunk is bos, at most context - 2 tokens, eos, padding. */

@@ -86,7 +86,7 @@ static void compare_files(comparison *c, const json_t *recipe, const char *list,
         char hex[PX_HASH_HEX] = "";
         dgxp_status status = !name || !what ? DGXP_ERR_NOT_FOUND
                              : loras        ? px_lora_find(name, model, &path)
-                                            : px_find_part("embeddings", name, &path);
+                                            : px_find_named("embeddings", name, &path);
         status = status == DGXP_OK ? px_fingerprint_file(path, NULL, hex) : status;
         if (status != DGXP_OK || (theirs && strcmp(theirs, hex) != 0)) {
             add_difference(c, what, theirs ? theirs : "no hash", status == DGXP_OK ? hex : NULL);

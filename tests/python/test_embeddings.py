@@ -91,7 +91,7 @@ def test_weights_and_chunks(model: Model, library: Library) -> None:  # noqa: F8
 
 
 @pytest.mark.parametrize("name, tensors, status, part", [
-    ("missing", None, "not-found", "no file 'missing'"),
+    ("missing", None, "not-found", "no file 'missing' in embeddings/"),
     ("../secret", None, "invalid-argument", "is a path"),
     ("old", {"emb_params": torch.ones(1, 768)}, "unsupported", "SD 1.x"),
     ("half", {"clip_l": torch.ones(1, 32)}, "unsupported", "no tensor 'clip_g'"),
