@@ -2,6 +2,7 @@
 /* What dgxp_fix() did, as JSON. */
 #include "image/fix.h"
 
+#include "core/choice.h"
 #include "core/json.h"
 #include "image/grid.h"
 #include "image/image.h"
@@ -10,22 +11,12 @@
 
 #include <string.h>
 
-static const char *name_of(const dgxp_choice *choices, int32_t count, int32_t value)
-{
-    for (int32_t i = 0; i < count; i++) {
-        if (choices[i].value == value) {
-            return choices[i].name;
-        }
-    }
-    return NULL;
-}
-
 static json_t *describe_grid(const px_fixing *self)
 {
     const dgxp_grid_info *info = &self->grid->info;
     json_t *grid = json_object(), *list = json_array();
-    bool fits = px_json_put_text(grid, "kind",
-                                 name_of(px_grid_kind_choices, px_grid_kind_count, info->kind)) &&
+    const char *kind = px_choice_name(px_grid_kind_choices, px_grid_kind_count, info->kind);
+    bool fits = px_json_put_text(grid, "kind", kind) &&
                 px_json_put_integer(grid, "width", info->width) &&
                 px_json_put_integer(grid, "height", info->height) &&
                 px_json_put_number(grid, "cell_width", info->cell_width) &&
