@@ -87,7 +87,7 @@ def test_programs_of_today_run_with_a_library_that_knows_more(build: Path, tiny:
                                                               tmp_path: Path) -> None:
     """The program of this build, on its own library and on one whose structs have each grown."""
     wide = tmp_path / "wide"
-    for name in ("include", "src", "shim", "cmake", "models", "presets", "workflows", "CMakeLists.txt"):
+    for name in ("include", "src", "shim", "plugins", "cmake", "models", "presets", "workflows", "CMakeLists.txt"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(
             source, wide / name, **({"symlinks": True} if source.is_dir() else {}))
