@@ -42,4 +42,4 @@ def add_pages(app: FastAPI) -> None:
     app.mount("/review", Page(FILES / "page"))
     # Swagger UI sets styles of its own elements.
     app.mount("/docs/swagger", Page(SWAGGER))
-    app.mount("/docs", Page(FILES / "docs", styles="'self' 'unsafe-inline'"))
+    app.mount("/docs", Page(FILES / "interface", styles="'self' 'unsafe-inline'"))
