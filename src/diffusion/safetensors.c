@@ -99,6 +99,7 @@ static dgxp_status read_shape(const char *path, const char *name, const json_t *
     }
     tensor->rank = (int32_t)json_array_size(value);
     *bytes = dtypes[tensor->dtype].size;
+    int64_t sides = *bytes > 0 ? (int64_t)*bytes : 1;
     for (int32_t i = 0; i < tensor->rank; i++) {
         const json_t *axis = json_array_get(value, (size_t)i);
         if (!json_is_integer(axis) || json_integer_value(axis) < 0) {
@@ -107,6 +108,11 @@ static dgxp_status read_shape(const char *path, const char *name, const json_t *
         tensor->shape[i] = json_integer_value(axis);
         if (__builtin_mul_overflow(*bytes, (uint64_t)tensor->shape[i], bytes)) {
             return REFUSE(path, name, "has a shape of more than 2^64 %s", "bytes");
+        }
+        /* Of an empty tensor the other axes are multiplied later, too. */
+        const int64_t side = tensor->shape[i] ? tensor->shape[i] : 1;
+        if (__builtin_mul_overflow(sides, side, &sides)) {
+            return REFUSE(path, name, "has axes of more than 2^63 elements, axis %d", i);
         }
     }
     return DGXP_OK;
