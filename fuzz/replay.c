@@ -71,9 +71,9 @@ static size_t run_seed(const char *path, long count)
     free(exact);
     for (long i = 0; i < count; i++) {
         memcpy(bytes, seed, size);
-        const size_t now = mutate(bytes, size, 2 * size + 16 < 2 * SIZE_MAX_OF_SEED
-                                                   ? 2 * size + 16
-                                                   : 2 * SIZE_MAX_OF_SEED);
+        const size_t now =
+            mutate(bytes, size,
+                   2 * size + 16 < 2 * SIZE_MAX_OF_SEED ? 2 * size + 16 : 2 * SIZE_MAX_OF_SEED);
         exact = malloc(now ? now : 1);
         memcpy(exact, bytes, now);
         LLVMFuzzerTestOneInput(exact, now);

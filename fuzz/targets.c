@@ -218,10 +218,9 @@ static void fuzz_workflow(const uint8_t *data, size_t size)
 /* The first byte chooses which of the project's files it is; the others are sound. */
 static void fuzz_project(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"dgx-pixels.json", "dgx-pixels.lock.json",
-                                        ".dgx-pixels/history/000001.json",
-                                        ".dgx-pixels/history/000001.pending.json",
-                                        "dgx-pixels.recipes/a.png.json"};
+    static const char *const names[] = {
+        "dgx-pixels.json", "dgx-pixels.lock.json", ".dgx-pixels/history/000001.json",
+        ".dgx-pixels/history/000001.pending.json", "dgx-pixels.recipes/a.png.json"};
     enum { NAMES = sizeof names / sizeof *names };
     static const char project[] = "{\"format\": 1, \"assets\": [{\"path\": \"a.png\", "
                                   "\"subject\": \"a\"}]}";
@@ -312,8 +311,8 @@ static void fuzz_prompt(const uint8_t *data, size_t size)
 
 /* All are compiled into each program, so that none rots; one is called. */
 static void (*const all[])(const uint8_t *, size_t) = {
-    fuzz_picture,  fuzz_animation, fuzz_palette,  fuzz_safetensors, fuzz_bundle, fuzz_manifest,
-    fuzz_request,  fuzz_workflow,  fuzz_project,  fuzz_recipe,      fuzz_prompt};
+    fuzz_picture, fuzz_animation, fuzz_palette, fuzz_safetensors, fuzz_bundle, fuzz_manifest,
+    fuzz_request, fuzz_workflow,  fuzz_project, fuzz_recipe,      fuzz_prompt};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

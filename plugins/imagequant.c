@@ -29,8 +29,8 @@ int32_t px_imagequant(const uint8_t *colors, const uint32_t *weights, size_t cou
     }
     for (size_t i = 0; i < count; i++) {
         const uint8_t *rgb = colors + 3 * i;
-        entries[i] = (liq_histogram_entry){.color = {rgb[0], rgb[1], rgb[2], 255},
-                                           .count = weights[i]};
+        entries[i] =
+            (liq_histogram_entry){.color = {rgb[0], rgb[1], rgb[2], 255}, .count = weights[i]};
     }
     error = liq_set_max_colors(attributes, wanted);
     error = error ? error : liq_set_speed(attributes, BEST_SPEED);

@@ -7,11 +7,11 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/params.h"
-#include "image/image.h"
 #include "game/deploy.h"
 #include "game/lock.h"
 #include "game/make.h"
 #include "game/stage.h"
+#include "image/image.h"
 
 #include <string.h>
 #include <unistd.h>

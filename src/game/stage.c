@@ -227,7 +227,8 @@ static dgxp_status link_or_copy(const px_stage *stage, int from, const char *nam
     if (linkat(from, name, to, kept, 0) == 0) {
         return DGXP_OK;
     }
-    dgxp_status status = px_beneath_read(from, stage->shown, name, PX_STAGE_FILE_MAX, &bytes, &size);
+    dgxp_status status =
+        px_beneath_read(from, stage->shown, name, PX_STAGE_FILE_MAX, &bytes, &size);
     if (status == DGXP_OK) {
         status = px_beneath_create(to, PX_PROJECT_STATE, kept, bytes, size);
     }
@@ -297,8 +298,8 @@ static dgxp_status move_in(px_stage *stage, px_stage_write *write, size_t index,
     }
     if (failed) {
         const bool changed = errno == EEXIST || errno == ESTALE;
-        status = px_error_set(changed ? DGXP_ERR_MISMATCH : DGXP_ERR_IO, "%s/%s: %s", px_stage_shown(stage, write->path),
-                              write->path,
+        status = px_error_set(changed ? DGXP_ERR_MISMATCH : DGXP_ERR_IO, "%s/%s: %s",
+                              px_stage_shown(stage, write->path), write->path,
                               changed          ? "is being changed right now; try again"
                               : errno == EXDEV ? "the assets lie on another disk than the project; "
                                                  "a file cannot be renamed in from outside them"
@@ -414,7 +415,8 @@ static void prune(const px_stage *stage)
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
     for (struct dirent *entry; list && (entry = readdir(list));) {
         const long long number = strtoll(entry->d_name, NULL, 10);
-        if (number > 0 && number <= PX_STAGE_NUMBER_MAX && number <= stage->newest - PX_STAGE_KEPT) {
+        if (number > 0 && number <= PX_STAGE_NUMBER_MAX &&
+            number <= stage->newest - PX_STAGE_KEPT) {
             unlinkat(stage->history, entry->d_name, 0);
         }
     }

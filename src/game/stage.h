@@ -81,7 +81,6 @@ dgxp_status px_stage_commit(px_stage *stage, px_stage_write *writes, size_t coun
 /** Whether a record in the history is not done: another process is at it, or was killed. */
 bool px_stage_is_pending(const px_project *project);
 
-
 /** "000012-3": what the version before write `index` of deployment `number` is kept as. */
 void px_stage_kept_name(int64_t number, size_t index, char name[48]);
 #define PX_STAGE_NUMBER_MAX 999999999 /* a larger number is a name that a person made up */

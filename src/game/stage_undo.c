@@ -213,10 +213,11 @@ static dgxp_status check_undo(const px_stage *stage, const px_json *writes, bool
         }
         const bool undone = strcmp(hash, before ? before : "") == 0;
         if (status == DGXP_OK && !force && !undone && strcmp(hash, after) != 0) {
-            status = px_error_set(DGXP_ERR_MISMATCH,
-                                  "%s/%s: was %s since it was deployed; --undo --force takes the "
-                                  "deployment back all the same",
-                                  px_stage_shown(stage, path), path, hash[0] ? "changed" : "removed");
+            status =
+                px_error_set(DGXP_ERR_MISMATCH,
+                             "%s/%s: was %s since it was deployed; --undo --force takes the "
+                             "deployment back all the same",
+                             px_stage_shown(stage, path), path, hash[0] ? "changed" : "removed");
         }
     }
     return status;
@@ -243,8 +244,8 @@ static dgxp_status restore(px_stage *stage, int64_t number, const px_json *write
     }
     if (status == DGXP_OK && !before) {
         if (hash[0] && unlinkat(folder, name, 0) != 0) {
-            status = px_error_set(DGXP_ERR_IO, "%s/%s: cannot remove: %s", px_stage_shown(stage, path), path,
-                                  strerror(errno));
+            status = px_error_set(DGXP_ERR_IO, "%s/%s: cannot remove: %s",
+                                  px_stage_shown(stage, path), path, strerror(errno));
         }
     } else if (status == DGXP_OK && strcmp(hash, before) != 0) {
         px_stage_kept_name(number, (size_t)index, kept);
@@ -255,8 +256,8 @@ static dgxp_status restore(px_stage *stage, int64_t number, const px_json *write
                 px_beneath_create(stage->staging, PX_PROJECT_STATE "/staging", "undo", bytes, size);
         }
         if (status == DGXP_OK && renameat(stage->staging, "undo", folder, name) != 0) {
-            status = px_error_set(DGXP_ERR_IO, "%s/%s: cannot replace: %s", px_stage_shown(stage, path), path,
-                                  strerror(errno));
+            status = px_error_set(DGXP_ERR_IO, "%s/%s: cannot replace: %s",
+                                  px_stage_shown(stage, path), path, strerror(errno));
             unlinkat(stage->staging, "undo", 0);
         }
     }

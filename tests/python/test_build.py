@@ -283,7 +283,7 @@ def test_a_build_killed_anywhere_knows_its_own_files(cli: Run, build: Path, game
     assert strace, "strace is missing: run scripts/setup test"
     project = json.loads(json.dumps(PROJECT))
     project["assets"] = project["assets"][:2]
-    words = [strace, "-f", "-qq", "-o", tmp_path / "trace", f"-e", f"trace={call}", "-e"]
+    words = [strace, "-f", "-qq", "-o", tmp_path / "trace", "-e", f"trace={call}", "-e"]
     environment = {**os.environ, **STUB}
     kills = 0
     for number in range(1, 400):
@@ -302,7 +302,7 @@ def test_a_build_killed_anywhere_knows_its_own_files(cli: Run, build: Path, game
         assert not [word for word in report["warnings"] if "edited" in str(word)], (number, report)
         states, report = build_it(cli, game)
         assert set(states.values()) == {"current"}, (number, states)
-        left = [path for path in (game / ".dgx-pixels").rglob("*pending*")]
+        left = list((game / ".dgx-pixels").rglob("*pending*"))
         assert not left and not list((game / ".dgx-pixels/staging").iterdir()), (number, left)
     else:
         pytest.fail("the build never got through")
