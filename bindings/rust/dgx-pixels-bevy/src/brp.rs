@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `dgx_pixels/status` and `dgx_pixels/reload`: what `dgx-pixels deploy --confirm` asks a running game.
 
+#[cfg(not(target_arch = "wasm32"))]
 use bevy::asset::io::file::FileAssetReader;
 use bevy::prelude::*;
 use bevy::remote::{BrpError, BrpResult, RemoteMethodSystemId, RemoteMethods, error_codes};
@@ -16,9 +17,16 @@ const BEVY: &str = "0.19";
 #[derive(Resource)]
 struct AssetsFolder(Option<String>);
 
+#[cfg(not(target_arch = "wasm32"))]
 fn find_assets(app: &App) -> Option<String> {
     let plugin = app.get_added_plugins::<AssetPlugin>().into_iter().next()?;
     Some(FileAssetReader::get_base_path().join(&plugin.file_path).to_str()?.into())
+}
+
+/// In a browser there is no folder.
+#[cfg(target_arch = "wasm32")]
+fn find_assets(_: &App) -> Option<String> {
+    None
 }
 
 pub(crate) fn register(app: &mut App) {
