@@ -37,8 +37,13 @@ set(DGXP_IMAGE_SOURCES
     src/image/fix_report.c
     src/image/fix_steps.c
     src/image/flat.c
+    src/image/exif.c
     src/image/foreign.c
     src/image/gif.c
+    src/image/bmp.c
+    src/image/jpeg.c
+    src/image/picture.c
+    src/image/webp.c
     src/image/grid.c
     src/image/header.c
     src/image/image.c

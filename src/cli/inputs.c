@@ -37,7 +37,23 @@ static bool is_picture(const char *name)
 {
     return cli_has_suffix(name, ".png") || cli_has_suffix(name, ".apng") ||
            cli_has_suffix(name, ".gif") || cli_has_suffix(name, ".aseprite") ||
-           cli_has_suffix(name, ".ase");
+           cli_has_suffix(name, ".ase") || cli_has_suffix(name, ".jpg") ||
+           cli_has_suffix(name, ".jpeg") || cli_has_suffix(name, ".jfif") ||
+           cli_has_suffix(name, ".webp") || cli_has_suffix(name, ".bmp");
+}
+
+/* A picture by its name, of a kind that is not read. */
+static bool is_other_picture(const char *name)
+{
+    static const char *const suffixes[] = {".tif", ".tiff", ".avif", ".heic", ".heif", ".jxl",
+                                           ".psd", ".xcf",  ".tga",  ".svg",  ".dds",  ".qoi",
+                                           ".mp4", ".webm", ".mov",  ".ico"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (cli_has_suffix(name, suffixes[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---------------------------------------------------------------------------------- collecting */
@@ -51,6 +67,31 @@ static void add_input(cli_inputs *to, const char *path, char **frames, int frame
 static int keep_picture(const struct dirent *entry)
 {
     return entry->d_name[0] != '.' && is_picture(entry->d_name);
+}
+
+static int keep_other(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && is_other_picture(entry->d_name);
+}
+
+/* Pictures that are passed over are named: nobody counts a folder by hand. */
+static void tell_skipped(const char *command, const char *folder)
+{
+    enum { NAMED = 8 };
+    struct dirent **entries = NULL;
+    const int count = scandir(folder, &entries, keep_other, versionsort);
+    if (count > 0) {
+        fprintf(stderr, "dgx-pixels %s: %s: %d skipped, of a kind that is not read:", command,
+                folder, count);
+        for (int i = 0; i < count && i < NAMED; i++) {
+            fprintf(stderr, "%s %s", i ? "," : "", entries[i]->d_name);
+        }
+        fprintf(stderr, "%s; save them as PNG\n", count > NAMED ? " …" : "");
+    }
+    for (int i = 0; i < count; i++) {
+        free(entries[i]);
+    }
+    free(entries);
 }
 
 /* Its pictures by name, numbers in them by value; -1 when it cannot be read. */
@@ -134,9 +175,10 @@ static int add_folder(const char *command, const char *folder, cli_grouping grou
 {
     char **paths = NULL;
     const int count = list_folder(folder, &paths);
+    tell_skipped(command, folder);
     if (count < 1) {
         fprintf(stderr, "dgx-pixels %s: %s: %s\n", command, folder,
-                count < 0 ? strerror(errno) : "no pictures (.png .gif .aseprite) in it");
+                count < 0 ? strerror(errno) : "no pictures (.png .jpg .webp .bmp .gif .aseprite) in it");
         free(paths);
         return count < 0 ? CLI_IO : CLI_NOT_FOUND;
     }
@@ -256,7 +298,7 @@ int cli_inputs_collect(const char *command, char *const *words, int count, cli_g
                          : add_word(command, words[i], grouping, out);
     }
     if (code == CLI_OK && !out->count) {
-        code = cli_usage(command, "no picture (.png .gif .aseprite) among what was named");
+        code = cli_usage(command, "no picture (.png .jpg .webp .bmp .gif .aseprite) among what was named");
     }
     if (code == CLI_OK && grouping == CLI_GROUP_ALL) {
         join_inputs(out);

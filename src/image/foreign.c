@@ -17,7 +17,7 @@ typedef struct signature {
 
 /* The first that fits; longer ones of a family stand before shorter ones. */
 static const signature pictures[] = {
-    {"a JPEG", 0, 3, "\xff\xd8\xff"}, {"a WebP", 8, 4, "WEBP"},      {"an AVIF", 4, 8, "ftypavif"},
+    {"an AVIF", 4, 8, "ftypavif"},
     {"an AVIF", 4, 8, "ftypavis"},    {"a HEIC", 4, 8, "ftypheic"},  {"a HEIC", 4, 8, "ftypmif1"},
     {"a JPEG XL", 0, 2, "\xff\x0a"},  {"a JPEG XL", 4, 4, "JXL "},   {"a TIFF", 0, 4, "II*\0"},
     {"a TIFF", 0, 4, "MM\0*"},        {"a Photoshop", 0, 4, "8BPS"}, {"a GIMP", 0, 8, "gimp xcf"},
@@ -68,5 +68,7 @@ dgxp_status px_foreign_refuse(const char *name, const void *bytes, size_t size)
         }
     }
     return px_error_set(DGXP_ERR_BAD_FORMAT,
-                        "%s: does not begin with PNG's signature; convert it to PNG", name);
+                        "%s: is no picture that is read (PNG, JPEG, WebP, BMP, GIF, Aseprite); "
+                        "convert it to PNG",
+                        name);
 }

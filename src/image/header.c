@@ -4,10 +4,12 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "image/animation.h"
 #include "image/aseprite.h"
 #include "image/cursor.h"
+#include "image/picture.h"
 #include "image/png.h"
 
 #include <stdio.h>
@@ -309,11 +311,33 @@ static dgxp_status read_aseprite(scanner *self)
 
 /* ---------------------------------------------------------------------------------- the whole */
 
+/* JPEG, WebP and BMP are small enough to be read for it. */
+static dgxp_status read_whole(const char *path, const char *type, px_header *out)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    dgxp_sheet *sheet = NULL;
+    dgxp_status status = px_file_read(path, px_limits_bytes(), &bytes, &size);
+    status = status ? status : px_sheet_decode(path, bytes, size, &sheet);
+    px_mem_free(bytes);
+    if (!status) {
+        out->type = type;
+        out->width = dgxp_image_width(dgxp_sheet_frame(sheet, 0));
+        out->height = dgxp_image_height(dgxp_sheet_frame(sheet, 0));
+        out->frames = dgxp_sheet_frame_count(sheet);
+        for (int32_t i = 0; i < out->frames && out->frames > 1; i++) {
+            out->duration += dgxp_sheet_frame_duration(sheet, i);
+        }
+    }
+    dgxp_sheet_free(sheet);
+    return status;
+}
+
 dgxp_status px_header_read(const char *path, px_header *out)
 {
     static dgxp_status (*const readers[])(scanner *) = {read_png, read_gif, read_aseprite};
     static const char *const types[] = {"png", "gif", "aseprite"};
-    uint8_t start[8] = {0};
+    uint8_t start[32] = {0};
     int fd = -1;
     size_t size = 0;
     *out = (px_header){0};
@@ -337,6 +361,13 @@ dgxp_status px_header_read(const char *path, px_header *out)
         }
     }
     fclose(self.file);
+    if (!status && !out->type) {
+        const char *type = px_jpeg_matches(start, got)   ? "jpeg"
+                           : px_webp_matches(start, got) ? "webp"
+                           : px_bmp_matches(start, got)  ? "bmp"
+                                                         : NULL;
+        status = type ? read_whole(path, type, out) : DGXP_OK;
+    }
     return status;
 }
 

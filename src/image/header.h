@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 typedef struct px_header {
-    const char *type; /* "png", "gif", "aseprite"; NULL: none of them */
+    const char *type; /* "png", "gif", "aseprite", "jpeg", "webp", "bmp"; NULL: none of them */
     int32_t width, height;
     int64_t frames, duration; /* ms, of all frames */
     px_sheet_tag *tags;

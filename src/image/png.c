@@ -8,8 +8,10 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/params.h"
+#include "image/exif.h"
 #include "image/foreign.h"
 #include "image/image.h"
+#include "image/picture.h"
 
 #include <limits.h>
 #include <png.h>
@@ -264,6 +266,9 @@ dgxp_status px_png_decode(const char *name, const void *bytes, size_t size, dgxp
     if (!status) {
         status = decode_pixels(&self) ? take_texts(&self) : report_fault(&self);
     }
+    if (!status) {
+        status = px_exif_apply(px_exif_of_png(bytes, size), &self.image);
+    }
     png_destroy_read_struct(&self.png, &self.info, NULL);
     if (status) {
         dgxp_image_free(self.image);
@@ -311,7 +316,7 @@ dgxp_status dgxp_image_decode(const void *bytes, size_t size, dgxp_image **out)
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_image_decode: %s is NULL",
                             bytes ? "out" : "bytes");
     }
-    return px_png_decode("dgxp_image_decode", bytes, size, out);
+    return px_picture_decode("dgxp_image_decode", bytes, size, out);
 }
 
 dgxp_status dgxp_image_load(const char *path, dgxp_image **out)
@@ -325,7 +330,7 @@ dgxp_status dgxp_image_load(const char *path, dgxp_image **out)
     size_t size = 0;
     dgxp_status status = px_file_read(path, px_limits_bytes(), &bytes, &size);
     if (!status) {
-        status = px_png_decode(path, bytes, size, out);
+        status = px_picture_decode(path, bytes, size, out);
     }
     px_mem_free(bytes);
     return status;

@@ -9,6 +9,24 @@
 #include "core/params.h"
 #include "image/animation.h"
 #include "image/aseprite.h"
+#include "image/picture.h"
+
+static dgxp_status decode_still(const char *name, const uint8_t *bytes, size_t size,
+                                dgxp_sheet **out)
+{
+    dgxp_image *image = NULL;
+    dgxp_sheet *sheet = NULL;
+    dgxp_status status = px_picture_decode(name, bytes, size, &image);
+    status = status ? status : dgxp_sheet_create(&sheet);
+    status = status ? status : dgxp_sheet_add_frame(sheet, image, NULL, 0);
+    dgxp_image_free(image);
+    if (status) {
+        dgxp_sheet_free(sheet);
+    } else {
+        *out = sheet;
+    }
+    return status;
+}
 
 dgxp_status px_sheet_decode(const char *name, const uint8_t *bytes, size_t size, dgxp_sheet **out)
 {
@@ -17,6 +35,13 @@ dgxp_status px_sheet_decode(const char *name, const uint8_t *bytes, size_t size,
     }
     if (px_gif_matches(bytes, size)) {
         return px_gif_decode(name, bytes, size, out);
+    }
+    if (px_webp_is_animated(bytes, size)) {
+        return px_webp_decode_sheet(name, bytes, size, out);
+    }
+    if (px_jpeg_matches(bytes, size) || px_webp_matches(bytes, size) ||
+        px_bmp_matches(bytes, size)) {
+        return decode_still(name, bytes, size, out);
     }
     return px_apng_decode(name, bytes, size, out);
 }

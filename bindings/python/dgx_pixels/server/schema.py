@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 
+from ..errors import DgxPixelsError
+from ..image import Image
 from ..job import Job
 from ..palette import Palette
 
@@ -186,15 +188,22 @@ class ReviewBody(Body):
 
 
 def decode_png(text: str, field: str, pixel_limit: int) -> bytes:
-    """A PNG from base64 or a data URL, refused by its header when it is too large."""
+    """A PNG from base64 (also in lines, as `base64 FILE` prints it) or a data URL, refused when it
+    is too large.  Whatever else the library reads (JPEG, WebP, BMP) is made one."""
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise BadField(field, "is no base64") from None
     if len(data) < 33 or data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
-        raise BadField(field, "is no PNG")
+        try:
+            image = Image.decode(data)
+        except DgxPixelsError as fault:
+            raise BadField(field, f"is no picture: {fault}") from None
+        if image.width * image.height > pixel_limit:
+            raise BadField(field, f"has {image.width}x{image.height} pixels; {pixel_limit} are allowed", 413)
+        return image.encode()
     width, height = struct.unpack(">II", data[16:24])
     if width * height > pixel_limit:
         raise BadField(field, f"has {width}x{height} pixels; {pixel_limit} are allowed", 413)
