@@ -49,6 +49,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/image.c
     src/image/imagequant.c
     src/image/lattice.c
+    src/image/linear.c
     src/image/matte.c
     src/image/matte_back.c
     src/image/matte_cells.c

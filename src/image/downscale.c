@@ -390,6 +390,7 @@ dgxp_status dgxp_downscale(const dgxp_image *image, const dgxp_grid *grid,
     const bool painted = grid->info.kind == DGXP_GRID_PAINTED;
     const int32_t rule = flat          ? DGXP_CELL_CENTER
                          : params.rule ? params.rule
+                         : grid->linear ? DGXP_CELL_CENTER
                          : painted     ? DGXP_CELL_DETAIL
                                        : DGXP_CELL_MEDIAN;
     status = rule == DGXP_CELL_DETAIL

@@ -9,6 +9,7 @@
 #include "image/flat.h"
 #include "image/image.h"
 #include "image/lattice.h"
+#include "image/linear.h"
 #include "image/period.h"
 
 #include <math.h>
@@ -25,6 +26,7 @@
 #define PHASE_CELLS 8     /* fewer cells a side have too few edges to agree on a phase */
 #define NATIVE_COLORS 256 /* a picture with at most so many may be pixel art at its own size */
 #define NATIVE_SIDE 512
+#define SMALL_SIDE 384 /* sharp and this small without a grid: native, through a JPEG perhaps */
 #define TINY_SIDE 128 /* a picture this small is native, however many greys it has */
 #define GREYS 64      /* all of them grey, more than these: a photograph, no palette */
 #define PHOTO_COLORS                                                                               \
@@ -35,6 +37,8 @@
  * soft canvases with 64 to 256 colors above 0.127.  Dithering hides softness: there --cell helps.
  */
 #define SOFT 0.11
+#define INTERPOLATED 0.45 /* above this a picture may be an interpolated enlargement */
+#define EXPLAINED 10      /* the confidence in cells that, enlarged, are the picture */
 
 const dgxp_choice px_grid_kind_choices[] = {
     {DGXP_GRID_PAINTED, "painted", "no grid was found; the picture is divided evenly"},
@@ -391,6 +395,24 @@ static bool has_few_colors(const dgxp_image *image)
     return count <= NATIVE_COLORS && !grey;
 }
 
+/* An interpolated enlargement has no edges to find; what explains the picture is no guess. */
+static dgxp_status try_linear(search *self, bool *found)
+{
+    int32_t count[2];
+    *found = false;
+    if (self->count > 1 || self->params.non_square || self->params.prior > 0 ||
+        measure_softness(self->images[0]) < INTERPOLATED) {
+        return DGXP_OK;
+    }
+    const dgxp_status status = px_linear_find(self->images[0], count, found);
+    if (!status && *found) {
+        set_even(self->grid, DGXP_GRID_CELLS, count[0], count[1]);
+        self->grid->info.confidence = EXPLAINED;
+        self->grid->linear = true;
+    }
+    return status;
+}
+
 static dgxp_status find_grid(search *self)
 {
     dgxp_grid *grid = self->grid;
@@ -400,9 +422,14 @@ static dgxp_status find_grid(search *self)
     if (try_flat(self, &enough) || !enough) {
         return enough ? DGXP_OK : px_error_memory("the search for flat cells");
     }
+    bool linear;
+    dgxp_status status = try_linear(self, &linear);
+    if (status || linear) {
+        return status;
+    }
     const bool few = has_few_colors(self->images[0]);
     double cell[2];
-    dgxp_status status = search_period(self, cell);
+    status = search_period(self, cell);
     if (status) {
         return status;
     }
@@ -431,7 +458,8 @@ static dgxp_status find_grid(search *self)
         grid->centers = NULL;
         grid->info.bent = 0;
     }
-    if (few && (longer <= NATIVE_SIDE || measure_softness(self->images[0]) <= SOFT)) {
+    if ((few && longer <= NATIVE_SIDE) ||
+        ((few || longer <= SMALL_SIDE) && measure_softness(self->images[0]) <= SOFT)) {
         set_even(grid, DGXP_GRID_FLAT, length[0], length[1]);
         return DGXP_OK;
     }

@@ -5,9 +5,12 @@
 
 #include "dgxpixels.h"
 
+#include <stdbool.h>
+
 struct dgxp_grid {
     int32_t image_width, image_height;
     dgxp_grid_info info;
+    bool linear;    /* an interpolated enlargement: a cell's color is at its very middle */
     float *centers; /* [height, width, 2] pixel positions x, y; NULL when lines are straight */
 };
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Pixel art that was enlarged by linear interpolation, or by one that is like it. */
+#ifndef PX_LINEAR_H
+#define PX_LINEAR_H
+
+#include "dgxpixels.h"
+
+#include <stdbool.h>
+
+/**
+ * Whether the whole picture is an even linear (or cubic) enlargement of `count` cells: these read at
+ * their centres and enlarged again are the picture.  `*found` is false when none explains it.
+ */
+dgxp_status px_linear_find(const dgxp_image *image, int32_t count[2], bool *found);
+
+#endif
