@@ -172,10 +172,11 @@ DGXP_API const char *dgxp_image_text(const dgxp_image *image, const char *key);
 DGXP_API dgxp_status dgxp_image_set_text(dgxp_image *image, const char *key, const char *text);
 
 /**
- * Read a picture: PNG, JPEG, WebP or BMP, upright by Exif.  16-bit samples keep their high byte (v >> 8), as Pillow reads them; gamma and colour
- * profile chunks are ignored; grey and palette become RGBA.  A broken checksum, a
- * missing end or trailing garbage inside a chunk is DGXP_ERR_BAD_FORMAT.  Another format (JPEG, WebP
- * …) is DGXP_ERR_UNSUPPORTED, and the sentence names it.  The path "-" is standard input.
+ * Read a picture: PNG, JPEG, WebP (of an animation its first frame) or BMP, upright by Exif.  16-bit
+ * samples keep their high byte (v >> 8), as Pillow reads them; gamma and colour profiles are
+ * ignored; grey and palette become RGBA, CMYK is mixed.  A broken checksum, a missing end or
+ * trailing garbage inside a chunk is DGXP_ERR_BAD_FORMAT.  Another format (TIFF, AVIF …) is
+ * DGXP_ERR_UNSUPPORTED, and the sentence names it.  The path "-" is standard input.
  */
 DGXP_API dgxp_status dgxp_image_load(const char *path, dgxp_image **out);
 DGXP_API dgxp_status dgxp_image_decode(const void *bytes, size_t size, dgxp_image **out);

@@ -232,7 +232,7 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " Read a picture: PNG, JPEG, WebP or BMP, upright by Exif.  16-bit samples keep their high byte (v >> 8), as Pillow reads them; gamma and colour\n profile chunks are ignored; grey and palette become RGBA.  A broken checksum, a\n missing end or trailing garbage inside a chunk is DGXP_ERR_BAD_FORMAT.  Another format (JPEG, WebP\n …) is DGXP_ERR_UNSUPPORTED, and the sentence names it.  The path \"-\" is standard input."]
+    #[doc = " Read a picture: PNG, JPEG, WebP (of an animation its first frame) or BMP, upright by Exif.  16-bit\n samples keep their high byte (v >> 8), as Pillow reads them; gamma and colour profiles are\n ignored; grey and palette become RGBA, CMYK is mixed.  A broken checksum, a missing end or\n trailing garbage inside a chunk is DGXP_ERR_BAD_FORMAT.  Another format (TIFF, AVIF …) is\n DGXP_ERR_UNSUPPORTED, and the sentence names it.  The path \"-\" is standard input."]
     pub fn dgxp_image_load(
         path: *const ::core::ffi::c_char,
         out: *mut *mut dgxp_image,
