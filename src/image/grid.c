@@ -26,7 +26,6 @@
 #define PHASE_CELLS 8     /* fewer cells a side have too few edges to agree on a phase */
 #define NATIVE_COLORS 256 /* a picture with at most so many may be pixel art at its own size */
 #define NATIVE_SIDE 512
-#define SMALL_SIDE 384 /* sharp and this small without a grid: native, through a JPEG perhaps */
 #define TINY_SIDE 128 /* a picture this small is native, however many greys it has */
 #define GREYS 64      /* all of them grey, more than these: a photograph, no palette */
 #define PHOTO_COLORS                                                                               \
@@ -458,8 +457,7 @@ static dgxp_status find_grid(search *self)
         grid->centers = NULL;
         grid->info.bent = 0;
     }
-    if ((few && longer <= NATIVE_SIDE) ||
-        ((few || longer <= SMALL_SIDE) && measure_softness(self->images[0]) <= SOFT)) {
+    if (few && (longer <= NATIVE_SIDE || measure_softness(self->images[0]) <= SOFT)) {
         set_even(grid, DGXP_GRID_FLAT, length[0], length[1]);
         return DGXP_OK;
     }

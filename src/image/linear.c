@@ -15,9 +15,10 @@
  * period, but the second ones are nothing except at the centres: a comb whose place is known.
  * What the comb says is then proved: the cells are read, enlarged, and must be the picture.
  */
-#define CELL_LEAST 2.5
+#define CELL_LEAST 3
 #define CELL_MOST 64
 #define COMB_SHARE 0.6     /* fewer cells with this share of the best comb are the cells */
+#define COMB_LEAST 0.45    /* of both axes together; noise that was blurred stays below */
 #define ERROR_SHARE 0.10   /* of the contrast of neighbouring cells: cubic kernels overshoot */
 #define ERROR_NOISE 2.0    /* levels, for JPEG */
 #define CONTRAST_LEAST 8.0 /* levels */
@@ -190,7 +191,7 @@ dgxp_status px_linear_find(const dgxp_image *image, int32_t count[2], bool *foun
         for (int32_t n = least; n <= most; n++) {
             best = fmax(best, scores[n]);
         }
-        for (int32_t n = least; n <= most && !chosen && best > 0.2; n++) {
+        for (int32_t n = least; n <= most && !chosen && best > COMB_LEAST; n++) {
             const bool peak = (n == least || scores[n] >= scores[n - 1]) &&
                               (n == most || scores[n] >= scores[n + 1]);
             chosen = peak && scores[n] >= COMB_SHARE * best ? n : 0;
