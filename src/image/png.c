@@ -11,7 +11,6 @@
 #include "image/exif.h"
 #include "image/foreign.h"
 #include "image/image.h"
-#include "image/picture.h"
 
 #include <limits.h>
 #include <png.h>
@@ -306,33 +305,6 @@ dgxp_status px_png_decode_texts(const char *name, const uint8_t *chunks, size_t 
     } else {
         *out = self.image;
     }
-    return status;
-}
-
-dgxp_status dgxp_image_decode(const void *bytes, size_t size, dgxp_image **out)
-{
-    px_error_clear();
-    if (!bytes || !out) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_image_decode: %s is NULL",
-                            bytes ? "out" : "bytes");
-    }
-    return px_picture_decode("dgxp_image_decode", bytes, size, out);
-}
-
-dgxp_status dgxp_image_load(const char *path, dgxp_image **out)
-{
-    px_error_clear();
-    if (!path || !out) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_image_load: %s is NULL",
-                            path ? "out" : "path");
-    }
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    dgxp_status status = px_file_read(path, px_limits_bytes(), &bytes, &size);
-    if (!status) {
-        status = px_picture_decode(path, bytes, size, out);
-    }
-    px_mem_free(bytes);
     return status;
 }
 
