@@ -37,11 +37,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, images = (asked.get("params") or {}).get("path"), []
         file = pathlib.Path(sys.argv[1], "assets", path or "none")
         if file.is_file():
-            pixels = hashlib.sha256(Image.open(file).convert("RGBA").tobytes()).hexdigest()
+            picture = Image.open(file).convert("RGBA")
+            pixels = hashlib.sha256(picture.tobytes()).hexdigest()
             old = seen.get(path, ("", 0))
             seen[path] = old if old[0] == pixels else (pixels, old[1] + 1)
             images.append({"path": path, "hash": pixels, "generation": seen[path][1], "state": "loaded",
-                           "error": None})
+                           "width": picture.width, "height": picture.height, "layers": 1, "error": None})
         body = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": {
             "plugin": "0.1.0", "watching": True, "images": images}}).encode()
         self.send_response(200)
