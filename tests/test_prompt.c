@@ -385,9 +385,9 @@ START_TEST(prompt_names_what_is_not_done)
         {"a ADDCOMM b ADDCOL c", "'ADDCOMM', a word of the Regional Prompter"},
     };
     static const char *const words[] = {
-        "a [red] cloak", "[a (b:1.2)]", "SAND AND_ BRAND", "\\[a|b\\]", "a|b", "ratio 1:2",
-        "[a:b]", "[open|", "A\\ND", "embed ding:x", "fern-and-moss", "\u00c4AND x", "reembedding:x",
-        "(a|b:1.2)", "[x:y:z]",
+        "a [red] cloak", "[a (b:1.2)]", "SAND AND_ BRAND", "\\[a|b\\]", "a|b",
+        "ratio 1:2",     "[a:b]",       "[open|",          "A\\ND",     "embed ding:x",
+        "fern-and-moss", "\u00c4AND x", "reembedding:x",   "(a|b:1.2)", "[x:y:z]",
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         ck_assert_refused(px_prompt_check(refused[i][0]), DGXP_ERR_UNSUPPORTED, refused[i][1]);

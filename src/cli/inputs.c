@@ -178,7 +178,8 @@ static int add_folder(const char *command, const char *folder, cli_grouping grou
     tell_skipped(command, folder);
     if (count < 1) {
         fprintf(stderr, "dgx-pixels %s: %s: %s\n", command, folder,
-                count < 0 ? strerror(errno) : "no pictures (.png .jpg .webp .bmp .gif .aseprite) in it");
+                count < 0 ? strerror(errno)
+                          : "no pictures (.png .jpg .webp .bmp .gif .aseprite) in it");
         free(paths);
         return count < 0 ? CLI_IO : CLI_NOT_FOUND;
     }
@@ -298,7 +299,8 @@ int cli_inputs_collect(const char *command, char *const *words, int count, cli_g
                          : add_word(command, words[i], grouping, out);
     }
     if (code == CLI_OK && !out->count) {
-        code = cli_usage(command, "no picture (.png .jpg .webp .bmp .gif .aseprite) among what was named");
+        code = cli_usage(command,
+                         "no picture (.png .jpg .webp .bmp .gif .aseprite) among what was named");
     }
     if (code == CLI_OK && grouping == CLI_GROUP_ALL) {
         join_inputs(out);

@@ -28,8 +28,8 @@ static uint32_t read_u(const uint8_t *at, int bytes)
 
 bool px_bmp_matches(const uint8_t *bytes, size_t size)
 {
-    return size >= FILE_HEADER + 12 && memcmp(bytes, "BM", 2) == 0 &&
-           read_u(bytes + 6, 4) == 0 && read_u(bytes + FILE_HEADER, 4) <= 124;
+    return size >= FILE_HEADER + 12 && memcmp(bytes, "BM", 2) == 0 && read_u(bytes + 6, 4) == 0 &&
+           read_u(bytes + FILE_HEADER, 4) <= 124;
 }
 
 static dgxp_status refuse(const char *name, const char *why)

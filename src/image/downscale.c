@@ -388,11 +388,11 @@ dgxp_status dgxp_downscale(const dgxp_image *image, const dgxp_grid *grid,
     }
     const bool flat = grid->info.kind == DGXP_GRID_FLAT;
     const bool painted = grid->info.kind == DGXP_GRID_PAINTED;
-    const int32_t rule = flat          ? DGXP_CELL_CENTER
-                         : params.rule ? params.rule
+    const int32_t rule = flat           ? DGXP_CELL_CENTER
+                         : params.rule  ? params.rule
                          : grid->linear ? DGXP_CELL_CENTER
-                         : painted     ? DGXP_CELL_DETAIL
-                                       : DGXP_CELL_MEDIAN;
+                         : painted      ? DGXP_CELL_DETAIL
+                                        : DGXP_CELL_MEDIAN;
     status = rule == DGXP_CELL_DETAIL
                  ? reduce_detail(image, grid, params.detail > 0 ? params.detail : 0.75, small)
                  : reduce_cells(image, grid, rule, small);

@@ -17,13 +17,12 @@ typedef struct signature {
 
 /* The first that fits; longer ones of a family stand before shorter ones. */
 static const signature pictures[] = {
-    {"an AVIF", 4, 8, "ftypavif"},
-    {"an AVIF", 4, 8, "ftypavis"},    {"a HEIC", 4, 8, "ftypheic"},  {"a HEIC", 4, 8, "ftypmif1"},
-    {"a JPEG XL", 0, 2, "\xff\x0a"},  {"a JPEG XL", 4, 4, "JXL "},   {"a TIFF", 0, 4, "II*\0"},
-    {"a TIFF", 0, 4, "MM\0*"},        {"a Photoshop", 0, 4, "8BPS"}, {"a GIMP", 0, 8, "gimp xcf"},
-    {"a QOI", 0, 4, "qoif"},          {"a DDS", 0, 4, "DDS "},       {"an icon", 0, 4, "\0\0\1\0"},
-    {"an SVG", 0, 4, "<svg"},         {"an SVG", 0, 5, "<?xml"},     {"a PDF", 0, 5, "%PDF-"},
-    {"a ZIP", 0, 4, "PK\3\4"},        {"a BMP", 0, 2, "BM"},
+    {"an AVIF", 4, 8, "ftypavif"}, {"an AVIF", 4, 8, "ftypavis"},   {"a HEIC", 4, 8, "ftypheic"},
+    {"a HEIC", 4, 8, "ftypmif1"},  {"a JPEG XL", 0, 2, "\xff\x0a"}, {"a JPEG XL", 4, 4, "JXL "},
+    {"a TIFF", 0, 4, "II*\0"},     {"a TIFF", 0, 4, "MM\0*"},       {"a Photoshop", 0, 4, "8BPS"},
+    {"a GIMP", 0, 8, "gimp xcf"},  {"a QOI", 0, 4, "qoif"},         {"a DDS", 0, 4, "DDS "},
+    {"an icon", 0, 4, "\0\0\1\0"}, {"an SVG", 0, 4, "<svg"},        {"an SVG", 0, 5, "<?xml"},
+    {"a PDF", 0, 5, "%PDF-"},      {"a ZIP", 0, 4, "PK\3\4"},       {"a BMP", 0, 2, "BM"},
 };
 
 static bool has(const void *bytes, size_t size, const signature *s)

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { TAGS_BYTES_MAX = 4 << 20 }; /* of the chunk that lists an .aseprite file's tags */
+enum { TAGS_BYTES_MAX = 4 << 20 };         /* of the chunk that lists an .aseprite file's tags */
 #define TEXTS_BYTES_MAX ((size_t)32 << 20) /* of a PNG's text chunks, as they are packed */
 
 typedef struct scanner {
@@ -191,8 +191,7 @@ static dgxp_status read_gif(scanner *self)
         status = take_bytes(self, &kind, 1);
         if (!status && kind == 0x21) {
             status = take_bytes(self, &label, 1);
-            status = status ? status
-                            : skip_blocks(self, delay, label == 0xF9 ? sizeof delay : 0);
+            status = status ? status : skip_blocks(self, delay, label == 0xF9 ? sizeof delay : 0);
         } else if (!status && kind == 0x2C) {
             status = take_bytes(self, part, sizeof part);
             /* colours, and the byte that says how wide the codes begin */
@@ -229,8 +228,8 @@ static dgxp_status add_tag(px_header *out, cursor *from)
         return DGXP_OK; /* the reader of pixels is the one that refuses it */
     }
     tag.name = px_mem_textn(name, length);
-    if (!tag.name || !px_mem_grow((void **)&out->tags, &out->tag_capacity, out->tag_count,
-                                  sizeof tag)) {
+    if (!tag.name ||
+        !px_mem_grow((void **)&out->tags, &out->tag_capacity, out->tag_count, sizeof tag)) {
         px_mem_free(tag.name);
         return px_error_memory("the tags of an .aseprite file");
     }
@@ -276,8 +275,8 @@ static dgxp_status read_ase_frame(scanner *self)
         status = take_bytes(self, bytes, PX_ASE_CHUNK_HEADER);
         cursor chunk = {bytes, PX_ASE_CHUNK_HEADER, false};
         const uint32_t length = px_cursor_take(&chunk, 4), type = px_cursor_take(&chunk, 2);
-        if (!status && (length < PX_ASE_CHUNK_HEADER ||
-                        length - PX_ASE_CHUNK_HEADER > self->left - behind)) {
+        if (!status &&
+            (length < PX_ASE_CHUNK_HEADER || length - PX_ASE_CHUNK_HEADER > self->left - behind)) {
             return refuse_short(self);
         }
         const uint32_t body = length - PX_ASE_CHUNK_HEADER;

@@ -43,7 +43,8 @@ static double measure_bends(const dgxp_image *image, bool vertical, double *prof
         for (int32_t i = 1; i + 1 < length; i++) {
             const int32_t left = vertical ? sum_at(image, line, i - 1) : sum_at(image, i - 1, line);
             const int32_t here = vertical ? sum_at(image, line, i) : sum_at(image, i, line);
-            const int32_t right = vertical ? sum_at(image, line, i + 1) : sum_at(image, i + 1, line);
+            const int32_t right =
+                vertical ? sum_at(image, line, i + 1) : sum_at(image, i + 1, line);
             profile[i] += abs(left - 2 * here + right);
         }
     }
@@ -78,11 +79,14 @@ static void sample(const dgxp_image *image, double x, double y, double to[4])
 {
     const double fx = fmin(fmax(x, 0), image->width - 1), fy = fmin(fmax(y, 0), image->height - 1);
     const int32_t x0 = (int32_t)fx, y0 = (int32_t)fy;
-    const int32_t x1 = x0 + 1 < image->width ? x0 + 1 : x0, y1 = y0 + 1 < image->height ? y0 + 1 : y0;
+    const int32_t x1 = x0 + 1 < image->width ? x0 + 1 : x0,
+                  y1 = y0 + 1 < image->height ? y0 + 1 : y0;
     const double a = fx - x0, b = fy - y0;
     for (int c = 0; c < 4; c++) {
-        const double top = px_image_at(image, x0, y0)[c] * (1 - a) + px_image_at(image, x1, y0)[c] * a;
-        const double low = px_image_at(image, x0, y1)[c] * (1 - a) + px_image_at(image, x1, y1)[c] * a;
+        const double top =
+            px_image_at(image, x0, y0)[c] * (1 - a) + px_image_at(image, x1, y0)[c] * a;
+        const double low =
+            px_image_at(image, x0, y1)[c] * (1 - a) + px_image_at(image, x1, y1)[c] * a;
         to[c] = top * (1 - b) + low * b;
     }
 }
@@ -124,8 +128,8 @@ static double measure_rest(const cells *self)
         for (int32_t x = 0; x < image->width; x++) {
             const double u = clamp_to((x + 0.5) * wide / image->width - 0.5, wide - 1);
             const int32_t i = u >= wide - 1 ? wide - 2 : (int32_t)u;
-            const double(*top)[4] = (const double(*)[4])self->rgba + (size_t)j * (size_t)wide + i;
-            const double(*low)[4] = top + wide;
+            const double (*top)[4] = (const double (*)[4])self->rgba + (size_t)j * (size_t)wide + i;
+            const double (*low)[4] = top + wide;
             const uint8_t *p = px_image_at(image, x, y);
             for (int c = 0; c < 4; c++) {
                 const double upper = top[0][c] + (top[1][c] - top[0][c]) * (u - i);
@@ -147,8 +151,8 @@ static dgxp_status try_count(const dgxp_image *image, const int32_t count[2], bo
         return px_error_memory("the cells of an image");
     }
     const double contrast = read_cells(&self);
-    *explains = contrast >= CONTRAST_LEAST &&
-                measure_rest(&self) <= ERROR_SHARE * contrast + ERROR_NOISE;
+    *explains =
+        contrast >= CONTRAST_LEAST && measure_rest(&self) <= ERROR_SHARE * contrast + ERROR_NOISE;
     px_mem_free(self.rgba);
     return DGXP_OK;
 }
@@ -177,8 +181,7 @@ dgxp_status px_linear_find(const dgxp_image *image, int32_t count[2], bool *foun
     if (most <= least || shorter < CELLS_LEAST * 3) {
         return DGXP_OK;
     }
-    double *profiles =
-        px_mem_array((size_t)image->width + (size_t)image->height, sizeof *profiles);
+    double *profiles = px_mem_array((size_t)image->width + (size_t)image->height, sizeof *profiles);
     double *scores = px_mem_zero((size_t)most + 1, sizeof *scores);
     if (profiles && scores) {
         score_counts(image, profiles, least, most, scores);

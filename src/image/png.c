@@ -281,9 +281,9 @@ dgxp_status px_png_decode_texts(const char *name, const uint8_t *chunks, size_t 
                                 dgxp_image **out)
 {
     /* A grey pixel's header before the chunks, and the begin of its data behind them. */
-    static const uint8_t before[33] = {
-        0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I',  'H',  'D',  'R', 0,
-        0,    0,   1,   0,   0,    0,    1,    8,    0, 0, 0, 0,  0x3a, 0x7e, 0x9b, 0x55};
+    static const uint8_t before[33] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0,   0, 0, 13,
+                                       'I',  'H', 'D', 'R', 0,    0,    0,    1,    0,   0, 0, 1,
+                                       8,    0,   0,   0,   0,    0x3a, 0x7e, 0x9b, 0x55};
     static const uint8_t behind[8] = {0, 0, 0, 0, 'I', 'D', 'A', 'T'};
     codec self = {.name = name};
     uint8_t *whole = px_mem_alloc(sizeof before + size + sizeof behind);
