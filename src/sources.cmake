@@ -63,6 +63,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/palette_builtin.c
     src/image/palette_file.c
     src/image/palette_formats.c
+    src/image/palette_write.c
     src/image/period.c
     src/image/pieces.c
     src/image/png.c

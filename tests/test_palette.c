@@ -2,6 +2,7 @@
 /* Palette files of every format, the built-in ones, and what is refused. */
 #include "px_mutate.h"
 
+#include "core/file.h"
 #include "image/palette.h"
 
 #include <stdint.h>
@@ -114,6 +115,34 @@ START_TEST(palette_file_formats_follow_the_suffix)
     }
     ck_assert_refused(dgxp_palette_save(palette, "x.jpg", 0), DGXP_ERR_INVALID_ARGUMENT, "suffix");
     dgxp_palette_free(palette);
+}
+END_TEST
+
+/* The same eight digits: Lospec's .hex puts the alpha last, as CSS does; paint.net's .txt first. */
+START_TEST(palette_eight_digits_hang_on_the_file)
+{
+    static const struct {
+        const char *suffix, *text;
+        uint8_t first[4];
+        int32_t count;
+    } cases[] = {{"hex", "ff0000ff\n00ff0080\n", {255, 0, 0, 255}, 2},
+                 {"txt", "ff0000ff\n8000ff00\n", {0, 0, 255, 255}, 2},
+                 {"txt", "#ff0000ff\n", {255, 0, 0, 255}, 1},
+                 {"txt", "0x1A1C2C, #fa0, B13E53 red, dark\n", {0x1A, 0x1C, 0x2C, 255}, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[64];
+        dgxp_palette *palette = NULL;
+        snprintf(path, sizeof path, "test_palette_%ld.%s", (long)getpid(), cases[i].suffix);
+        ck_assert_ok(px_file_write(path, cases[i].text, strlen(cases[i].text)));
+        ck_assert_ok(dgxp_palette_load(path, &palette));
+        ck_assert_int_eq(dgxp_palette_count(palette), cases[i].count);
+        ck_assert_mem_eq(dgxp_palette_colors(palette), cases[i].first, 4);
+        if (cases[i].count == 3) {
+            ck_assert_mem_eq(dgxp_palette_colors(palette) + 4, ((uint8_t[4]){255, 170, 0, 255}), 4);
+        }
+        dgxp_palette_free(palette);
+        unlink(path);
+    }
 }
 END_TEST
 
@@ -309,6 +338,7 @@ int main(void)
     tcase_add_test(core, palette_reads_binary_formats_made_elsewhere);
     tcase_add_test(core, palette_survives_every_format);
     tcase_add_test(core, palette_file_formats_follow_the_suffix);
+    tcase_add_test(core, palette_eight_digits_hang_on_the_file);
     tcase_add_test(core, palette_builtins_load_with_credit);
     tcase_add_test(core, palette_sort_ignores_the_order_given);
     tcase_add_test(limits, palette_holds_256_different_colors);

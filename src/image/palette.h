@@ -12,6 +12,9 @@
 #define PX_PALETTE_NAME_MAX 79
 #define PX_PALETTE_BYTES_MAX ((size_t)8 << 20) /* of a palette file */
 
+/* Bytes of Photoshop's color table: 256 colors, then perhaps how many count and which is clear. */
+enum { PX_PALETTE_ACT_SHORT = 768, PX_PALETTE_ACT_LONG = 772 };
+
 struct dgxp_palette {
     int32_t count;
     int32_t opaque;                   /* entries with alpha >= 128, the ones pixels may take */

@@ -3,13 +3,11 @@
 #include "image/palette.h"
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/mem.h"
-#include "core/number.h"
 #include "image/image.h"
 #include "image/png.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 const dgxp_choice px_palette_format_choices[] = {
@@ -24,8 +22,6 @@ const dgxp_choice px_palette_format_choices[] = {
 };
 const int32_t px_palette_format_count =
     (int32_t)(sizeof px_palette_format_choices / sizeof *px_palette_format_choices);
-
-enum { ACT_SHORT = 768, ACT_LONG = 772 };
 
 /* ------------------------------------------------------------------------------------ reading */
 
@@ -209,14 +205,14 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* How many hexadecimal digits the line holds up to its end, a blank or a comment; else 0. */
-static size_t count_digits(const char *line, size_t length)
+/* How many hexadecimal digits stand here up to the end, a blank, a comma or a comment; else 0. */
+static size_t count_digits(const char *text, size_t length)
 {
     size_t n = 0;
-    while (n < length && hex_value(line[n]) >= 0) {
+    while (n < length && hex_value(text[n]) >= 0) {
         n++;
     }
-    return n == length || is_blank(line[n]) || line[n] == ';' ? n : 0;
+    return n == length || is_blank(text[n]) || text[n] == ',' || text[n] == ';' ? n : 0;
 }
 
 static uint8_t hex_byte(const char *digits)
@@ -224,34 +220,70 @@ static uint8_t hex_byte(const char *digits)
     return (uint8_t)(hex_value(digits[0]) * 16 + hex_value(digits[1]));
 }
 
-/* HEX and paint.net are one grammar: RRGGBB, #RRGGBB, #RRGGBBAA (CSS) and AARRGGBB (paint.net);
- * ';', "//" and a '#' without six or eight digits begin a comment. */
+/* One color of `count` digits; of eight, the alpha comes first (paint.net) or last (CSS, .hex). */
+static bool parse_hex(const char *digits, size_t count, bool alpha_last, uint8_t rgba[4])
+{
+    rgba[3] = 255;
+    if (count == 3) {
+        for (int i = 0; i < 3; i++) {
+            rgba[i] = (uint8_t)(hex_value(digits[i]) * 17);
+        }
+    } else if (count == 6 || count == 8) {
+        const char *color = digits + (count == 8 && !alpha_last ? 2 : 0);
+        for (int i = 0; i < 3; i++) {
+            rgba[i] = hex_byte(color + i * 2);
+        }
+        rgba[3] = count == 8 ? hex_byte(digits + (alpha_last ? 6 : 0)) : 255;
+    }
+    return count == 3 || count == 6 || count == 8;
+}
+
+/* To the next color of the line; what follows without a comma is the color's name. */
+static const char *skip_comma(const char *at, const char *end)
+{
+    while (at < end && is_blank(*at)) {
+        at++;
+    }
+    if (at == end || *at != ',') {
+        return end;
+    }
+    do {
+        at++;
+    } while (at < end && is_blank(*at));
+    return at;
+}
+
+/* HEX and paint.net are one grammar: RRGGBB, #RRGGBB, #RGB, 0xRRGGBB, with commas between several;
+ * RRGGBBAA after a '#' and in a .hex file, AARRGGBB elsewhere.  ';', "//" and a '#' without digits begin
+ * a comment. */
 static dgxp_status read_hex(reader *from, dgxp_palette *palette)
 {
+    const bool hex_file = px_file_has_suffix(from->what, "hex");
     const char *line;
     size_t length;
     while (next_line(from, &line, &length)) {
-        const bool hash = length && line[0] == '#';
-        const char *digits = line + hash;
-        const size_t count = count_digits(digits, length - hash);
-        uint8_t rgba[4] = {0, 0, 0, 255};
-        if (count == 6) {
-            memcpy(rgba, (uint8_t[3]){hex_byte(digits), hex_byte(digits + 2), hex_byte(digits + 4)},
-                   3);
-        } else if (count == 8) {
-            const int alpha = hash ? 6 : 0, color = hash ? 0 : 2;
-            rgba[3] = hex_byte(digits + alpha);
-            for (int i = 0; i < 3; i++) {
-                rgba[i] = hex_byte(digits + color + i * 2);
+        const char *at = line, *end = line + length;
+        while (at < end) {
+            const bool hash = *at == '#',
+                       prefix = end - at > 2 && at[0] == '0' && (at[1] | 32) == 'x';
+            const char *digits = at + (hash ? 1 : prefix ? 2 : 0);
+            const size_t count = count_digits(digits, (size_t)(end - digits));
+            const bool bare = !hash && !prefix;
+            uint8_t rgba[4];
+            if (*at == ';' || starts_with(at, (size_t)(end - at), "//") || (hash && !count)) {
+                break;
             }
-        } else if (length == 0 || hash || line[0] == ';' || starts_with(line, length, "//")) {
-            continue;
-        } else {
-            return refuse_line(from, line, length, "a color as RRGGBB, #RRGGBB or AARRGGBB");
-        }
-        const dgxp_status status = px_palette_add(from->what, palette, rgba);
-        if (status) {
-            return status;
+            if ((bare && count == 3) || !parse_hex(digits, count, hash || hex_file, rgba)) {
+                if (hash && at == line) {
+                    break; /* a comment that begins like a number */
+                }
+                return refuse_line(from, line, length, "a color as RRGGBB, #RRGGBB or AARRGGBB");
+            }
+            const dgxp_status status = px_palette_add(from->what, palette, rgba);
+            if (status) {
+                return status;
+            }
+            at = skip_comma(digits + count, end);
         }
     }
     return DGXP_OK;
@@ -312,7 +344,7 @@ static dgxp_status read_act(const char *what, const uint8_t *bytes, size_t size,
                             dgxp_palette *palette)
 {
     int count = PX_PALETTE_MAX, transparent = 0xFFFF;
-    if (size == ACT_LONG) {
+    if (size == PX_PALETTE_ACT_LONG) {
         count = bytes[768] << 8 | bytes[769];
         transparent = bytes[770] << 8 | bytes[771];
         if (count < 1 || count > PX_PALETTE_MAX) {
@@ -392,7 +424,8 @@ dgxp_status px_palette_decode(const char *what, const uint8_t *bytes, size_t siz
         status = read_png(what, bytes, size, palette);
     } else if (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "PAL ", 4) == 0) {
         status = read_riff(what, bytes, size, palette);
-    } else if ((size == ACT_SHORT || size == ACT_LONG) && !is_text(bytes, size)) {
+    } else if ((size == PX_PALETTE_ACT_SHORT || size == PX_PALETTE_ACT_LONG) &&
+               !is_text(bytes, size)) {
         status = read_act(what, bytes, size, palette);
     } else if (is_text(bytes, size)) {
         status = read_text(what, bytes, size, palette);
@@ -411,165 +444,4 @@ dgxp_status px_palette_decode(const char *what, const uint8_t *bytes, size_t siz
     }
     *out = palette;
     return DGXP_OK;
-}
-
-/* ------------------------------------------------------------------------------------ writing */
-
-enum { LINE_MAX_BYTES = 40, HEAD_MAX_BYTES = 256 };
-
-/* Every text format: a head and one line a color, in a block that holds the longest ones. */
-typedef struct writer {
-    char *text;
-    size_t length, capacity;
-} writer;
-
-__attribute__((format(printf, 2, 3))) static void put_text(writer *to, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    const int put =
-        px_number_vprint(to->text + to->length, to->capacity - to->length, format, arguments);
-    va_end(arguments);
-    to->length += put > 0 ? (size_t)put : 0;
-}
-
-static bool has_alpha(const dgxp_palette *palette)
-{
-    for (int32_t i = 0; i < palette->count; i++) {
-        if (palette->rgba[i * 4 + 3] < 255) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void write_colors(writer *to, const dgxp_palette *palette, int32_t format, bool alpha)
-{
-    for (int32_t i = 0; i < palette->count; i++) {
-        const uint8_t *c = palette->rgba + i * 4;
-        if (format == DGXP_PALETTE_GPL) {
-            put_text(to, "%3d %3d %3d", c[0], c[1], c[2]);
-            if (alpha) {
-                put_text(to, " %3d", c[3]);
-            }
-            put_text(to, "\t#%02x%02x%02x\n", c[0], c[1], c[2]);
-        } else if (format == DGXP_PALETTE_JASC) {
-            put_text(to, "%d %d %d\r\n", c[0], c[1], c[2]);
-        } else if (format == DGXP_PALETTE_PAINT) {
-            put_text(to, "%02X%02X%02X%02X\r\n", c[3], c[0], c[1], c[2]);
-        } else if (c[3] == 255) {
-            put_text(to, "%02x%02x%02x\n", c[0], c[1], c[2]);
-        } else {
-            put_text(to, "#%02x%02x%02x%02x\n", c[0], c[1], c[2], c[3]);
-        }
-    }
-}
-
-static dgxp_status write_text(const dgxp_palette *palette, int32_t format, uint8_t **bytes,
-                              size_t *size)
-{
-    writer to = {.capacity = HEAD_MAX_BYTES + (size_t)palette->count * LINE_MAX_BYTES};
-    to.text = px_mem_alloc(to.capacity);
-    if (!to.text) {
-        return px_error_memory("a palette file");
-    }
-    const bool alpha = has_alpha(palette);
-    if (format == DGXP_PALETTE_GPL) {
-        put_text(&to, "GIMP Palette\n%sName: %s\nColumns: 8\n#\n", alpha ? "Channels: RGBA\n" : "",
-                 palette->name[0] ? palette->name : "Untitled");
-    } else if (format == DGXP_PALETTE_JASC) {
-        put_text(&to, "JASC-PAL\r\n0100\r\n%d\r\n", (int)palette->count);
-    } else if (format == DGXP_PALETTE_PAINT) {
-        put_text(&to, "; paint.net Palette File\r\n");
-    }
-    write_colors(&to, palette, format, alpha);
-    *bytes = (uint8_t *)to.text;
-    *size = to.length;
-    return DGXP_OK;
-}
-
-static void put_little(uint8_t *at, uint32_t value, int count)
-{
-    for (int i = 0; i < count; i++) {
-        at[i] = (uint8_t)(value >> (8 * i));
-    }
-}
-
-static dgxp_status write_riff(const dgxp_palette *palette, uint8_t **bytes, size_t *size)
-{
-    const uint32_t data = 4 + (uint32_t)palette->count * 4;
-    uint8_t *to = px_mem_zero(1, 20 + data);
-    if (!to) {
-        return px_error_memory("a palette file");
-    }
-    memcpy(to, "RIFF....PAL data", 16);
-    put_little(to + 4, 12 + data, 4);
-    put_little(to + 16, data, 4);
-    put_little(to + 20, 0x0300, 2);
-    put_little(to + 22, (uint32_t)palette->count, 2);
-    for (int32_t i = 0; i < palette->count; i++) {
-        memcpy(to + 24 + i * 4, palette->rgba + i * 4, 3);
-    }
-    *bytes = to;
-    *size = 20 + data;
-    return DGXP_OK;
-}
-
-static dgxp_status write_act(const dgxp_palette *palette, uint8_t **bytes, size_t *size)
-{
-    uint8_t *to = px_mem_zero(1, ACT_LONG);
-    if (!to) {
-        return px_error_memory("a palette file");
-    }
-    int transparent = 0xFFFF;
-    for (int32_t i = 0; i < palette->count; i++) {
-        memcpy(to + i * 3, palette->rgba + i * 4, 3);
-        if (palette->rgba[i * 4 + 3] == 0) {
-            transparent = i;
-        }
-    }
-    to[768] = (uint8_t)(palette->count >> 8);
-    to[769] = (uint8_t)palette->count;
-    to[770] = (uint8_t)(transparent >> 8);
-    to[771] = (uint8_t)transparent;
-    *bytes = to;
-    *size = ACT_LONG;
-    return DGXP_OK;
-}
-
-static dgxp_status write_png(const char *what, const dgxp_palette *palette, uint8_t **bytes,
-                             size_t *size)
-{
-    dgxp_image *image = NULL;
-    dgxp_status status = px_image_blank(what, palette->count, 1, &image);
-    if (!status) {
-        memcpy(image->rgba, palette->rgba, (size_t)palette->count * 4);
-        const dgxp_png_params params = DGXP_PNG_PARAMS_INIT;
-        status = px_png_encode(what, image, &params, bytes, size);
-        dgxp_image_free(image);
-    }
-    return status;
-}
-
-dgxp_status px_palette_encode(const char *what, const dgxp_palette *palette, int32_t format,
-                              uint8_t **bytes, size_t *size)
-{
-    switch (format) {
-    case DGXP_PALETTE_HEX:
-    case DGXP_PALETTE_GPL:
-    case DGXP_PALETTE_JASC:
-    case DGXP_PALETTE_PAINT:
-        return write_text(palette, format, bytes, size);
-    case DGXP_PALETTE_RIFF:
-        return write_riff(palette, bytes, size);
-    case DGXP_PALETTE_ACT:
-        return write_act(palette, bytes, size);
-    case DGXP_PALETTE_PNG:
-        return write_png(what, palette, bytes, size);
-    default:
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "%s: %d is no palette format; dgxp_choices(\"palette_format\") lists "
-                            "them",
-                            what, (int)format);
-    }
 }
