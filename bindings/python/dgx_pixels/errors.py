@@ -3,6 +3,16 @@
 
 from __future__ import annotations
 
+import re
+
+# As dgxp_last_error() has them: names from files may hold anything (src/core/text.c).
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f]")
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
+
+def _repaired(message: str) -> str:
+    return _NOT_UTF8.sub("\ufffd", _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", message))
+
 
 class DgxPixelsError(Exception):
     """What the library said.  `status` is its name: "bad-format"."""
@@ -10,8 +20,8 @@ class DgxPixelsError(Exception):
     status = "internal"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _repaired(message)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return self.message
