@@ -146,8 +146,8 @@ END_TEST
 static void tokenize(const char *text, int32_t context, px_prompt_ids out[2])
 {
     px_tokenizer *bytes = create_bytes();
-    const px_prompt_encoder encoders[2] = {{bytes, context, BOS, EOS, EOS, false},
-                                           {bytes, context, BOS, EOS, 0, false}};
+    const px_prompt_encoder encoders[2] = {{bytes, context, BOS, EOS, EOS, false, NULL},
+                                           {bytes, context, BOS, EOS, 0, false, NULL}};
     px_prompt prompt;
     ck_assert_ok(px_prompt_parse(text, &prompt));
     ck_assert_ok(px_prompt_tokenize(&prompt, encoders, 2, out));
@@ -259,8 +259,8 @@ START_TEST(prompt_keeps_encoders_in_step)
     /* With the parity rule '!!' + letter is more tokens for the second encoder. */
     px_tokenizer *words = NULL;
     ck_assert_ok(px_tokenizer_create("words", NULL, 0, "! !</w>\n! !!</w>\n", 17, &words));
-    const px_prompt_encoder encoders[2] = {{words, 5, 514, 515, 515, false},
-                                           {words, 5, 514, 515, 0, true}};
+    const px_prompt_encoder encoders[2] = {{words, 5, 514, 515, 515, false, NULL},
+                                           {words, 5, 514, 515, 0, true, NULL}};
     px_prompt prompt;
     px_prompt_ids ids[2];
     ck_assert_ok(px_prompt_parse("!!! ! BREAK a", &prompt));
@@ -336,7 +336,7 @@ START_TEST(prompt_limits_are_named)
     expect_refused("(a:100.5)", DGXP_ERR_LIMIT, "100.5");
     expect_refused("(a:99999999999999999999999999999999999999999)", DGXP_ERR_LIMIT, "1e+41");
     px_tokenizer *bytes = create_bytes();
-    px_prompt_encoder encoder = {bytes, 8, BOS, EOS, 0, false};
+    px_prompt_encoder encoder = {bytes, 8, BOS, EOS, 0, false, NULL};
     for (int i = 0; i < 4097; i++) {
         memcpy(text + i * 6, "BREAK ", 6);
     }

@@ -33,9 +33,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def server(tiny: Path, game: Path, tmp_path: Path) -> Iterator[Server]:
-    """80 ms a step, so that something can be seen while it paints."""
-    made = Server(tmp_path / "data", "--project", game, DGXP_STUB_DELAY_MS="80")
+def server(tiny: Path, game: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """80 ms a step, or the parameter's, so that something can be seen while it paints."""
+    delay = str(getattr(request, "param", 80))
+    made = Server(tmp_path / "data", "--project", game, DGXP_STUB_DELAY_MS=delay)
     yield made
     made.stop()
 
@@ -235,6 +236,7 @@ def test_views_of_a_candidate(page: Page, server: Server) -> None:
     assert again != job and not any((picture(server, again, 0) == each).all() for each in pictures)
 
 
+@pytest.mark.parametrize("server", [800], indirect=True)  # a busy machine's browser takes seconds to click
 def test_painting_and_stopping_from_the_page(page: Page, server: Server) -> None:
     page.keyboard.press("/")
     page.keyboard.type("a red potion")  # letters that are keys elsewhere
