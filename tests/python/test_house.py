@@ -68,6 +68,12 @@ def test_the_plugin_runs_in_a_browser() -> None:
         assert not pattern.search(path.read_text()), path
 
 
+def test_no_game_lies_in_the_source_tree() -> None:
+    """A project file in the root would give every command that is started here its defaults."""
+    assert not [name for name in ("dgx-pixels.json", "dgx-pixels.lock.json", "dgx-pixels.recipes")
+                if (ROOT / name).exists()]
+
+
 def test_every_source_has_its_licence_and_purpose() -> None:
     for path in sources(".c", ".h", ".cpp", ".hpp", ".py", ".rs"):
         lines = path.read_text().splitlines()
