@@ -38,7 +38,7 @@ static origin compare_folders(const char *told, const char *ours)
 }
 
 /* What the game says of one image; NULL when it has none of that path. */
-static json_t *ask(const cli_confirm *confirm, const char *path, about *about, brp_outcome *outcome)
+static json_t *ask(const cli_confirm *confirm, const char *path, about *game, brp_outcome *outcome)
 {
     json_t *result = NULL, *image, *found = NULL;
     size_t i;
@@ -52,9 +52,9 @@ static json_t *ask(const cli_confirm *confirm, const char *path, about *about, b
         }
     }
     const char *assets = json_string_value(json_object_get(result, "assets"));
-    about->watching = json_is_true(json_object_get(result, "watching"));
-    about->origin = compare_folders(assets, confirm->assets);
-    snprintf(about->assets, sizeof about->assets, "%s", assets ? assets : "");
+    game->watching = json_is_true(json_object_get(result, "watching"));
+    game->origin = compare_folders(assets, confirm->assets);
+    snprintf(game->assets, sizeof game->assets, "%s", assets ? assets : "");
     json_decref(result);
     return found;
 }

@@ -395,21 +395,29 @@ static bool has_few_colors(const dgxp_image *image)
 }
 
 /* An interpolated enlargement has no edges to find; what explains the picture is no guess. */
-static dgxp_status try_linear(search *self, bool *found)
+static dgxp_status try_linear(const search *self, int32_t count[2], bool *found)
 {
-    int32_t count[2];
     *found = false;
     if (self->count > 1 || self->params.non_square || self->params.prior > 0 ||
         measure_softness(self->images[0]) < INTERPOLATED) {
         return DGXP_OK;
     }
-    const dgxp_status status = px_linear_find(self->images[0], count, found);
-    if (!status && *found) {
-        set_even(self->grid, DGXP_GRID_CELLS, count[0], count[1]);
-        self->grid->info.confidence = EXPLAINED;
-        self->grid->linear = true;
-    }
-    return status;
+    return px_linear_find(self->images[0], count, found);
+}
+
+/* Cells that were blurred bend at their edges, two or three times a cell, and finer cells explain
+ * them as well: where edges tell a whole part of the count, edges are right. */
+static bool is_harmonic(const dgxp_grid *grid, const int32_t count[2], const double cell[2])
+{
+    const double share = cell[0] > 0 ? count[0] * cell[0] / grid->image_width : 0;
+    return grid->info.confidence >= CERTAIN && share > 1.5 && fabs(share - rint(share)) < .1;
+}
+
+static void adopt_linear(dgxp_grid *grid, const int32_t count[2])
+{
+    set_even(grid, DGXP_GRID_CELLS, count[0], count[1]);
+    grid->info.confidence = EXPLAINED;
+    grid->linear = true;
 }
 
 static dgxp_status find_grid(search *self)
@@ -422,16 +430,18 @@ static dgxp_status find_grid(search *self)
         return enough ? DGXP_OK : px_error_memory("the search for flat cells");
     }
     bool linear;
-    dgxp_status status = try_linear(self, &linear);
-    if (status || linear) {
-        return status;
-    }
-    const bool few = has_few_colors(self->images[0]);
+    int32_t bends[2];
     double cell[2];
-    status = search_period(self, cell);
+    dgxp_status status = try_linear(self, bends, &linear);
+    status = status ? status : search_period(self, cell);
     if (status) {
         return status;
     }
+    if (linear && !is_harmonic(grid, bends, cell)) {
+        adopt_linear(grid, bends);
+        return DGXP_OK;
+    }
+    const bool few = has_few_colors(self->images[0]);
     const double across = cell[0] > 0 && cell[1] > 0 ? longer / fmin(cell[0], cell[1]) : 0;
     if (across >= PHASE_CELLS &&
         grid->info.confidence >= (across < FEW_CELLS ? CERTAIN_FEW : CERTAIN)) {
