@@ -8,7 +8,7 @@ foreach(_target ${_targets})
     else()
         add_executable(fuzz_${_target} fuzz/targets.c fuzz/replay.c)
         add_test(NAME fuzz_${_target} COMMAND fuzz_${_target} ${CMAKE_SOURCE_DIR}/fuzz/seeds/${_target})
-        set_tests_properties(fuzz_${_target} PROPERTIES TIMEOUT 300 ENVIRONMENT
+        set_tests_properties(fuzz_${_target} PROPERTIES TIMEOUT 3600 ENVIRONMENT
             "DGX_PIXELS_MODELS=${CMAKE_SOURCE_DIR}/models;DGX_PIXELS_PRESETS=${CMAKE_SOURCE_DIR}/presets;ASAN_OPTIONS=allocator_may_return_null=1")
     endif()
     target_compile_definitions(fuzz_${_target} PRIVATE _GNU_SOURCE FUZZ_TARGET=${_target})
