@@ -330,12 +330,12 @@ START_TEST(checkpoint_missing_parts_come_from_beside)
     px_checkpoint_options options = {.vae = NULL};
     ck_assert_ok(px_checkpoint_open(unet, &options, &checkpoint));
     ck_assert_refused(px_checkpoint_require(checkpoint, &plain), DGXP_ERR_MISMATCH,
-                      "holds no first text encoder; give it with --text-encoders");
+                      "holds no first text encoder; give it as `text_encoders`");
     px_checkpoint_free(checkpoint);
     options.text_encoders = whole;
     ck_assert_ok(px_checkpoint_open(unet, &options, &checkpoint));
     ck_assert_refused(px_checkpoint_require(checkpoint, &plain), DGXP_ERR_MISMATCH,
-                      "holds no VAE decoder; give it with --vae");
+                      "holds no VAE decoder; give it as `vae`");
     px_checkpoint_free(checkpoint);
     options.vae = vae;
     ck_assert_ok(px_checkpoint_open(unet, &options, &checkpoint));

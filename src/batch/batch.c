@@ -208,7 +208,7 @@ static dgxp_status enter(dgxp_batch *batch, const dgxp_batch_params *params, con
         if (status == DGXP_OK && batch->finished && !params->resume && !batch->shards) {
             status =
                 px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                             "%s: holds this batch already, %d of %d pictures: --resume goes "
+                             "%s: holds this batch already, %d of %d pictures: `resume` goes "
                              "on with it",
                              batch->output, batch->finished, px_manifest_pictures(batch->manifest));
         }

@@ -504,7 +504,7 @@ static dgxp_status run_threads(run *r)
         return px_error_set(r->status, "%s", r->sentence);
     }
     return r->status != DGXP_OK || r->stopped || px_cancel_fired(r->params->cancel)
-               ? px_error_set(DGXP_ERR_CANCELLED, "cancelled; --resume goes on")
+               ? px_error_set(DGXP_ERR_CANCELLED, "cancelled; `resume` goes on")
                : DGXP_OK;
 }
 

@@ -151,8 +151,8 @@ static dgxp_status add_column(px_manifest_text *manifest, size_t *capacity, char
     cell = trim(cell);
     if (!px_request_find(cell) && !is_own(cell)) {
         return px_error_set(DGXP_ERR_BAD_FORMAT,
-                            "%s:1: the header names a field '%.60s', which there is not; see "
-                            "dgx-pixels batch --help",
+                            "%s:1: the header names a field '%.60s', which there is not; "
+                            "`dgx-pixels batch` has help on them",
                             manifest->name, cell);
     }
     char *copy = px_mem_text(cell);

@@ -27,7 +27,7 @@ static dgxp_status split(const char *where, char *text, px_matrix_axis *axis)
         *out++ = '\0';
         if (!*begin) {
             return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                                "--matrix %s: has an empty value; write field=a,b,c", where);
+                                "`matrix` %s: has an empty value; write field=a,b,c", where);
         }
         if (!px_mem_grow((void **)&axis->values, &capacity, (size_t)axis->count,
                          sizeof *axis->values)) {
@@ -46,7 +46,7 @@ static dgxp_status parse_axis(const char *text, px_matrix_axis *axis)
     const char *sign = strchr(text, '=');
     if (!sign || sign == text) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "--matrix %s: is not field=value,value …; try steps=8,20", text);
+                            "`matrix` %s: is not field=value,value …; try steps=8,20", text);
     }
     axis->field = px_mem_text(text);
     if (!axis->field) {
@@ -58,7 +58,7 @@ static dgxp_status parse_axis(const char *text, px_matrix_axis *axis)
     dgxp_status status = split(text, values + 1, axis);
     const bool weight = px_request_is_lora_weight(axis->field); /* checked with the request */
     for (int32_t i = 0; i < axis->count && status == DGXP_OK && !weight; i++) {
-        status = px_request_put("--matrix", scratch, axis->field, axis->values[i]);
+        status = px_request_put("`matrix`", scratch, axis->field, axis->values[i]);
     }
     json_decref(scratch);
     return status;

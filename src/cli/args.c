@@ -47,13 +47,6 @@ int cli_exit_code(dgxp_status status)
     return CLI_INTERNAL;
 }
 
-const char *cli_plain(const char *text)
-{
-    const size_t name =
-        strncmp(text, "dgxp_", 5) == 0 ? strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") : 0;
-    return name && text[name] == ':' && text[name + 1] == ' ' ? text + name + 2 : text;
-}
-
 const char *cli_error(dgxp_status status)
 {
     const char *text = cli_plain(dgxp_last_error());

@@ -226,16 +226,6 @@ static int is_png(const struct dirent *entry)
            strcmp(entry->d_name, "contact.png") != 0;
 }
 
-static void print_warnings(const json_t *report)
-{
-    size_t i;
-    json_t *warning;
-    json_array_foreach(json_object_get(report, "warnings"), i, warning)
-    {
-        fprintf(stderr, "dgx-pixels: warning: %s\n", json_string_value(warning));
-    }
-}
-
 /* Of hundreds of pictures those count that the game does not have. */
 static void print_unconfirmed(const json_t *report, bool quiet)
 {
@@ -290,7 +280,7 @@ int cli_batch_deploy_finish(const cli_batch_deploy *self, bool whole, bool quiet
                 count == 1 ? "" : " …");
     }
     if (status == DGXP_OK) {
-        print_warnings(report);
+        cli_print_list(report, "warnings", "warning");
         print_unconfirmed(report, quiet);
     }
     if (status == DGXP_OK && whole) {

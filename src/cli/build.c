@@ -31,7 +31,7 @@ static int32_t show_progress(const dgxp_progress *progress, void *user_data)
 static void print_files(const json_t *report)
 {
     size_t i;
-    json_t *file, *warning;
+    json_t *file;
     json_array_foreach(json_object_get(report, "files"), i, file)
     {
         const char *load = json_string_value(json_object_get(file, "load"));
@@ -40,10 +40,7 @@ static void print_files(const json_t *report)
                load ? load : json_string_value(json_object_get(file, "path")));
         cli_deploy_print_confirmed(file);
     }
-    json_array_foreach(json_object_get(report, "warnings"), i, warning)
-    {
-        fprintf(stderr, "dgx-pixels: warning: %s\n", json_string_value(warning));
-    }
+    cli_print_list(report, "warnings", "warning");
 }
 
 /* What the game has of the wished-for pictures, asked before any of them is made. */

@@ -20,6 +20,7 @@ add_executable(dgx-pixels
     src/cli/generate_deploy.c
     src/cli/generate_job.c
     src/cli/generate_paint.c
+    src/cli/hints.c
     src/cli/info.c
     src/cli/inputs.c
     src/cli/kitty.c

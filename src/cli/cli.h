@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+struct json_t;
+
 /** Exit codes are stable; `dgx-pixels --help` lists them. */
 typedef enum cli_exit {
     CLI_OK = 0,
@@ -27,7 +29,11 @@ typedef enum cli_exit {
 /** The exit code for a status. */
 int cli_exit_code(dgxp_status status);
 
-/** A sentence of the library without the C function's name, which says nothing to a person. */
+/**
+ * A sentence of the library for a person at a terminal: without the C function's name, and with
+ * flags for the parameters that it names between backquotes.  Borrowed: the thread's next call
+ * overwrites it.
+ */
 const char *cli_plain(const char *text);
 /** The library's last sentence, plain; borrowed. */
 const char *cli_error(dgxp_status status);
@@ -131,6 +137,9 @@ void cli_erase_line(void);
 
 /** Seconds from a steady clock. */
 double cli_now(void);
+
+/** Print each sentence of a report's list to stderr: "dgx-pixels: KIND: …". */
+void cli_print_list(const struct json_t *report, const char *field, const char *kind);
 
 /** Print a document: as it is with `json`, else as indented "key: value" lines for people. */
 void cli_print_document(const dgxp_document *document, bool json);

@@ -166,7 +166,7 @@ static void explain_absence(answer *a, const json_t *file, const about *game)
         char text[600];
         snprintf(
             text, sizeof text,
-            "another game answers, whose assets are in %s; name the address of yours with --brp",
+            "another game answers, whose assets are in %s; name the address of yours (--brp)",
             game->assets);
         explain(a, "unconfirmed", text);
         return;
@@ -190,7 +190,7 @@ static bool wait_for(const cli_confirm *confirm, const json_t *file, json_int_t 
         } else if (outcome == BRP_NO_APP) {
             explain(a, "unconfirmed",
                     "no game answers: start it with RemotePlugin and "
-                    "RemoteHttpPlugin, or name its address with --brp");
+                    "RemoteHttpPlugin, or name its address (--brp)");
         } else if (outcome == BRP_NO_METHOD) {
             explain(a, "unconfirmed",
                     "the game runs without the plugin DgxPixelsPlugin (crate "

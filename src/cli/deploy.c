@@ -32,11 +32,8 @@ void cli_deploy_print_confirmed(const json_t *file)
 void cli_deploy_print(const json_t *report, bool json)
 {
     size_t i;
-    json_t *file, *warning;
-    json_array_foreach(json_object_get(report, "warnings"), i, warning)
-    {
-        fprintf(stderr, "dgx-pixels: warning: %s\n", json_string_value(warning));
-    }
+    json_t *file;
+    cli_print_list(report, "warnings", "warning");
     if (json) {
         json_dumpf(report, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');

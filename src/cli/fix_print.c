@@ -23,7 +23,7 @@ static void warn(const char *path, const char *name)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         help = strcmp(own[i].name, name) == 0 ? own[i].help : help;
     }
-    fprintf(stderr, "dgx-pixels: %s: %s: %s\n", path, name, help);
+    fprintf(stderr, "dgx-pixels: %s: %s: %s\n", path, name, cli_plain(help));
 }
 
 static int read_count(const json_t *step, const char *name)

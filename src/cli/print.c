@@ -10,7 +10,8 @@ static void print_value(const char *key, json_t *value, int depth);
 static void print_scalar(json_t *value)
 {
     if (json_is_string(value)) {
-        fputs(json_string_value(value), stdout);
+        const char *text = json_string_value(value); /* a long one is no sentence */
+        fputs(strlen(text) < 4096 ? cli_plain(text) : text, stdout);
     } else {
         json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
     }

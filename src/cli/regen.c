@@ -87,10 +87,7 @@ static void print_notes(const dgxp_document *report)
     json_t *about = report ? json_loads(dgxp_document_text(report), 0, NULL) : NULL;
     size_t i;
     json_t *entry;
-    json_array_foreach(json_object_get(about, "notes"), i, entry)
-    {
-        fprintf(stderr, "dgx-pixels: note: %s\n", json_string_value(entry));
-    }
+    cli_print_list(about, "notes", "note");
     json_array_foreach(json_object_get(about, "differs"), i, entry)
     {
         const char *here = json_string_value(json_object_get(entry, "here"));

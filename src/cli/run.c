@@ -41,16 +41,6 @@ static void print_files(const settings *s, const dgxp_document *report)
     json_decref(about);
 }
 
-static void print_notes(const json_t *workflow)
-{
-    size_t i;
-    json_t *note;
-    json_array_foreach(json_object_get(workflow, "notes"), i, note)
-    {
-        fprintf(stderr, "dgx-pixels: note: %s\n", json_string_value(note));
-    }
-}
-
 static int carry_out(const settings *s, const dgxp_document *workflow)
 {
     dgxp_model *model = NULL;
@@ -66,7 +56,7 @@ static int carry_out(const settings *s, const dgxp_document *workflow)
     params.progress = cli_progress_callback;
     params.user_data = &progress;
     params.cancel = cli_cancel();
-    print_notes(about);
+    cli_print_list(about, "notes", "note");
     dgxp_status status = dgxp_model_open(s->model_path ? s->model_path : named, &opening, &model);
     if (status == DGXP_OK) {
         status = dgxp_workflow_run(model, dgxp_document_text(workflow), &params, &report);

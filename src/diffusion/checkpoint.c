@@ -369,9 +369,9 @@ dgxp_status px_checkpoint_require(const px_checkpoint *checkpoint, const px_bund
     }
     for (int32_t i = 0; i < PX_COMPONENTS; i++) {
         if (needed[i] && checkpoint->parts[i].set < 0) {
-            const char *option = i == PX_VAE_DECODER ? "; give it with --vae FILE"
+            const char *option = i == PX_VAE_DECODER ? "; give it as `vae`"
                                  : i == PX_UNET      ? "; give a whole checkpoint"
-                                                     : "; give it with --text-encoders FILE";
+                                                     : "; give it as `text_encoders`";
             return px_error_set(DGXP_ERR_MISMATCH, "%s: holds no %s%s", checkpoint->path,
                                 px_names_component((px_component)i), option);
         }

@@ -20,10 +20,10 @@ static const struct {
         {"unknown", "no model that this library knows",
          "give an SDXL checkpoint (.safetensors), a diffusers folder or a bundle"},
     [PX_FAMILY_SDXL] = {"sdxl", "an SDXL checkpoint", ""},
-    [PX_FAMILY_VAE] = {"vae", "a VAE alone", "give it as the VAE of a checkpoint (--vae)"},
+    [PX_FAMILY_VAE] = {"vae", "a VAE alone", "give it as the VAE of a checkpoint (`vae`)"},
     [PX_FAMILY_TEXT] = {"text-encoders", "text encoders alone",
-                        "give them beside a checkpoint (--text-encoders)"},
-    [PX_FAMILY_LORA] = {"lora", "a LoRA", "give it beside a model (--lora), not as the model"},
+                        "give them beside a checkpoint (`text_encoders`)"},
+    [PX_FAMILY_LORA] = {"lora", "a LoRA", "give it beside a model (`lora`), not as the model"},
     [PX_FAMILY_SD1] = {"sd1", "a Stable Diffusion 1.x checkpoint",
                        "use a checkpoint trained from SDXL"},
     [PX_FAMILY_SD2] = {"sd2", "a Stable Diffusion 2.x checkpoint",
@@ -64,7 +64,7 @@ const char *px_family_title(px_family family)
 
 const char *px_family_advice(px_family family)
 {
-    return family == PX_FAMILY_SDXL ? "give it with --model" : families[family].advice;
+    return family == PX_FAMILY_SDXL ? "give it as `model`" : families[family].advice;
 }
 
 dgxp_status px_family_check(px_family family, const char *path)

@@ -164,7 +164,7 @@ dgxp_status px_find_model(const char *name, char **path)
         const dgxp_status status =
             px_error_set(DGXP_ERR_NOT_FOUND,
                          "no model '%s': not here, nor in %s; see 'dgx-pixels models', or "
-                         "name a file with --model",
+                         "give a file as `model`",
                          want.name, folders ? folders : "the models folders");
         px_mem_free(folders);
         return status;

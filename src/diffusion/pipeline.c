@@ -299,7 +299,7 @@ static dgxp_status check_finite(const float *values, size_t count, const char *w
         if (!isfinite(values[i])) {
             return px_error_set(DGXP_ERR_BACKEND,
                                 "%s holds values that are not finite: the model overflows in this "
-                                "dtype; try --dtype bf16 or f32, or less guidance",
+                                "dtype; try `dtype` bf16 or f32, or less guidance",
                                 what);
         }
     }

@@ -78,7 +78,7 @@ static const struct {
 } known[] = {
     {"ControlNet", "ControlNets are not done in this version"},
     {"IPAdapter", "IP-Adapters are not done in this version"},
-    {"UNETLoader", "give the whole checkpoint: CheckpointLoaderSimple here, --model at a command"},
+    {"UNETLoader", "give the whole checkpoint: CheckpointLoaderSimple here, `model` at a command"},
     {"DualCLIPLoader", "give the whole checkpoint: its text encoders are part of it"},
     {"UpscaleModelLoader", "a sprite needs no enlarging model: save what the VAE decodes"},
     {"ImageUpscaleWithModel", "a sprite needs no enlarging model: save what the VAE decodes"},

@@ -38,7 +38,7 @@ static dgxp_status find_value(const filling *f, const char *name, size_t length,
     return *out ? DGXP_OK
                 : px_error_set(DGXP_ERR_BAD_FORMAT,
                                "%s: the placeholder {%s} has no value: name it under \"values\", "
-                               "with a default, or give --set %s=…",
+                               "with a default, or give `set` %s=…",
                                f->where, key, key);
 }
 

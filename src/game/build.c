@@ -112,7 +112,7 @@ static dgxp_status find_state(building *b, const px_wish *wish, wish_state *stat
         *state = worse[found] > worse[*state] ? found : *state;
         if (found == WISH_EDITED && !b->params->force) {
             warn(b, path,
-                 "was not made by build or was edited by hand, and stays; --force "
+                 "was not made by build or was edited by hand, and stays; `force` "
                  "makes it anew");
         }
     }

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define INSTEAD "; deploy it under another name, or --force (the game may stop)"
+#define INSTEAD "; deploy it under another name, or `force` (the game may stop)"
 
 static int64_t number(const json_t *entry, const char *field)
 {
@@ -87,7 +87,7 @@ static dgxp_status check_sheet(const char *path, const json_t *sheet, const json
         return px_error_set(DGXP_ERR_MISMATCH,
                             "%s: this sheet is made for a picture of %" PRId64 "x%" PRId64
                             " pixels, and %s would have %" PRId64 "x%" PRId64
-                            "; deploy sheet and picture together, or --force (the game may stop)",
+                            "; deploy sheet and picture together, or `force` (the game may stop)",
                             path, number(sheet, "width"), number(sheet, "height"),
                             text(sheet, "image"), number(picture, "width"),
                             number(picture, "height"));

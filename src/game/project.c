@@ -68,7 +68,7 @@ static dgxp_status refuse_missing(const char *folder, bool searched)
                                     " here or in any folder above"
                                   : "no Cargo.toml and no " PX_PROJECT_FILE " here";
     return px_error_set(DGXP_ERR_NOT_FOUND,
-                        "%s: %s; name the game's folder (--project DIR), or run `dgx-pixels init` "
+                        "%s: %s; name the game's folder (`project`), or run `dgx-pixels init` "
                         "in it",
                         folder, what);
 }
@@ -110,7 +110,7 @@ static dgxp_status check_owner(const char *folder)
             const dgxp_status status = px_error_set(
                 DGXP_ERR_UNTRUSTED,
                 "%s: belongs to another user (%u), who would say what is painted and where it is "
-                "written; name the folder if that is meant: --project %s",
+                "written; name the folder if that is meant: `project` %s",
                 path, (unsigned)about.st_uid, folder);
             px_mem_free(path);
             return status;

@@ -143,13 +143,13 @@ static dgxp_status decide(px_stage *stage, px_stage_write *write, bool found)
         write->act = PX_STAGE_KEEP;
     } else if (write->owned) {
         return px_error_set(DGXP_ERR_MISMATCH,
-                            "%s/%s: was changed since it was deployed; --force replaces it (--undo "
+                            "%s/%s: was changed since it was deployed; `force` replaces it (`undo` "
                             "brings it back)",
                             px_stage_shown(stage, write->path), write->path);
     } else {
         return px_error_set(DGXP_ERR_MISMATCH,
                             "%s/%s: is there and was not deployed by dgx-pixels; choose another "
-                            "name, or --force replaces it (--undo brings it back)",
+                            "name, or `force` replaces it (`undo` brings it back)",
                             px_stage_shown(stage, write->path), write->path);
     }
     return DGXP_OK;

@@ -215,7 +215,7 @@ static dgxp_status check_undo(const px_stage *stage, const px_json *writes, bool
         if (status == DGXP_OK && !force && !undone && strcmp(hash, after) != 0) {
             status =
                 px_error_set(DGXP_ERR_MISMATCH,
-                             "%s/%s: was %s since it was deployed; --undo --force takes the "
+                             "%s/%s: was %s since it was deployed; `undo` with `force` takes the "
                              "deployment back all the same",
                              px_stage_shown(stage, path), path, hash[0] ? "changed" : "removed");
         }

@@ -222,7 +222,7 @@ static dgxp_status check_texture(const char *name, const dgxp_image *image, int3
         if (image->rgba[i * 4 + 3] != 0 && image->rgba[i * 4 + 3] != 255) {
             return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                                 "dgxp_autotile: %s has alpha %d, where a tile is opaque or clear: "
-                                "`dgx-pixels fix --background auto` or dgxp_matte() makes it so",
+                                "dgxp_matte(), or `background` auto of fix, makes it so",
                                 name, image->rgba[i * 4 + 3]);
         }
     }

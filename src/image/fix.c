@@ -80,7 +80,7 @@ static dgxp_status check_size(const px_fixing *self)
     if (grid && (grid->width > image->width || grid->height > image->height)) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "size %dx%d: the picture has %dx%d pixels, and a cell needs at least "
-                            "one; --scale enlarges what comes out",
+                            "one; `scale` enlarges what comes out",
                             grid->width, grid->height, image->width, image->height);
     }
     return DGXP_OK;

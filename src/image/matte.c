@@ -29,7 +29,7 @@ const dgxp_choice px_matte_warning_choices[] = {
     {DGXP_MATTE_PARTS, "parts", "the subject falls into pieces"},
     {DGXP_MATTE_SCENE, "scene",
      "removing the background would have cut a scene or left half of it, so all of it stays; "
-     "--background '#rrggbb' removes a color"},
+     "`background` '#rrggbb' removes a color"},
 };
 const int32_t px_matte_warning_count =
     (int32_t)(sizeof px_matte_warning_choices / sizeof *px_matte_warning_choices);

@@ -92,8 +92,8 @@ dgxp_status px_request_put_lora_weight(const char *where, json_t *request, const
     if (!changed) {
         json_decref(list);
         return px_error_set(DGXP_ERR_BAD_FORMAT,
-                            "%s: field '%s': the request's 'loras' have none to weigh; write "
-                            "--set 'loras=[{\"name\": \"style\"}]'",
+                            "%s: field '%s': the request's 'loras' have none to weigh; "
+                            "`set` 'loras=[{\"name\": \"style\"}]' adds one",
                             where, name);
     }
     return px_json_put(request, "loras", list) ? DGXP_OK : px_error_memory("a request");

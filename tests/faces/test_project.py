@@ -179,7 +179,7 @@ def test_what_a_file_is_does_not_change_beneath_a_game(games: dict[str, Path], o
             expected = follows(before, after) and not (before == "data" and after in ("sheet", "shorter"))
             assert ("refused" not in outcome) is expected, (before, after, outcome)
             if not expected:
-                assert "--force" in outcome["refused"][1]
+                assert "`force`" in outcome["refused"][1]
                 assert "refused" not in both(games, told[after][0], to=name, force=True, **told[after][1])
 
 

@@ -170,7 +170,7 @@ def test_names_of_folders_that_people_type(cli: Run, game: Path, knight: Path) -
     other.mkdir()
     for folder in (game.parent, other):
         done = cli("deploy", knight, cwd=folder)
-        assert done.returncode == 3 and "--project DIR" in done.stderr, done.stderr
+        assert done.returncode == 3 and "(--project)" in done.stderr, done.stderr
     assert "is a workspace's folder" in cli("deploy", knight, cwd=game.parent).stderr
     with (game.parent / "Cargo.toml").open("a") as file:
         file.write('[package]\nname = "game"\n')

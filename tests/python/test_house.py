@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -72,6 +73,38 @@ def test_no_game_lies_in_the_source_tree() -> None:
     """A project file in the root would give every command that is started here its defaults."""
     assert not [name for name in ("dgx-pixels.json", "dgx-pixels.lock.json", "dgx-pixels.recipes")
                 if (ROOT / name).exists()]
+
+
+def c_literals(path: Path) -> list[str]:
+    """The texts of a C file, each with those that the compiler joins to it; comments are none."""
+    code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+    code = re.sub(r"^ *#include.*$", "", code, flags=re.M)
+    joined = re.findall(r'"(?:\\.|[^"\\\n])*"(?:[\s\w]*?"(?:\\.|[^"\\\n])*")*', code)
+    return [re.sub(r'"[\s\w]*?"', "", text) for text in joined]
+
+
+def test_sentences_of_the_library_name_parameters() -> None:
+    """A caller from Rust has no --force: the library writes `force`, and each program its own flag for it."""
+    flag = re.compile(r"(?<![\w-])--\w")
+    seen, quoted = 0, set()
+    for path in [path for path in sources(".c") if "src" in path.parts and "cli" not in path.parts]:
+        for text in c_literals(path):
+            seen += 1
+            quoted |= set(re.findall("`([a-z_]+)`", text))
+            if "cargo add" not in text:
+                assert not flag.search(text), f"{path}: {text}"
+    assert seen > 3000, "the test looks in the wrong place"
+    for path in sorted((ROOT / "bindings/python/dgx_pixels/project").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "cargo add" not in node.value:
+                assert not flag.search(node.value), f"{path}: {node.value}"
+    # The program knows each of them, and no other, and has an option of that name.
+    hints = (ROOT / "src/cli/hints.c").read_text()
+    known = set(re.findall(r'"(\w+)"', re.search(r"flags\[\] = \{(.*?)\}", hints, re.S)[1]))  # type: ignore[index]
+    assert known == quoted
+    options = "\n".join(path.read_text() for path in sorted((ROOT / "src/cli").glob("*.c")))
+    for name in known:
+        assert f'{{"{name.replace("_", "-")}", ' in options, name
 
 
 def test_every_source_has_its_licence_and_purpose() -> None:

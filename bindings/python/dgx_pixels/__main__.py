@@ -14,7 +14,7 @@ from .batch import add_batch
 from .errors import DgxPixelsError
 from .model import doctor
 from .remote import add_commands
-from .terminal import say
+from .terminal import say, with_flags
 
 
 def show(value: Any, indent: str = "") -> None:
@@ -72,7 +72,7 @@ def main() -> int:
     try:
         return int(options.run(options))
     except (DgxPixelsError, ValueError, OSError) as error:
-        say(f"dgx_pixels: {error}", file=sys.stderr)
+        say(f"dgx_pixels: {with_flags(error, options)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import project
 from .errors import InvalidArgument
-from .terminal import say
+from .terminal import say, with_flags
 
 EXAMPLES = """\
 examples:
@@ -88,17 +88,17 @@ def read_size(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"'{text}': write 16 or 16x8") from None
 
 
-def tell(report: dict[str, Any], as_json: bool) -> int:
+def tell(report: dict[str, Any], options: argparse.Namespace) -> int:
     """Print a report; 1 when a picture was to be confirmed and is not."""
     for warning in report.get("warnings", ()):
-        say(f"dgx_pixels: warning: {warning}", file=sys.stderr)
-    if as_json:
+        say(f"dgx_pixels: warning: {with_flags(warning, options)}", file=sys.stderr)
+    if options.json:
         say(json.dumps(report, indent=2))
     else:
         for file in report["files"]:
             say(f"{file['action']:9}  {file.get('load', file['path'])}")
             if "confirmed" in file:
-                say(f"{file['confirmed']['state']:9}  {file['confirmed']['reason']}")
+                say(f"{file['confirmed']['state']:9}  {with_flags(file['confirmed']['reason'], options)}")
     return int(any(file.get("confirmed", {}).get("state") == "unconfirmed" for file in report["files"]))
 
 
@@ -118,7 +118,7 @@ def run_generate(options: argparse.Namespace) -> int:
     if options.to is not None:
         return tell(client.generate_and_deploy(
             options.prompt, options.kind, to=options.to, project=options.project, force=options.force,
-            confirm=options.confirm, brp=options.brp, progress=hear, **fields), options.json)
+            confirm=options.confirm, brp=options.brp, progress=hear, **fields), options)
     folder = os.path.dirname(options.output) or "."
     if not options.output.lower().endswith(".png") or not os.path.isdir(folder):
         raise InvalidArgument(f"-o {options.output}: what is written is PNG; name it .png"
@@ -138,8 +138,8 @@ def run_generate(options: argparse.Namespace) -> int:
 def run_deploy(options: argparse.Namespace) -> int:
     return tell(project.deploy(
         options.files, project=options.project, to=options.to, tile=options.tile, force=options.force,
-        dry_run=options.dry_run, confirm=options.confirm, brp=options.brp), options.json)
+        dry_run=options.dry_run, confirm=options.confirm, brp=options.brp), options)
 
 
 def run_undo(options: argparse.Namespace) -> int:
-    return tell(project.undo_deploy(options.project, force=options.force), options.json)
+    return tell(project.undo_deploy(options.project, force=options.force), options)

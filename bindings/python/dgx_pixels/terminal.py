@@ -6,6 +6,7 @@ Every print of the package goes through say(), every log line through Plain (tes
 
 from __future__ import annotations
 
+import argparse
 import logging
 import re
 import sys
@@ -30,6 +31,12 @@ def plain(text: object) -> str:
 def say(*words: object, end: str = "\n", file: TextIO | None = None, flush: bool = False) -> None:
     """print(), of plain text; only `end` is written as it is."""
     print(*map(plain, words), end=end, file=file or sys.stdout, flush=flush)
+
+
+def with_flags(text: object, options: argparse.Namespace) -> str:
+    """The library names parameters, `force`; a program of these options has flags for them, --force."""
+    return re.sub("`([a-z_]+)`", lambda found: f"--{found[1].replace('_', '-')}"
+                  if found[1] in vars(options) else found[0], str(text))
 
 
 class Plain(logging.Formatter):

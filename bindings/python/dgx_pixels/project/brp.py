@@ -14,8 +14,8 @@ GAME = "http://127.0.0.1:15702/"
 PATIENCE = 5.0  # seconds; Bevy's watcher waits 0.3 s for silence
 NO_METHOD = -32601
 
-NOBODY = ("no game answers: start it with RemotePlugin and RemoteHttpPlugin, or name its address with "
-          "--brp")
+NOBODY = ("no game answers: start it with RemotePlugin and RemoteHttpPlugin, or name its address "
+          "(`brp`)")
 NO_PLUGIN = ("the game runs without the plugin DgxPixelsPlugin (crate dgx-pixels-bevy, feature brp); its "
              "watcher may have reloaded the file")
 
@@ -106,7 +106,7 @@ def _absent(told: dict[str, Any], file: dict[str, Any], assets: str) -> tuple[st
     same = known and os.path.realpath(str(theirs)) == os.path.realpath(assets)
     if known and not same:
         return "unconfirmed", (f"another game answers, whose assets are in {theirs}; name the address of "
-                               "yours with --brp")
+                               "yours (`brp`)")
     return ("waiting" if same or file["action"] == "new" else "unconfirmed",
             "the game has not loaded this path; it will find the new file when it does")
 

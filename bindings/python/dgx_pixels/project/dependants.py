@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import Mismatch
 from .payload import Payload
 
-INSTEAD = "; deploy it under another name, or --force (the game may stop)"
+INSTEAD = "; deploy it under another name, or `force` (the game may stop)"
 Entry = dict[str, Any]
 
 
@@ -49,7 +49,7 @@ def _check_sheet(path: str, sheet: Entry, picture: Entry | None) -> None:
     if made != now:
         raise Mismatch(f"{path}: this sheet is made for a picture of {made[0]}x{made[1]} pixels, and "
                        f"{sheet['image']} would have {now[0]}x{now[1]}; deploy sheet and picture together, or "
-                       "--force (the game may stop)")
+                       "`force` (the game may stop)")
 
 
 def check(entries: dict[str, Entry], payloads: list[Payload]) -> None:

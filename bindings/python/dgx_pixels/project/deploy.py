@@ -61,7 +61,7 @@ def find_project(path: str | os.PathLike[str] | None) -> str:
             where = "" if path is not None else " or in any folder above"
             what = ("is a workspace's folder and no game" if os.path.isfile(os.path.join(start, "Cargo.toml"))
                     else f"no Cargo.toml and no {SETTINGS} here{where}")
-            raise NotFound(f"{start}: {what}; name the game's folder (--project DIR), or run "
+            raise NotFound(f"{start}: {what}; name the game's folder (`project`), or run "
                            "`dgx-pixels init` in it")
         folder = above
     return folder

@@ -259,9 +259,9 @@ class Stage:
             return "replaced"
         if write.yields:
             return "kept"
-        how = ("was changed since it was deployed; --force" if write.owned else
-               "is there and was not deployed by dgx-pixels; choose another name, or --force")
-        raise Mismatch(f"{self._shown(write.path)}: {how} replaces it (--undo brings it back)")
+        how = ("was changed since it was deployed; `force`" if write.owned else
+               "is there and was not deployed by dgx-pixels; choose another name, or `force`")
+        raise Mismatch(f"{self._shown(write.path)}: {how} replaces it (`undo` brings it back)")
 
     # -------------------------------------------------------------------------------- commit
 
@@ -432,7 +432,7 @@ class Stage:
             if not force and now not in (before, after):
                 raise Mismatch(
                     f"{self._shown(path)}: was {'changed' if now else 'removed'} since it was deployed; "
-                    "--undo --force takes the deployment back all the same")
+                    "`undo` with `force` takes the deployment back all the same")
         for index, path, before, _ in reversed(writes):  # pictures before their .meta
             self._restore(number, index, path, before)
         self._save_lock(self._merged(self.entries, record["before"]))
