@@ -23,7 +23,7 @@ help:
 	@echo "make setup         only install (Debian packages, .venv)"
 	@echo "make build         only build, into $(BUILD)"
 	@echo "make bench         the engine's speed beside diffusers'"
-	@echo "make bench-pixels  the pixel pipeline beside its peers: accuracy and time"
+	@echo "make bench-pixels  what the command fix makes beside its peers, by kind of picture"
 	@echo "make bench-train   a LoRA step of SDXL: time, memory, forecast (full size on a GPU)"
 	@echo "make check         style, lint, types and spelling of every language, in seconds"
 	@echo "make format        clang-format over the C and C++ sources"
@@ -62,7 +62,7 @@ bench: build
 	@.venv/bin/python tests/bench_server.py --build $(BUILD)
 
 bench-pixels: build
-	@.venv/bin/python tests/pixels/bench_peers.py --build $(BUILD) --peers .venv-peers/bin/python
+	@.venv/bin/python tests/pixels/bench_command.py --build $(BUILD) --peers .venv-peers/bin/python
 
 bench-train: build
 	@.venv/bin/python tests/bench_train.py --build $(BUILD)
