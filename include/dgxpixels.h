@@ -1072,7 +1072,7 @@ DGXP_API dgxp_status dgxp_list_presets(dgxp_document **out);
 typedef struct dgxp_preset_params {
     uint32_t struct_size;
     int32_t field_count;       /* 0..64 */
-    const char *kind;          /* "character" */
+    const char *kind;          /* "item"; NULL = "character", as for every face's styles */
     const char *subject;       /* "medieval knight" */
     const char *style;         /* "16bit", "gameboy" … */
     const char *speed;         /* "fast", "balanced", "quality" */

@@ -128,6 +128,7 @@ set(DGXP_JOB_SOURCES
     src/job/regen.c
     src/job/request.c
     src/job/request_lora.c
+    src/job/request_merge.c
 )
 
 set(DGXP_BATCH_SOURCES

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The rule of CSV (RFC 4180, as Python's csv reads it), one character at a time. */
+/* The rule of CSV (RFC 4180, as Python's csv reads it) and TSV, one character at a time. */
 #include "batch/csv.h"
 
-px_csv_event px_csv_step(px_csv_state *state, char c)
+px_csv_event px_csv_step(px_csv_state *state, char separator, char c)
 {
     const px_csv_state before = *state;
     if (c == '"' && before != PX_CSV_PLAIN) {
@@ -12,6 +12,6 @@ px_csv_event px_csv_step(px_csv_state *state, char c)
     if (before == PX_CSV_QUOTED) {
         return PX_CSV_TAKE;
     }
-    *state = c == ',' || c == '\n' ? PX_CSV_BEGIN : PX_CSV_PLAIN;
-    return c == ',' ? PX_CSV_CELL : c == '\n' ? PX_CSV_RECORD : PX_CSV_TAKE;
+    *state = c == separator || c == '\n' ? PX_CSV_BEGIN : PX_CSV_PLAIN;
+    return c == separator ? PX_CSV_CELL : c == '\n' ? PX_CSV_RECORD : PX_CSV_TAKE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The rule of CSV (RFC 4180, as Python's csv reads it), one character at a time. */
+/* The rule of CSV (RFC 4180, as Python's csv reads it) and TSV, one character at a time. */
 #ifndef PX_CSV_H
 #define PX_CSV_H
 
@@ -14,11 +14,11 @@ typedef enum px_csv_state {
 typedef enum px_csv_event {
     PX_CSV_SKIP,  /* a quote that is not of the cell's text */
     PX_CSV_TAKE,  /* the character is of the cell's text */
-    PX_CSV_CELL,  /* a comma: the cell ends */
+    PX_CSV_CELL,  /* a separator: the cell ends */
     PX_CSV_RECORD /* a line break outside of quotes: the record ends */
 } px_csv_event;
 
-/** What `c` means at `*state`, which moves on. */
-px_csv_event px_csv_step(px_csv_state *state, char c);
+/** What `c` means at `*state`, which moves on; `separator` is ',' or '\t'. */
+px_csv_event px_csv_step(px_csv_state *state, char separator, char c);
 
 #endif

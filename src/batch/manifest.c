@@ -105,18 +105,13 @@ static dgxp_status read_line(const px_manifest *m, const line *at, const char *w
     if (status != DGXP_OK) {
         return status;
     }
-    json_t *merged = json_copy(m->defaults);
-    const bool fine = merged && json_object_update(merged, fields) == 0;
+    json_t *merged = px_request_merge(m->defaults, fields);
     if (content) {
         *content = px_content_hash(fields);
     }
     json_decref(fields);
-    if (!fine) {
-        json_decref(merged);
-        return px_error_memory("a line");
-    }
     *out = merged;
-    return DGXP_OK;
+    return merged ? DGXP_OK : px_error_memory("a line");
 }
 
 static void drop_own(json_t *request)

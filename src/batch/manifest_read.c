@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The three formats of a manifest: where a record ends, and its fields as JSON. */
+/* The formats of a manifest: where a record ends, and its fields as JSON. */
 #include "batch/manifest_read.h"
 
 #include "batch/csv.h"
@@ -39,23 +39,40 @@ static dgxp_status put_text(const char *where, json_t *fields, const char *name,
 
 /* ----------------------------------------------------------------------------------- text */
 
-/* The next " --field " at or after `at`, with the name's place; NULL when there is none. */
+/* The next " --word" at or after `at`, with the word's place; NULL when there is none. */
 static char *find_flag(char *at, char **name, char **value)
 {
     while ((at = strstr(at, " --")) != NULL) {
-        char word[64] = "";
-        const size_t length = strcspn(at + 3, " =\t");
-        if (length > 0 && length < sizeof word) {
-            memcpy(word, at + 3, length);
-            if (px_request_find(word) || is_own(word)) {
-                *name = at + 3;
-                *value = at + 3 + length;
-                return at;
-            }
-        }
         at += 3;
+        if ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z')) {
+            *name = at;
+            *value = at + strcspn(at, " =\t");
+            return at - 3;
+        }
     }
     return NULL;
+}
+
+/* A misspelt field would be painted as words. */
+static dgxp_status check_flag(const char *where, const char *name)
+{
+    return px_request_find(name) || is_own(name) || px_request_is_lora_weight(name)
+               ? DGXP_OK
+               : px_error_set(DGXP_ERR_BAD_FORMAT,
+                              "%s: there is no field '--%.60s'; docs/batch.md lists "
+                              "them; write \\--%.60s when the prompt itself says so",
+                              where, name, name);
+}
+
+/* "\--" is "--" of the text itself. */
+static void unescape(char *text)
+{
+    char *out = text;
+    for (const char *in = text; *in; in++) {
+        in += strncmp(in, "\\--", 3) == 0;
+        *out++ = *in;
+    }
+    *out = '\0';
 }
 
 static char *trim(char *text)
@@ -89,7 +106,9 @@ static dgxp_status parse_text(const char *where, char *line, json_t *fields)
             text[length - 1] = '\0';
             text++;
         }
-        status = put_text(where, fields, name, text);
+        unescape(text);
+        status = check_flag(where, name);
+        status = status == DGXP_OK ? put_text(where, fields, name, text) : status;
         if (next) {
             *next = ' '; /* cut again when it is its turn */
         }
@@ -98,6 +117,7 @@ static dgxp_status parse_text(const char *where, char *line, json_t *fields)
         value = next_value;
     }
     line = trim(line);
+    unescape(line);
     if (status == DGXP_OK && *line) {
         status = px_json_put(fields, "subject", px_json_string(line, strlen(line)))
                      ? DGXP_OK
@@ -109,13 +129,13 @@ static dgxp_status parse_text(const char *where, char *line, json_t *fields)
 /* ------------------------------------------------------------------------------------ CSV */
 
 /* Takes the next cell of a record in place; `*end` tells that it was the last. */
-static char *next_cell(char **at, bool *end)
+static char *next_cell(char **at, char separator, bool *end)
 {
     char *cell = *at, *out = cell, *in = cell;
     px_csv_state state = PX_CSV_BEGIN;
     *end = true;
     for (px_csv_event event = PX_CSV_SKIP; *in && event != PX_CSV_CELL; in++) {
-        event = px_csv_step(&state, *in);
+        event = px_csv_step(&state, separator, *in);
         if (event == PX_CSV_TAKE) {
             *out++ = *in;
         }
@@ -132,12 +152,13 @@ static dgxp_status parse_csv(const px_manifest_text *manifest, const char *where
     bool end = false;
     dgxp_status status = DGXP_OK;
     for (size_t i = 0; !end && status == DGXP_OK; i++) {
-        const char *cell = next_cell(&record, &end);
+        const char *cell = next_cell(&record, manifest->separator, &end);
         if (i >= manifest->column_count) {
             return px_error_set(DGXP_ERR_BAD_FORMAT,
-                                "%s: has more cells than the header's %zu; a cell with commas "
+                                "%s: has more cells than the header's %zu; a cell with %s "
                                 "needs quotes around it",
-                                where, manifest->column_count);
+                                where, manifest->column_count,
+                                manifest->separator == ',' ? "commas" : "tabs");
         }
         if (*cell) { /* an empty cell leaves the default */
             status = put_text(where, fields, manifest->columns[i], cell);
@@ -155,6 +176,14 @@ static dgxp_status add_column(px_manifest_text *manifest, size_t *capacity, char
                             "`dgx-pixels batch` has help on them",
                             manifest->name, cell);
     }
+    for (size_t i = 0; i < manifest->column_count; i++) {
+        if (px_request_find(cell) == px_request_find(manifest->columns[i]) &&
+            is_own(cell) == is_own(manifest->columns[i]) &&
+            (!is_own(cell) || strcmp(cell, manifest->columns[i]) == 0)) {
+            return px_error_set(DGXP_ERR_BAD_FORMAT, "%s:1: the header names '%s' twice",
+                                manifest->name, cell);
+        }
+    }
     char *copy = px_mem_text(cell);
     if (!copy ||
         !px_mem_grow((void **)&manifest->columns, capacity, manifest->column_count, sizeof copy)) {
@@ -163,6 +192,25 @@ static dgxp_status add_column(px_manifest_text *manifest, size_t *capacity, char
     }
     manifest->columns[manifest->column_count++] = copy;
     return DGXP_OK;
+}
+
+/* An open quote would take the rest of the list into its cell. */
+static dgxp_status check_quotes(const px_manifest_text *manifest)
+{
+    px_csv_state state = PX_CSV_BEGIN;
+    int64_t line = 1, opened = 1;
+    for (const char *at = manifest->text + manifest->body; *at; at++) {
+        const px_csv_state before = state;
+        px_csv_step(&state, manifest->separator, *at);
+        opened = before == PX_CSV_BEGIN && state == PX_CSV_QUOTED ? line : opened;
+        line += *at == '\n';
+    }
+    return state == PX_CSV_QUOTED
+               ? px_error_set(DGXP_ERR_BAD_FORMAT,
+                              "%s:%lld: the quote that opens a cell here is never closed; a "
+                              "quote inside of quotes is written twice",
+                              manifest->name, (long long)opened)
+               : DGXP_OK;
 }
 
 static dgxp_status read_header(px_manifest_text *manifest)
@@ -178,7 +226,7 @@ static dgxp_status read_header(px_manifest_text *manifest)
     char *record = px_mem_textn(manifest->text + span.at, span.length), *rest = record;
     dgxp_status status = record ? DGXP_OK : px_error_memory("a header");
     while (status == DGXP_OK && !end) {
-        status = add_column(manifest, &capacity, next_cell(&rest, &end));
+        status = add_column(manifest, &capacity, next_cell(&rest, manifest->separator, &end));
     }
     px_mem_free(record);
     manifest->body = at;
@@ -188,24 +236,92 @@ static dgxp_status read_header(px_manifest_text *manifest)
 
 /* -------------------------------------------------------------------------------- records */
 
+/* The separator when every word of the first line is a field and one says what to paint, else 0. */
+static char find_header(const char *text)
+{
+    const char *const end = text + strcspn(text, "\r\n");
+    const char separator = memchr(text, '\t', (size_t)(end - text)) ? '\t' : ',';
+    bool paints = false;
+    for (const char *at = text; at <= end;) {
+        char word[64] = "";
+        const char *stop = memchr(at, separator, (size_t)(end - at));
+        stop = stop ? stop : end;
+        const size_t length = (size_t)(stop - at);
+        if (length >= sizeof word) {
+            return 0;
+        }
+        memcpy(word, at, length);
+        const char *name = trim(word);
+        const size_t size = strlen(name);
+        if (size > 1 && *name == '"' && name[size - 1] == '"') {
+            word[(size_t)(name - word) + size - 1] = '\0';
+            name++;
+        }
+        if (!px_request_find(name) && !is_own(name)) {
+            return 0;
+        }
+        paints = paints || strcmp(name, "subject") == 0 || strcmp(name, "prompt") == 0;
+        at = stop + 1;
+    }
+    return paints ? separator : 0;
+}
+
+/* A JSON array's beginning: "[" and a value, which no prompt's [word] is. */
+static bool is_array(const char *text)
+{
+    return *text == '[' && strchr("{[\"", text[1 + strspn(text + 1, " \t\r\n")]);
+}
+
+static dgxp_status tell_format(const char *name, const char *text, px_manifest_text *made)
+{
+    static const char *const others[] = {"yaml", "yml", "toml", "xml", "html", "md"};
+    const bool lines = px_file_has_suffix(name, "jsonl") || px_file_has_suffix(name, "ndjson");
+    const bool plain = px_file_has_suffix(name, "txt");
+    const char header = find_header(text);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (px_file_has_suffix(name, others[i])) {
+            return px_error_set(DGXP_ERR_UNSUPPORTED,
+                                "%s: a list is text (.txt), JSON lines (.jsonl), CSV or TSV", name);
+        }
+    }
+    if (is_array(text)) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: is one JSON array; a list has an object on each line: "
+                            "jq -c '.[]' makes them",
+                            name);
+    }
+    if (px_file_has_suffix(name, "csv") || px_file_has_suffix(name, "tsv")) {
+        made->format = PX_MANIFEST_CSV;
+        made->separator = px_file_has_suffix(name, "csv") ? ',' : '\t';
+    } else if (lines || px_file_has_suffix(name, "json") ||
+               (!plain && text[0] == '{' && text[1] == '"')) {
+        made->format = PX_MANIFEST_LINES;
+    } else if (header && plain && text[strcspn(text, ",\t\n")] != '\n') {
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s:1: names fields as the first line of %s does; name the file .%s",
+                            name, header == ',' ? "CSV" : "TSV", header == ',' ? "csv" : "tsv");
+    } else if (header && !plain) {
+        made->format = PX_MANIFEST_CSV;
+        made->separator = header;
+    }
+    return DGXP_OK;
+}
+
 dgxp_status px_manifest_open(const char *name, const char *text, size_t size, px_manifest_text *out)
 {
     px_manifest_text made = {.name = name, .text = text, .size = size, .body_line = 1};
-    const size_t first = strspn(text, " \t\r\n");
     if (strlen(text) != size) {
         return px_error_set(DGXP_ERR_BAD_FORMAT, "%s: holds a NUL byte, so it is no text", name);
-    }
-    if (px_file_has_suffix(name, "jsonl") || px_file_has_suffix(name, "ndjson") ||
-        (!px_file_has_suffix(name, "txt") && !px_file_has_suffix(name, "csv") &&
-         text[first] == '{' && text[first + 1] == '"')) {
-        made.format = PX_MANIFEST_LINES;
-    } else if (px_file_has_suffix(name, "csv")) {
-        made.format = PX_MANIFEST_CSV;
     }
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         made.body = 3; /* a byte order mark */
     }
-    const dgxp_status status = made.format == PX_MANIFEST_CSV ? read_header(&made) : DGXP_OK;
+    const char *const first = text + made.body;
+    dgxp_status status = tell_format(name, first + strspn(first, " \t\r\n"), &made);
+    if (status == DGXP_OK && made.format == PX_MANIFEST_CSV) {
+        status = check_quotes(&made);
+        status = status == DGXP_OK ? read_header(&made) : status;
+    }
     if (status != DGXP_OK) {
         px_manifest_close(&made);
         return status;
@@ -229,8 +345,9 @@ static size_t find_end(const px_manifest_text *manifest, size_t at, int64_t *lin
     px_csv_state state = PX_CSV_BEGIN;
     for (; at < manifest->size; at++) {
         const char c = manifest->text[at];
-        if (manifest->format == PX_MANIFEST_CSV ? px_csv_step(&state, c) == PX_CSV_RECORD
-                                                : c == '\n') {
+        if (manifest->format == PX_MANIFEST_CSV
+                ? px_csv_step(&state, manifest->separator, c) == PX_CSV_RECORD
+                : c == '\n') {
             return at;
         }
         *line += c == '\n';
@@ -245,13 +362,14 @@ bool px_manifest_next(const px_manifest_text *manifest, size_t *at, int64_t *lin
         *at = manifest->body;
         *line = manifest->body_line;
     }
+    const char *const blank = manifest->separator == '\t' ? " \r" : " \t\r"; /* no cell's end */
     while (*at < manifest->size) {
         *out = (px_manifest_span){.at = *at, .line = *line};
-        out->at += strspn(manifest->text + out->at, " \t\r");
+        out->at += strspn(manifest->text + out->at, blank);
         size_t end = find_end(manifest, out->at, line);
         *at = end + 1;
         *line += 1;
-        while (end > out->at && strchr(" \t\r", manifest->text[end - 1])) {
+        while (end > out->at && strchr(blank, manifest->text[end - 1])) {
             end--;
         }
         const bool comment = manifest->text[out->at] == '#' && manifest->format == PX_MANIFEST_TEXT;

@@ -336,7 +336,7 @@ static int run(int argc, char **argv)
 const cli_command cli_batch = {
     .name = "batch",
     .summary = "Paint a whole list of wishes into a folder; may be killed and resumed",
-    .synopsis = "LIST.txt|.jsonl|.csv|- --output DIR [options]",
+    .synopsis = "LIST.txt|.jsonl|.csv|.tsv|- --output DIR [options]",
     .examples =
         "  dgx-pixels batch prompts.txt -o sprites/ --set kind=monster\n"
         "  dgx-pixels batch prompts.txt -o sprites/ --resume\n"

@@ -88,16 +88,6 @@ static int check(const settings *s)
     if (s->raw && (cli_names_folder(s->raw) || (s->output && strcmp(s->raw, s->output) == 0))) {
         return cli_usage("generate", "--raw takes a file of its own, not a folder or the -o file");
     }
-    bool styled = s->style || s->speed || s->fields.count;
-    for (int i = 0; i < CLI_PRESET_FIELDS; i++) {
-        styled = styled || s->named_fields[i];
-    }
-    if (styled && !s->kind) {
-        return cli_usage("generate",
-                         "--style, --speed and the fields refine a KIND: generate "
-                         "character \"%s\"",
-                         s->subject);
-    }
     if ((s->deploy.to || s->deploy.project || s->force || s->confirm) && !s->deploys) {
         return cli_usage("generate", "--to, --project, --force and --confirm belong to --deploy");
     }

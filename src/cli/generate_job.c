@@ -96,18 +96,29 @@ static dgxp_status make_styled(const settings *s, const dgxp_model *model, dgxp_
     return status;
 }
 
+/* A style, a speed and fields refine a kind, which the library knows when nobody says one. */
+static bool is_preset(const settings *s)
+{
+    bool refined = s->kind || s->style || s->speed || s->fields.count;
+    for (int i = 0; i < CLI_PRESET_FIELDS; i++) {
+        refined = refined || s->named_fields[i];
+    }
+    return refined;
+}
+
 /* The project's defaults with what was asked for laid over them.  Without a kind nothing is left of
  * what refines one. */
 static json_t *make_request(const settings *s)
 {
+    const bool preset = is_preset(s);
     json_t *request = json_deep_copy(s->defaults);
     json_t *fields = json_object();
     json_object_update(fields, json_object_get(request, "fields"));
     json_object_del(request, "seed");
-    json_object_del(request, s->kind ? "prompt" : "subject");
-    json_object_set_new(request, s->kind ? "subject" : "prompt", cli_json_text(s->subject));
+    json_object_del(request, preset ? "prompt" : "subject");
+    json_object_set_new(request, preset ? "subject" : "prompt", cli_json_text(s->subject));
     for (int i = 0; i < CLI_PRESET_FIELDS; i++) {
-        if (!s->kind) {
+        if (!preset) {
             json_object_del(request, cli_preset_fields[i]);
         } else if (s->named_fields[i]) {
             json_object_set_new(request, cli_preset_fields[i], cli_json_text(s->named_fields[i]));
@@ -121,11 +132,11 @@ static json_t *make_request(const settings *s)
         free(name);
     }
     json_object_set_new(request, "fields", fields);
-    if (!s->kind) {
+    if (!preset) {
         json_object_del(request, "style");
         json_object_del(request, "speed");
         json_object_del(request, "fields");
-    } else {
+    } else if (s->kind) {
         json_object_set_new(request, "kind", cli_json_text(s->kind));
     }
     if (s->style) {
@@ -150,8 +161,8 @@ static dgxp_status make_requested(const settings *s, const dgxp_model *model, dg
 dgxp_status cli_generate_job(const settings *s, const dgxp_model *model, uint64_t seed,
                              const dgxp_image *init, const dgxp_image *mask, dgxp_job **out)
 {
-    dgxp_status status = s->defaults ? make_requested(s, model, out)
-                         : s->kind   ? make_styled(s, model, out)
-                                     : dgxp_job_create(s->subject, out);
+    dgxp_status status = s->defaults    ? make_requested(s, model, out)
+                         : is_preset(s) ? make_styled(s, model, out)
+                                        : dgxp_job_create(s->subject, out);
     return status == DGXP_OK ? fill_job(*out, s, seed, init, mask) : status;
 }

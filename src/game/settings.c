@@ -95,7 +95,8 @@ static bool add_presets(px_hash *hash, const json_t *request, const char *folder
                                  .style = json_string_value(json_object_get(request, "style")),
                                  .speed = json_string_value(json_object_get(request, "speed")),
                                  .folder = folder};
-    for (size_t i = 0; want.kind && i < sizeof models / sizeof *models; i++) {
+    const bool presets = want.kind || want.style || want.speed;
+    for (size_t i = 0; presets && i < sizeof models / sizeof *models; i++) {
         json_t *settings = NULL;
         char *text = px_preset_expand(models[i], &want, &settings) == DGXP_OK
                          ? px_json_dump(settings, JSON_COMPACT | JSON_SORT_KEYS)
@@ -159,9 +160,8 @@ static dgxp_status read_tile(const px_json *entry, px_wish *wish)
 /* `defaults` with the entry laid over them; a kind is left out where a prompt says all. */
 static json_t *merge_request(const json_t *defaults, const px_json *entry, const char *path)
 {
-    json_t *request = defaults ? json_deep_copy(defaults) : json_object();
-    if (!request || json_object_update(request, (json_t *)(uintptr_t)entry->value)) {
-        json_decref(request);
+    json_t *request = px_request_merge(defaults, entry->value);
+    if (!request) {
         return NULL;
     }
     json_object_del(request, "path");

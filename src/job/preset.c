@@ -171,7 +171,7 @@ static dgxp_status check_fields(const px_preset_want *want, const json_t *own)
             }
             const dgxp_status status =
                 px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s: '%s' has no such field; it has %s",
-                             name, want->kind, known ? known : "none");
+                             name, px_preset_kind(want), known ? known : "none");
             px_mem_free(known);
             return status;
         }
@@ -282,14 +282,19 @@ static dgxp_status mix_all(mix *mixed, const char *path, const json_t *kind, con
     return status == DGXP_OK ? put_prompts(mixed, want->subject) : status;
 }
 
+const char *px_preset_kind(const px_preset_want *want)
+{
+    return want->kind ? want->kind : "character";
+}
+
 dgxp_status px_preset_expand(const char *model, const px_preset_want *want, json_t **out)
 {
     char *path = NULL;
     json_t *kind = NULL;
     mix mixed = {.settings = json_pack("{s{}, s[]}", "finish", "loras"), .words_count = true};
-    dgxp_status status =
-        mixed.settings ? px_preset_load(PX_PRESET_KIND, want->kind, want->folder, &path, &kind)
-                       : px_error_memory("a preset");
+    dgxp_status status = mixed.settings ? px_preset_load(PX_PRESET_KIND, px_preset_kind(want),
+                                                         want->folder, &path, &kind)
+                                        : px_error_memory("a preset");
     if (status == DGXP_OK) {
         status = mix_all(&mixed, path, kind, model, want);
     }

@@ -9,11 +9,15 @@
 #include <stdbool.h>
 
 typedef struct px_preset_want {
-    const char *kind, *subject; /* needed */
-    const char *style, *speed;  /* or NULL */
-    const json_t *fields;       /* {"view": "side"}, or NULL */
-    const char *folder;         /* the user's own presets, or NULL */
+    const char *kind; /* NULL: what a style, speed or field refines when nobody says, "character" */
+    const char *subject;       /* needed */
+    const char *style, *speed; /* or NULL */
+    const json_t *fields;      /* {"view": "side"}, or NULL */
+    const char *folder;        /* the user's own presets, or NULL */
 } px_preset_want;
+
+/** The kind that is wanted: the one rule for all faces. */
+const char *px_preset_kind(const px_preset_want *want);
 
 /** The job on this model; `*out` is yours. */
 dgxp_status px_preset_job(const dgxp_model *model, const px_preset_want *want, dgxp_job **out);

@@ -154,7 +154,7 @@ static dgxp_status apply_loras(const px_json *settings, const dgxp_model *model,
 
 static dgxp_status remember(const px_preset_want *want, dgxp_job *job)
 {
-    job->kind = px_mem_text(want->kind);
+    job->kind = px_mem_text(px_preset_kind(want));
     job->subject = px_mem_text(want->subject);
     job->style = want->style ? px_mem_text(want->style) : NULL;
     job->speed = want->speed ? px_mem_text(want->speed) : NULL;
@@ -173,7 +173,7 @@ dgxp_status px_preset_job(const dgxp_model *model, const px_preset_want *want, d
     px_json root;
     dgxp_job *job = NULL;
     const char *prompt = NULL;
-    char *where = px_mem_format("the preset '%s'", want->kind);
+    char *where = px_mem_format("the preset '%s'", px_preset_kind(want));
     dgxp_status status =
         where ? px_preset_expand(px_model_name(model), want, &settings) : px_error_memory("a job");
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
@@ -232,13 +232,12 @@ dgxp_status dgxp_job_create_styled(const dgxp_model *model, const dgxp_preset_pa
     dgxp_preset_params params;
     px_error_clear();
     dgxp_status status = px_params_read("dgxp_preset_params", given, &params, sizeof params);
-    if (status == DGXP_OK && (!model || !params.kind || !params.subject || params.field_count < 0 ||
+    if (status == DGXP_OK && (!model || !params.subject || params.field_count < 0 ||
                               params.field_count > FIELDS_LIMIT)) {
-        status =
-            px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                         "dgxp_job_create_styled: the model, kind or subject is NULL, or there "
-                         "are %d fields (0..%d)",
-                         params.field_count, FIELDS_LIMIT);
+        status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                              "dgxp_job_create_styled: the model or subject is NULL, or there "
+                              "are %d fields (0..%d)",
+                              params.field_count, FIELDS_LIMIT);
     }
     json_t *fields = json_object();
     if (status == DGXP_OK) {

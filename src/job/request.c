@@ -385,7 +385,14 @@ static dgxp_status start_job(const px_json *root, const dgxp_model *model, const
                             "%s: says not what to paint: give it a 'prompt', or a 'subject'",
                             root->file);
     }
-    if (!prompt && kind) {
+    const char *refined = is_recipe(root) ? NULL : px_request_refinement(root->value);
+    if (prompt && refined) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: field '%s' refines a kind's own words, but a 'prompt' is taken as "
+                            "it is; give a 'subject' instead",
+                            root->file, refined);
+    }
+    if (!prompt && (kind || refined)) {
         return expand_preset(root, model, presets, kind, subject, out);
     }
     status = dgxp_job_create(prompt ? prompt : subject, out);

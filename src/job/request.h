@@ -37,6 +37,14 @@ dgxp_status px_request_put(const char *where, json_t *request, const char *name,
 dgxp_status px_request_job(const char *where, const json_t *request, const dgxp_model *model,
                            const char *folder, const char *presets, dgxp_job **out);
 
+/** The first field that only refines a kind's words ("style" …); NULL when there is none. */
+const char *px_request_refinement(const json_t *request);
+/**
+ * `own` over `defaults` (or NULL) in a new object; NULL when memory ran out.  A default that refines
+ * a kind's words, or says another subject, stays away from a request that has its own prompt.
+ */
+json_t *px_request_merge(const json_t *defaults, const json_t *own);
+
 /** The adapters of a request, `loras` and `lora`, into its job. */
 dgxp_status px_request_loras(const px_json *root, dgxp_job *job);
 /** "lora.weight" and "lora.NAME.weight", which a matrix varies. */

@@ -239,7 +239,7 @@ def test_styles_fields_and_pixel_steps(model: Model) -> None:
                             finish={"palette": "pico-8"}, size=(16, 16), steps=2)
     assert result.recipe["style"] == "gameboy"
     assert set(result.palette) <= set(dgx_pixels.Palette.load("pico-8").hex)
-    with pytest.raises(ValueError, match="refine a kind"):
-        model.generate("knight", style="gameboy")
+    plain = model.generate("knight", style="gameboy", seed=1, size=(16, 16), steps=2)
+    assert plain.recipe["kind"] == "character", "what a style refines when nobody says a kind"
     with pytest.raises(dgx_pixels.DgxPixelsError, match="16bit"):
         model.generate("knight", kind="character", style="17bit")

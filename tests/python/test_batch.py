@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from batches import SMALL, check_once, pictures, run, start, wishes
+from batches import SMALL, STUB, check_once, pictures, run, start, wishes
 from PIL import Image
 
 
@@ -42,6 +43,42 @@ def test_three_formats_mean_the_same(build: Path, tmp_path: Path) -> None:
                            input=(tmp_path / "a.jsonl").read_text(), text=True, check=True,
                            capture_output=True)
     assert [w["request"] for w in json.loads(piped.stdout)["wishes"]] == found[0]
+
+
+def test_a_list_is_told_by_its_first_line_where_no_name_says_it(build: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text('subject\tsteps\tname\n"a ""big""\tslime"\t8\t\nknight, 5"\t\thero\n')
+    expected = list(csv.DictReader((tmp_path / "a.tsv").open(newline=""), dialect="excel-tab"))
+    found = requests(build, tmp_path / "a.tsv")
+    assert [wish["subject"] for wish in found] == [line["subject"] for line in expected]
+    assert found[0]["steps"] == 8 and "steps" not in found[1] and found[1]["file"] == "hero.png"
+    for text in ((tmp_path / "a.tsv").read_text(), "\ufeffsubject,seed\r\nknight,5\r\n", '\ufeff{"subject": "knight"}\n'):
+        piped = subprocess.run([build / "bin/dgx-pixels", "batch", "-", "--dry-run", "--json"], input=text, text=True,
+                               capture_output=True)
+        assert piped.returncode == 0, piped.stderr
+        assert [w["request"]["subject"] for w in json.loads(piped.stdout)["wishes"]][-1].startswith("knight")
+    (tmp_path / "a.txt").write_text("a sign \\--steps -- wide --steps 8\n[red|blue] [x]\n")
+    found = requests(build, tmp_path / "a.txt")
+    assert found[0]["subject"] == "a sign --steps -- wide" and found[0]["steps"] == 8
+    (tmp_path / "list.yaml").write_text("- a knight\n")
+    done = run(build, tmp_path / "list.yaml", "--dry-run")
+    assert done.returncode == 4 and "list is text" in done.stderr
+
+
+def test_a_style_without_a_kind_means_the_same_everywhere(build: Path, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"subject": "knight", "style": "gameboy", "seed": 1}\n'
+                                      '{"subject": "knight", "style": "gameboy", "kind": "character", "seed": 1}\n')
+    done = run(build, tmp_path / "a.jsonl", "-o", tmp_path / "out", *SMALL)
+    assert done.returncode == 0, done.stderr
+    first, second = (Image.open(path) for path in sorted((tmp_path / "out").glob("*.png")))
+    assert first.tobytes() == second.tobytes() and first.info == second.info
+    for words in (["knight"], ["character", "knight"]):
+        done = subprocess.run([build / "bin/dgx-pixels", "generate", *words, "--style", "gameboy", "-m", "tiny", "-s", "1",
+                               "--steps", "1", "--canvas", "64x64", "-o", tmp_path / f"{len(words)}.png"],
+                              env={**os.environ, **STUB}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    one, two = (Image.open(tmp_path / f"{i}.png") for i in (1, 2))
+    assert one.tobytes() == two.tobytes() and one.info == two.info
+    assert json.loads(one.info["dgx_pixels"])["prompt"] == json.loads(first.info["dgx_pixels"])["prompt"]
 
 
 def test_csv_cells_may_hold_lines_and_quotes(build: Path, tmp_path: Path) -> None:
@@ -107,6 +144,15 @@ def test_matrix_makes_every_combination_and_a_sheet(build: Path, tiny: Path, tmp
     ("csv", "subject,colour\na,b\n", "'colour'"),
     ("csv", "subject\na,b\n", "a.csv:2"),
     ("txt", "\n# nothing\n", "asks for nothing"),
+    ("txt", "a\nknight --stepz 3\n", "a.txt:2: there is no field '--stepz'"),
+    ("txt", "subject,seed\nknight,2\n", "name the file .csv"),
+    ("json", '[{"subject": "a"}]\n', "one JSON array"), ("txt", '\ufeff[\n  {"subject": "a"}]\n', "one JSON array"),
+    ("json", '{\n "subject": "a"\n}\n', "a.json:1"),
+    ("csv", "subject,steps,steps\na,3,4\n", "'steps' twice"),
+    ("csv", "subject,negative_prompt,negative-prompt\na,b,c\n", "twice"),
+    ("csv", 'subject,seed\na,1\n"b,2\nc,3\n', "a.csv:3: the quote"),
+    ("tsv", "subject\tseed\na\t1\t2\n", "more cells than the header's 2"),
+    ("jsonl", '{"prompt": "a", "style": "gameboy"}\n', "field 'style' refines a kind"),
 ])
 def test_faults_name_line_and_field(suffix: str, text: str, part: str, build: Path, tmp_path: Path) -> None:
     path = tmp_path / f"a.{suffix}"

@@ -119,7 +119,6 @@ def test_styles_hold_on_the_pixels(cli: Run, tiny: Path, tmp_path: Path, style: 
     (("tileset", "grass", "--size", "33"), "steps of 2"),
     (("character", "knight", "--palette", "pico-9"), "pico-9"),
     (("character", "knight", "--background", "blue"), "auto, keep"),
-    (("a knight", "--style", "16bit"), "KIND"),
     (("character",), "say of what"),
     (("../character", "knight"), "no preset"),
 ])

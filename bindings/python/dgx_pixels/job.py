@@ -65,7 +65,7 @@ class Job:
     negative  what should not be there
     init      a picture to start from; `strength` 0..1 is the share that is painted anew
     mask      white paints anew, black keeps the init picture
-    style, speed, fields   a preset's: "16bit", "fast", {"view": "side"}
+    style, speed, fields   a preset's: "16bit", "fast", {"view": "side"}; of kind "character" unless you say one
     loras     adapters by name or path with their weight: {"pixel-style": 0.8}
     finish    pixel steps after painting, over the preset's or the model's own: {"palette": "pico-8"} …
     as_painted   no pixel steps at all: only the size, and hard alpha
@@ -116,8 +116,6 @@ class Job:
         return built
 
     def _create_styled(self, model: int, out: c_void_p) -> None:
-        if self.kind is None:
-            raise ValueError("style, speed and fields refine a kind: give one, 'character' for example")
         create = lib.dgxp_job_create_styled
         rows = [f"{name}={value}".encode() for name, value in dict(self.fields).items()]
         table = (c_char_p * len(rows))(*rows)

@@ -230,8 +230,6 @@ def jobs_of(request: dict[str, Any], pixel_limit: int) -> list[Job]:
                 for name in ("init", "mask") if request.get(name)}
     plain: dict[str, Any] = {name: request.get(name) for name in
              ("kind", "style", "speed", "negative", "steps", "guidance", "sampler", "schedule", "tiling")}
-    if plain["kind"] is None and (plain["style"] or plain["speed"] or request.get("fields")):
-        plain["kind"] = "character"  # styles refine a kind, and a request may leave it out
     pairs: dict[str, Any] = {name: tuple(request[name]) for name in ("size", "canvas") if request.get(name)}
     fields = tuple(sorted((request.get("fields") or {}).items()))
     loras = tuple((lora["name"], lora.get("weight", 1.0)) for lora in request.get("loras") or ())
