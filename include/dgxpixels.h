@@ -1057,15 +1057,35 @@ DGXP_API void dgxp_job_free(dgxp_job *job);
  */
 DGXP_API dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char *kind,
                                             const char *subject, dgxp_job **out);
+/** What lies beside a request; zero and NULL are the defaults. */
+typedef struct dgxp_request_params {
+    uint32_t struct_size;
+    int32_t reserved;
+    const char *folder;     /* where its paths begin; NULL = the working directory */
+    const char *presets;    /* the user's own presets, looked into first; NULL = none */
+    const dgxp_image *init; /* the picture to start from, in place of the request's "init"; copied */
+    const dgxp_image *mask; /* likewise */
+} dgxp_request_params;
+#define DGXP_REQUEST_PARAMS_INIT {sizeof(dgxp_request_params), 0, NULL, NULL, NULL, NULL}
+
 /**
- * A job from a request: JSON with the fields that a recipe has (prompt, or kind and subject,
- * negative_prompt, seed, size, canvas, steps, guidance, sampler, finish …, and init, strength, mask,
- * as_painted: no pixel steps).  A recipe is a request: its prompt is taken as it is, and steps that it
- * does not tell are not taken.  Paths begin at `folder`, NULL = the working directory.
- * DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or range.
+ * The one door: a job from a request, JSON with the fields that dgxp_settings() lists.  It has a
+ * prompt, or a kind and a subject.  A recipe is a request: its prompt is taken as it is, and steps
+ * that it does not tell are not taken.  DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or
+ * range, and what an old name is called now.  NULL params are the defaults.
  */
+DGXP_API dgxp_status dgxp_job_request(const dgxp_model *model, const char *request,
+                                      const dgxp_request_params *params, dgxp_job **out);
+/** The same with nothing but a folder beside it. */
 DGXP_API dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
                                              const char *folder, dgxp_job **out);
+/**
+ * All that a picture can be asked for, as every face has it: {"settings": [{"name", "type" (text,
+ * integer, number, boolean, sides: [width, height], choice, json), "low", "high", "bytes", "choices",
+ * "default", "unit", "varies": jobs of one call may differ in it, "field": of presets, "in": [request,
+ * preset, bundle], "help"}], "renamed": {old name: name}}.
+ */
+DGXP_API dgxp_status dgxp_settings(dgxp_document **out);
 /** The presets that exist: "group" (kind, style, speed, field), name, help, path, content. */
 DGXP_API dgxp_status dgxp_list_presets(dgxp_document **out);
 /** What a preset is asked for; a NULL text is its default. */

@@ -115,6 +115,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/result.c
     src/diffusion/safetensors.c
     src/diffusion/scheduler.c
+    src/diffusion/setting.c
     src/diffusion/stack.c
     src/diffusion/tokenizer.c
     src/diffusion/values.c

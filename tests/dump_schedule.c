@@ -78,19 +78,19 @@ int main(void)
                                           .steps_offset = (int32_t)f[5],
                                           .zero_terminal_snr = f[6] != 0};
         const px_scheduler_params params = {.model = &model,
-                                            .sampler = (int32_t)f[7],
-                                            .schedule = (int32_t)f[8],
-                                            .spacing = (int32_t)f[9],
-                                            .steps = (int32_t)f[10],
-                                            .guidance = f[11],
-                                            .cfg_stop = f[12],
-                                            .eta = f[13],
-                                            .strength = f[14],
+                                            .set.sampler = (int32_t)f[7],
+                                            .set.schedule = (int32_t)f[8],
+                                            .set.spacing = (int32_t)f[9],
+                                            .set.steps = (int32_t)f[10],
+                                            .set.guidance = f[11],
+                                            .set.cfg_stop = f[12],
+                                            .set.eta = f[13],
+                                            .set.strength = f[14],
                                             .has_init = f[15] != 0,
                                             .has_mask = f[16] != 0,
                                             .alpha_to_one = f[17] != 0,
                                             .final_sigma_min = f[18] != 0,
-                                            .temperature = f[19]};
+                                            .set.temperature = f[19]};
         px_schedule table;
         const dgxp_status status = px_scheduler_build(&params, &table);
         if (status == DGXP_OK) {

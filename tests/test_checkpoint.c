@@ -484,7 +484,7 @@ START_TEST(bundle_of_sdxl_is_read)
     ck_assert_int_eq(bundle->context_width, 2048);
     ck_assert_int_eq(bundle->text_count, 2);
     ck_assert_int_eq(bundle->text[1].pad, 0);
-    ck_assert_int_eq(bundle->defaults.sampler, DGXP_SAMPLER_EULER);
+    ck_assert_int_eq(bundle->defaults.set.sampler, DGXP_SAMPLER_EULER);
     ck_assert_int_eq(bundle->settings.prediction, DGXP_PREDICTION_EPSILON);
     ck_assert_int_eq(bundle->settings.spacing, DGXP_SPACING_LEADING);
     ck_assert_double_eq(bundle->settings.scaling, 0.13025);

@@ -21,15 +21,15 @@ static px_scheduler_params params_for(const px_bundle_settings *model, int32_t s
                                       int32_t steps)
 {
     return (px_scheduler_params){.model = model,
-                                 .sampler = sampler,
-                                 .schedule = DGXP_SCHEDULE_NORMAL,
-                                 .spacing = DGXP_SPACING_LEADING,
-                                 .steps = steps,
-                                 .guidance = 5.0,
-                                 .cfg_stop = 1.0,
-                                 .temperature = 1.0,
-                                 .eta = -1.0,
-                                 .strength = 1.0};
+                                 .set = {.sampler = sampler,
+                                         .schedule = DGXP_SCHEDULE_NORMAL,
+                                         .spacing = DGXP_SPACING_LEADING,
+                                         .steps = steps,
+                                         .guidance = 5.0,
+                                         .cfg_stop = 1.0,
+                                         .temperature = 1.0,
+                                         .eta = -1.0,
+                                         .strength = 1.0}};
 }
 
 static void expect_list(const double *got, const double *expected, int32_t count, const char *what)
@@ -62,7 +62,7 @@ START_TEST(euler_on_each_spacing)
     px_scheduler_params params = params_for(&model, DGXP_SAMPLER_EULER, 4);
     px_schedule table;
     /* EulerDiscreteScheduler(timestep_spacing="trailing"), 4 */
-    params.spacing = DGXP_SPACING_TRAILING;
+    params.set.spacing = DGXP_SPACING_TRAILING;
     ck_assert_ok(px_scheduler_build(&params, &table));
     expect_table(&table, 4, (const double[]){999, 749, 499, 249},
                  (const double[]){14.6146412, 4.08172941, 1.61288619, 0.69320488, 0});
@@ -70,15 +70,15 @@ START_TEST(euler_on_each_spacing)
     ck_assert_double_eq(table.start_known, 0);
     px_scheduler_free(&table);
     /* (timestep_spacing="leading"), 20 and 30 */
-    params.spacing = DGXP_SPACING_LEADING;
-    params.steps = 20;
+    params.set.spacing = DGXP_SPACING_LEADING;
+    params.set.steps = 20;
     ck_assert_ok(px_scheduler_build(&params, &table));
     ck_assert_double_eq(table.steps[0].timestep, 951);
     ck_assert_double_eq(table.steps[19].timestep, 1);
     ck_assert_double_eq_tol(table.sigmas[0], 11.0283308, 1e-6);
     ck_assert_double_eq_tol(table.start_noise, 11.073576, 1e-6);
     px_scheduler_free(&table);
-    params.steps = 30;
+    params.set.steps = 30;
     ck_assert_ok(px_scheduler_build(&params, &table));
     ck_assert_double_eq(table.steps[0].timestep, 958);
     ck_assert_double_eq(table.steps[1].timestep, 925);
@@ -98,8 +98,8 @@ START_TEST(karras_of_euler_and_dpm)
     px_scheduler_params params = params_for(&model, DGXP_SAMPLER_EULER, 10);
     px_schedule table;
     /* EulerDiscreteScheduler(timestep_spacing="linspace", use_karras_sigmas=True), 10 */
-    params.schedule = DGXP_SCHEDULE_KARRAS;
-    params.spacing = DGXP_SPACING_LINSPACE;
+    params.set.schedule = DGXP_SCHEDULE_KARRAS;
+    params.set.spacing = DGXP_SPACING_LINSPACE;
     ck_assert_ok(px_scheduler_build(&params, &table));
     expect_table(&table, 10,
                  (const double[]){999, 916.283936, 815.044678, 687.152771, 523.198059, 327.145996,
@@ -107,8 +107,8 @@ START_TEST(karras_of_euler_and_dpm)
                  sigmas);
     px_scheduler_free(&table);
     /* DPMSolverMultistepScheduler(use_karras_sigmas=True), 10 */
-    params.sampler = DGXP_SAMPLER_DPMPP_2M;
-    params.spacing = DGXP_SPACING_LEADING;
+    params.set.sampler = DGXP_SAMPLER_DPMPP_2M;
+    params.set.spacing = DGXP_SPACING_LEADING;
     ck_assert_ok(px_scheduler_build(&params, &table));
     expect_table(&table, 10, (const double[]){999, 916, 815, 687, 523, 327, 146, 41, 7, 0}, sigmas);
     ck_assert_double_eq(table.start_noise, 1);
@@ -127,11 +127,11 @@ START_TEST(grids_of_dpm_and_lcm)
     ck_assert_int_eq(table.noisy, 7); /* the last step ends without */
     px_scheduler_free(&table);
     /* LCMScheduler(), 4 and 8 */
-    params.sampler = DGXP_SAMPLER_LCM;
+    params.set.sampler = DGXP_SAMPLER_LCM;
     ck_assert_ok(px_scheduler_build(&params, &table));
     expect_table(&table, 8, (const double[]){999, 879, 759, 639, 499, 379, 259, 139}, NULL);
     px_scheduler_free(&table);
-    params.steps = 4;
+    params.set.steps = 4;
     ck_assert_ok(px_scheduler_build(&params, &table));
     expect_table(&table, 4, (const double[]){999, 759, 499, 259}, NULL);
     ck_assert_int_eq(table.noisy, 3);
@@ -150,8 +150,8 @@ START_TEST(guidance_stops)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         px_scheduler_params params = params_for(&model, DGXP_SAMPLER_EULER, cases[i].steps);
         px_schedule table;
-        params.guidance = cases[i].guidance;
-        params.cfg_stop = cases[i].stop;
+        params.set.guidance = cases[i].guidance;
+        params.set.cfg_stop = cases[i].stop;
         ck_assert_ok(px_scheduler_build(&params, &table));
         ck_assert_int_eq(table.guided, cases[i].guided);
         for (int32_t k = 0; k < table.count; k++) {
@@ -171,8 +171,8 @@ START_TEST(strength_leaves_out_the_first_steps)
     px_schedule whole, part;
     ck_assert_ok(px_scheduler_build(&params, &whole));
     params.has_init = true;
-    params.strength = 0.3;
-    params.cfg_stop = 0.5;
+    params.set.strength = 0.3;
+    params.set.cfg_stop = 0.5;
     ck_assert_ok(px_scheduler_build(&params, &part));
     /* StableDiffusionXLImg2ImgPipeline.get_timesteps(20, 0.3, None): 6 steps */
     ck_assert_int_eq(part.count, 6);
@@ -187,7 +187,7 @@ START_TEST(strength_leaves_out_the_first_steps)
     }
     px_scheduler_free(&part);
     /* At full strength a picture still shines through; with a mask it does not. */
-    params.strength = 1.0;
+    params.set.strength = 1.0;
     ck_assert_ok(px_scheduler_build(&params, &part));
     ck_assert_double_eq(part.start_known, 1);
     ck_assert_double_eq(part.start_noise, whole.sigmas[0]);
@@ -211,7 +211,7 @@ START_TEST(a_perfect_model_ends_at_its_picture)
         px_scheduler_params params = params_for(&model, sampler, 12);
         px_schedule table;
         params.alpha_to_one = true;
-        params.spacing = DGXP_SPACING_TRAILING;
+        params.set.spacing = DGXP_SPACING_TRAILING;
         ck_assert_ok(px_scheduler_build(&params, &table));
         const double picture = 0.625;
         double x = table.start_noise * -1.5, before = 0;
@@ -238,8 +238,8 @@ START_TEST(one_step_starts_at_the_top)
              schedule++) {
             px_scheduler_params params = params_for(&model, sampler, 1);
             px_schedule table;
-            params.schedule = schedule;
-            params.spacing = DGXP_SPACING_TRAILING;
+            params.set.schedule = schedule;
+            params.set.spacing = DGXP_SPACING_TRAILING;
             if (px_scheduler_build(&params, &table) != DGXP_OK) {
                 continue; /* not with this schedule: see malformed */
             }
@@ -261,7 +261,7 @@ START_TEST(equal_noise_levels_divide_nothing_by_zero)
         for (int32_t spacing = DGXP_SPACING_LEADING; spacing <= DGXP_SPACING_LINSPACE; spacing++) {
             px_scheduler_params params = params_for(&model, sampler, 1000);
             px_schedule table;
-            params.spacing = spacing;
+            params.set.spacing = spacing;
             params.final_sigma_min = true;
             ck_assert_ok(px_scheduler_build(&params, &table));
             for (int32_t i = 0; i < table.count; i++) {
@@ -291,28 +291,28 @@ START_TEST(combinations_that_make_no_sense_are_named)
 {
     px_bundle_settings model = sdxl();
     px_scheduler_params params = params_for(&model, DGXP_SAMPLER_DDIM, 20);
-    params.schedule = DGXP_SCHEDULE_KARRAS;
+    params.set.schedule = DGXP_SCHEDULE_KARRAS;
     ck_assert_refused(build(&params), DGXP_ERR_UNSUPPORTED,
                       "schedule karras does not fit sampler ddim");
-    params.sampler = DGXP_SAMPLER_LCM;
+    params.set.sampler = DGXP_SAMPLER_LCM;
     ck_assert_refused(build(&params), DGXP_ERR_UNSUPPORTED,
                       "use schedule normal, or sampler euler");
-    params.sampler = DGXP_SAMPLER_TCD;
-    params.schedule = DGXP_SCHEDULE_EXPONENTIAL;
+    params.set.sampler = DGXP_SAMPLER_TCD;
+    params.set.schedule = DGXP_SCHEDULE_EXPONENTIAL;
     ck_assert_refused(build(&params), DGXP_ERR_UNSUPPORTED,
                       "schedule exponential does not fit sampler tcd");
-    params.schedule = DGXP_SCHEDULE_NORMAL;
-    params.steps = 51;
+    params.set.schedule = DGXP_SCHEDULE_NORMAL;
+    params.set.steps = 51;
     ck_assert_refused(build(&params), DGXP_ERR_UNSUPPORTED, "sampler tcd takes 1 to 50");
-    params.steps = 50;
+    params.set.steps = 50;
     ck_assert_ok(build(&params));
     model.train_steps = 49;
-    params.steps = 4;
+    params.set.steps = 4;
     ck_assert_refused(build(&params), DGXP_ERR_UNSUPPORTED, "this one: 49");
-    params.sampler = DGXP_SAMPLER_EULER;
-    params.steps = 50;
+    params.set.sampler = DGXP_SAMPLER_EULER;
+    params.set.steps = 50;
     ck_assert_refused(build(&params), DGXP_ERR_UNSUPPORTED, "trained on 49 timesteps");
-    params.steps = 49;
+    params.set.steps = 49;
     ck_assert_ok(build(&params));
 }
 END_TEST
@@ -322,12 +322,12 @@ START_TEST(zero_snr_needs_v)
     px_bundle_settings model = sdxl();
     model.zero_terminal_snr = true;
     px_scheduler_params params = params_for(&model, DGXP_SAMPLER_DDIM, 20);
-    params.spacing = DGXP_SPACING_TRAILING;
+    params.set.spacing = DGXP_SPACING_TRAILING;
     ck_assert_refused(build(&params), DGXP_ERR_UNSUPPORTED, "timestep 999 is noise alone");
     model.prediction = DGXP_PREDICTION_V;
     ck_assert_ok(build(&params));
     model.prediction = DGXP_PREDICTION_EPSILON;
-    params.sampler = DGXP_SAMPLER_EULER;
+    params.set.sampler = DGXP_SAMPLER_EULER;
     px_schedule table;
     ck_assert_ok(px_scheduler_build(&params, &table));
     /* EulerDiscreteScheduler(rescale_betas_zero_snr=True): alphas_cumprod[-1] is 2^-24 */
@@ -343,7 +343,7 @@ START_TEST(numbers_out_of_range_are_refused)
         double value;
         const char *part;
     } cases[] = {
-#define CASE(field, value, part) {offsetof(px_scheduler_params, field), value, part}
+#define CASE(field, value, part) {offsetof(px_scheduler_params, set.field), value, part}
         CASE(guidance, NAN, "guidance is nan: use 0 to 100"),
         CASE(guidance, -1, "guidance is -1"),
         CASE(guidance, INFINITY, "guidance is inf"),
@@ -373,10 +373,10 @@ START_TEST(numbers_out_of_range_are_refused)
     px_scheduler_params params = params_for(&model, 8, 20);
     ck_assert_refused(build(&params), DGXP_ERR_INVALID_ARGUMENT, "sampler is 8");
     params = params_for(&model, DGXP_SAMPLER_EULER, 20);
-    params.schedule = DGXP_SCHEDULE_AUTO;
+    params.set.schedule = DGXP_SCHEDULE_AUTO;
     ck_assert_refused(build(&params), DGXP_ERR_INVALID_ARGUMENT, "schedule is 0");
     params = params_for(&model, DGXP_SAMPLER_EULER, 20);
-    params.spacing = 4;
+    params.set.spacing = 4;
     ck_assert_refused(build(&params), DGXP_ERR_INVALID_ARGUMENT, "spacing is 4");
 }
 END_TEST

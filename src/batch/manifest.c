@@ -131,7 +131,7 @@ static dgxp_status make_key(const json_t *request, uint64_t *key)
     bool fine = same != NULL;
     json_object_foreach((json_t *)(uintptr_t)request, name, value)
     {
-        const px_request_field *field = px_request_find(name);
+        const px_setting *field = px_setting_find(name);
         if (field && !field->varies) {
             fine = fine && px_json_put(same, name, json_incref(value));
         }

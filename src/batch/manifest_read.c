@@ -56,7 +56,7 @@ static char *find_flag(char *at, char **name, char **value)
 /* A misspelt field would be painted as words. */
 static dgxp_status check_flag(const char *where, const char *name)
 {
-    return px_request_find(name) || is_own(name) || px_request_is_lora_weight(name)
+    return px_setting_find(name) || is_own(name) || px_request_is_lora_weight(name)
                ? DGXP_OK
                : px_error_set(DGXP_ERR_BAD_FORMAT,
                               "%s: there is no field '--%.60s'; docs/batch.md lists "
@@ -170,14 +170,14 @@ static dgxp_status parse_csv(const px_manifest_text *manifest, const char *where
 static dgxp_status add_column(px_manifest_text *manifest, size_t *capacity, char *cell)
 {
     cell = trim(cell);
-    if (!px_request_find(cell) && !is_own(cell)) {
+    if (!px_setting_find(cell) && !is_own(cell)) {
         return px_error_set(DGXP_ERR_BAD_FORMAT,
                             "%s:1: the header names a field '%.60s', which there is not; "
                             "`dgx-pixels batch` has help on them",
                             manifest->name, cell);
     }
     for (size_t i = 0; i < manifest->column_count; i++) {
-        if (px_request_find(cell) == px_request_find(manifest->columns[i]) &&
+        if (px_setting_find(cell) == px_setting_find(manifest->columns[i]) &&
             is_own(cell) == is_own(manifest->columns[i]) &&
             (!is_own(cell) || strcmp(cell, manifest->columns[i]) == 0)) {
             return px_error_set(DGXP_ERR_BAD_FORMAT, "%s:1: the header names '%s' twice",
@@ -257,7 +257,7 @@ static char find_header(const char *text)
             word[(size_t)(name - word) + size - 1] = '\0';
             name++;
         }
-        if (!px_request_find(name) && !is_own(name)) {
+        if (!px_setting_find(name) && !is_own(name)) {
             return 0;
         }
         paints = paints || strcmp(name, "subject") == 0 || strcmp(name, "prompt") == 0;

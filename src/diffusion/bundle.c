@@ -249,23 +249,15 @@ static dgxp_status read_preview(const px_json *root, px_bundle *bundle)
 static dgxp_status read_defaults(const px_json *root, px_bundle_defaults *defaults)
 {
     px_json object, finish;
-    int64_t steps = 0;
-    *defaults = (px_bundle_defaults){.guidance = -1, .guidance_rescale = -1, .temperature = -1};
+    *defaults = (px_bundle_defaults){.negative = NULL};
+    px_setting_clear(&defaults->set);
     dgxp_status status = px_json_object(root, "defaults", PX_JSON_OPTIONAL, &object);
-    TRY(px_json_integer(&object, "steps", PX_JSON_OPTIONAL, 1, 1000, &steps));
-    TRY(px_json_number(&object, "guidance", PX_JSON_OPTIONAL, 0, 100, &defaults->guidance));
-    TRY(px_json_number(&object, "guidance_rescale", PX_JSON_OPTIONAL, 0, 1,
-                       &defaults->guidance_rescale));
-    TRY(px_json_number(&object, "temperature", PX_JSON_OPTIONAL, 0, 1, &defaults->temperature));
-    TRY(read_named(&object, "sampler", PX_JSON_OPTIONAL, "sampler", &defaults->sampler));
-    TRY(read_named(&object, "schedule", PX_JSON_OPTIONAL, "schedule", &defaults->schedule));
-    TRY(read_named(&object, "spacing", PX_JSON_OPTIONAL, "spacing", &defaults->spacing));
+    TRY(px_setting_read(&object, PX_SETTING_IN_BUNDLE, &defaults->set));
     TRY(px_json_text(&object, "negative", PX_JSON_OPTIONAL, 65536, &defaults->negative));
     TRY(px_json_object(&object, "finish", PX_JSON_OPTIONAL, &finish));
     if (status == DGXP_OK && finish.value) {
         status = px_fix_steps_check(root->file, finish.value, &defaults->finish);
     }
-    defaults->steps = (int32_t)steps;
     return status;
 }
 

@@ -4,6 +4,7 @@
 #define PX_BUNDLE_H
 
 #include "dgxpixels.h"
+#include "diffusion/setting.h"
 #include "shim.h"
 
 #include <jansson.h>
@@ -44,13 +45,11 @@ typedef struct px_bundle_text {
     const char *tokenizer; /* folder, relative */
 } px_bundle_text;
 
-/** What the model recommends; negative numbers and 0 (the enums' AUTO) where it says nothing. */
+/** What the model recommends; unset where it says nothing. */
 typedef struct px_bundle_defaults {
-    int32_t steps;
-    double guidance, guidance_rescale, temperature;
-    int32_t sampler, schedule, spacing; /* a dgxp_sampler, a dgxp_schedule, a dgxp_spacing */
-    const char *negative;               /* NULL: nothing said */
-    json_t *finish; /* pixel steps of px_fix_steps_check(); NULL: none, pixels as painted */
+    px_setting_values set;
+    const char *negative; /* NULL: nothing said */
+    json_t *finish;       /* pixel steps of px_fix_steps_check(); NULL: none, pixels as painted */
 } px_bundle_defaults;
 
 typedef struct px_bundle_shape {

@@ -9,6 +9,7 @@
 #include "image/fix_steps.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static dgxp_status copy_prompt(const char *what, const char *text, char **out)
@@ -37,8 +38,7 @@ dgxp_status dgxp_job_create(const char *prompt, dgxp_job **out)
     if (!job) {
         return px_error_memory("a job");
     }
-    job->guidance = job->rescale = job->temperature = job->eta = -1.0;
-    job->cfg_stop = 1.0;
+    px_setting_clear(&job->set);
     dgxp_status status = copy_prompt("the prompt", prompt, &job->prompt);
     if (status == DGXP_OK) {
         status = copy_prompt("the negative prompt", "", &job->negative);
@@ -85,19 +85,38 @@ dgxp_status dgxp_job_set_negative_prompt(dgxp_job *job, const char *text)
     return status;
 }
 
-static dgxp_status set_sides(const char *what, int32_t width, int32_t height, int32_t sides[2])
+/* Of the setter of that setting, whose job is NULL. */
+static dgxp_status refuse_null(const char *name)
 {
-    px_error_clear();
+    char call[64];
+    snprintf(call, sizeof call, "dgxp_job_set_%s", name);
+    return px_error_begin(call, false, "a job");
+}
+
+/* Where a setting of the table lies in the job. */
+static void *locate(dgxp_job *job, const px_setting *setting)
+{
+    return (char *)&job->set + setting->at;
+}
+
+static dgxp_status set_sides(dgxp_job *job, const char *name, int32_t width, int32_t height)
+{
+    if (!job) {
+        return refuse_null(name);
+    }
+    const px_setting *setting = px_setting_find(name);
     const bool native = width == 0 && height == 0;
-    if (!native && (width < 1 || height < 1)) {
+    px_error_clear();
+    if (!native && (width < setting->low || height < setting->low)) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "%s %dx%d: both sides must be at least 1, or both 0 for the default",
-                            what, width, height);
+                            name, width, height);
     }
-    if (width > PX_JOB_CANVAS_LIMIT || height > PX_JOB_CANVAS_LIMIT) {
-        return px_error_set(DGXP_ERR_LIMIT, "%s %dx%d: a side may be %d pixels at most", what,
-                            width, height, PX_JOB_CANVAS_LIMIT);
+    if (width > setting->high || height > setting->high) {
+        return px_error_set(DGXP_ERR_LIMIT, "%s %dx%d: a side may be %g pixels at most", name,
+                            width, height, setting->high);
     }
+    int32_t *sides = locate(job, setting);
     sides[0] = width;
     sides[1] = height;
     return DGXP_OK;
@@ -105,18 +124,12 @@ static dgxp_status set_sides(const char *what, int32_t width, int32_t height, in
 
 dgxp_status dgxp_job_set_canvas(dgxp_job *job, int32_t width, int32_t height)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_canvas", false, "a job");
-    }
-    return set_sides("canvas", width, height, job->canvas);
+    return set_sides(job, "canvas", width, height);
 }
 
 dgxp_status dgxp_job_set_size(dgxp_job *job, int32_t width, int32_t height)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_size", false, "a job");
-    }
-    return set_sides("size", width, height, job->size);
+    return set_sides(job, "size", width, height);
 }
 
 /* Nulls stay: they take out steps of the model's own, which are not known yet. */
@@ -160,109 +173,88 @@ dgxp_status dgxp_job_set_steps(dgxp_job *job, int32_t steps)
                             "steps %d: must be 1 to %d, or 0 for the model's recommendation", steps,
                             PX_JOB_STEPS_LIMIT);
     }
-    job->steps = steps;
+    job->set.steps = steps;
     return DGXP_OK;
 }
 
-/* A finite number up to `maximum`; negative means the default where that is allowed. */
-static dgxp_status set_number(const char *what, double value, double maximum, bool has_default,
-                              double *out)
+/* A finite number in the setting's range; negative means the default where that is allowed. */
+static dgxp_status set_number(dgxp_job *job, const char *name, double value, bool has_default)
 {
+    if (!job) {
+        return refuse_null(name);
+    }
+    const px_setting *setting = px_setting_find(name);
     px_error_clear();
-    if (!isfinite(value) || value > maximum || (value < 0 && !has_default)) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s %g: must be a number from 0 to %g%s",
-                            what, value, maximum,
+    if (!isfinite(value) || value > setting->high || (value < setting->low && !has_default)) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s %g: must be a number from %g to %g%s",
+                            name, value, setting->low, setting->high,
                             has_default ? ", or negative for the default" : "");
     }
-    *out = value < 0 ? -1.0 : value;
+    *(double *)locate(job, setting) = value < 0 ? -1.0 : value;
     return DGXP_OK;
 }
 
 dgxp_status dgxp_job_set_guidance(dgxp_job *job, double guidance)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_guidance", false, "a job");
-    }
-    return set_number("guidance", guidance, 100.0, true, &job->guidance);
+    return set_number(job, "guidance", guidance, true);
 }
 
 dgxp_status dgxp_job_set_guidance_rescale(dgxp_job *job, double phi)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_guidance_rescale", false, "a job");
-    }
-    return set_number("guidance rescale", phi, 1.0, true, &job->rescale);
+    return set_number(job, "guidance_rescale", phi, true);
 }
 
 dgxp_status dgxp_job_set_cfg_stop(dgxp_job *job, double share)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_cfg_stop", false, "a job");
-    }
-    return set_number("cfg_stop", share, 1.0, false, &job->cfg_stop);
+    return set_number(job, "cfg_stop", share, false);
 }
 
 dgxp_status dgxp_job_set_temperature(dgxp_job *job, double temperature)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_temperature", false, "a job");
-    }
-    return set_number("temperature", temperature, 1.0, true, &job->temperature);
+    return set_number(job, "temperature", temperature, true);
 }
 
 dgxp_status dgxp_job_set_eta(dgxp_job *job, double eta)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_eta", false, "a job");
-    }
-    return set_number("eta", eta, 1.0, true, &job->eta);
+    return set_number(job, "eta", eta, true);
 }
 
-static dgxp_status set_choice(const char *what, int32_t value, int32_t *out)
+static dgxp_status set_choice(dgxp_job *job, const char *name, int32_t value)
 {
+    if (!job) {
+        return refuse_null(name);
+    }
     int32_t count = 0;
-    const dgxp_choice *choices = px_diffusion_choices(what, &count);
+    const dgxp_choice *choices = px_diffusion_choices(name, &count);
     px_error_clear();
     for (int32_t i = 0; i < count; i++) {
         if (choices[i].value == value) {
-            *out = value;
+            *(int32_t *)locate(job, px_setting_find(name)) = value;
             return DGXP_OK;
         }
     }
-    return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s %d: is not a value of dgxp_%s", what, value,
-                        what);
+    return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "%s %d: is not a value of dgxp_%s", name, value,
+                        name);
 }
 
 dgxp_status dgxp_job_set_sampler(dgxp_job *job, dgxp_sampler sampler)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_sampler", false, "a job");
-    }
-    return set_choice("sampler", (int32_t)sampler, &job->sampler);
+    return set_choice(job, "sampler", (int32_t)sampler);
 }
 
 dgxp_status dgxp_job_set_schedule(dgxp_job *job, dgxp_schedule schedule)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_schedule", false, "a job");
-    }
-    return set_choice("schedule", (int32_t)schedule, &job->schedule);
+    return set_choice(job, "schedule", (int32_t)schedule);
 }
 
 dgxp_status dgxp_job_set_spacing(dgxp_job *job, dgxp_spacing spacing)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_spacing", false, "a job");
-    }
-    return set_choice("spacing", (int32_t)spacing, &job->spacing);
+    return set_choice(job, "spacing", (int32_t)spacing);
 }
 
 dgxp_status dgxp_job_set_tiling(dgxp_job *job, dgxp_tiling tiling)
 {
-    if (!job) {
-        return px_error_begin("dgxp_job_set_tiling", false, "a job");
-    }
-    return set_choice("tiling", (int32_t)tiling, &job->tiling);
+    return set_choice(job, "tiling", (int32_t)tiling);
 }
 
 dgxp_status dgxp_job_set_seed(dgxp_job *job, uint64_t seed)
@@ -299,7 +291,7 @@ dgxp_status dgxp_job_set_init_image(dgxp_job *job, const dgxp_image *image, doub
     if (!job) {
         return px_error_begin("dgxp_job_set_init_image", false, "a job");
     }
-    dgxp_status status = set_number("strength", strength, 1.0, false, &job->strength);
+    dgxp_status status = set_number(job, "strength", strength, false);
     return status == DGXP_OK ? replace_image(image, &job->init) : status;
 }
 
@@ -318,7 +310,7 @@ dgxp_status dgxp_job_set_parity(dgxp_job *job, int32_t parity)
         return px_error_begin("dgxp_job_set_parity", false, "a job");
     }
     px_error_clear();
-    job->parity = parity != 0;
+    job->set.parity = parity != 0;
     return DGXP_OK;
 }
 

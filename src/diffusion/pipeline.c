@@ -99,7 +99,7 @@ static dgxp_status encode_words(run *r)
     }
     for (int32_t e = 0; e < r->model->encoder_count; e++) {
         encoders[e] = r->model->encoders[e];
-        encoders[e].prompt.parity = r->jobs[0]->parity != 0;
+        encoders[e].prompt.parity = r->jobs[0]->set.parity != 0;
     }
     return px_conditioning_create(
         r->model->shim, r->model->backend, encoders, r->model->encoder_count, prompts,
@@ -206,8 +206,8 @@ static dgxp_status begin_denoising(run *r)
         .known = plan->has_mask ? r->known : NULL,
         .start_noise = plan->has_mask ? r->start_noise : NULL,
         .mask = r->mask,
-        .rescale = plan->rescale,
-        .program = plan->tiling,
+        .rescale = plan->set.rescale,
+        .program = plan->set.tiling,
         .steps = plan->table.steps,
         .step_count = plan->table.count,
     };
@@ -331,8 +331,8 @@ static dgxp_status decode(run *r)
         return status;
     }
     px_latents_unscale(&r->model->settings, plan, r->latents);
-    status = px_backend_status(r->model->shim->decode(r->model->backend, plan->tiling, r->latents,
-                                                      plan->count, plan->latent_height,
+    status = px_backend_status(r->model->shim->decode(r->model->backend, plan->set.tiling,
+                                                      r->latents, plan->count, plan->latent_height,
                                                       plan->latent_width, r->images, plan->height,
                                                       plan->width, &error),
                                &error);
@@ -361,7 +361,7 @@ static dgxp_status finish(run *r, int32_t done)
             picture->recipe = px_plan_recipe(&r->plan, r->model, r->jobs[i], i);
             const px_finish_params params = {.width = r->plan.sprite_width,
                                              .height = r->plan.sprite_height,
-                                             .at_border = r->plan.tiling != DGXP_TILING_NONE,
+                                             .at_border = r->plan.set.tiling != DGXP_TILING_NONE,
                                              .native = r->model->bundle->pixel_scale == 1,
                                              .steps = r->plan.finish[i],
                                              .recipe = picture->recipe};
@@ -414,7 +414,7 @@ static dgxp_status paint_parts(call *c, run *parts, int32_t count, double *denoi
 static dgxp_status paint(call *c, run *parts, int32_t count)
 {
     dgxp_model *model = c->model;
-    const int32_t tiling = parts[0].plan.tiling;
+    const int32_t tiling = parts[0].plan.set.tiling;
     const double turn = px_clock_now();
     double denoise_seconds = 0;
     if (!model->fingerprint) { /* takes its time while the picture is painted */

@@ -15,23 +15,10 @@ static dgxp_status check_alike(const dgxp_job *const *jobs, int32_t count)
     const dgxp_job *a = jobs[0];
     for (int32_t i = 1; i < count; i++) {
         const dgxp_job *b = jobs[i];
-        const char *what = NULL;
-        what = memcmp(a->canvas, b->canvas, sizeof a->canvas) ? "canvas" : what;
-        what = memcmp(a->size, b->size, sizeof a->size) ? "size" : what;
-        what = a->steps != b->steps ? "steps" : what;
-        what = a->guidance != b->guidance ? "guidance" : what;
-        what = a->rescale != b->rescale ? "guidance rescale" : what;
-        what = a->cfg_stop != b->cfg_stop ? "cfg_stop" : what;
-        what = a->eta != b->eta ? "eta" : what;
-        what = a->temperature != b->temperature ? "temperature" : what;
-        what = a->sampler != b->sampler ? "sampler" : what;
-        what = a->schedule != b->schedule ? "schedule" : what;
-        what = a->spacing != b->spacing ? "spacing" : what;
-        what = a->tiling != b->tiling ? "tiling" : what;
-        what = a->parity != b->parity ? "parity" : what;
+        const char *what = px_setting_differ(&a->set, &b->set);
+        what = what && strcmp(what, "strength") == 0 && !a->init ? NULL : what;
         what = !a->init != !b->init ? "init image (some have one, some not)" : what;
         what = !a->mask != !b->mask ? "mask (some have one, some not)" : what;
-        what = a->init && a->strength != b->strength ? "strength" : what;
         if (what) {
             return px_error_set(DGXP_ERR_MISMATCH,
                                 "jobs 0 and %d differ in %s: paint them in calls of their own", i,
@@ -85,33 +72,34 @@ static void canvas_for_size(const px_bundle *bundle, const int32_t size[2], int3
 
 static dgxp_status resolve_canvas(const px_bundle *bundle, const dgxp_job *job, px_plan *plan)
 {
-    int32_t canvas[2] = {job->canvas[0], job->canvas[1]};
-    if (canvas[0] == 0 && job->size[0] > 0) {
-        canvas_for_size(bundle, job->size, canvas);
+    int32_t canvas[2] = {job->set.canvas[0], job->set.canvas[1]};
+    if (canvas[0] == 0 && job->set.size[0] > 0) {
+        canvas_for_size(bundle, job->set.size, canvas);
     } else if (canvas[0] == 0) {
         canvas[0] = bundle->native_width;
         canvas[1] = bundle->native_height;
     }
-    for (int i = 0; i < 2 && job->size[i] && job->size_high; i++) {
-        if (job->size[i] < job->size_low || job->size[i] > job->size_high ||
-            job->size[i] % job->size_multiple) {
+    for (int i = 0; i < 2 && job->set.size[i] && job->size_high; i++) {
+        if (job->set.size[i] < job->size_low || job->set.size[i] > job->size_high ||
+            job->set.size[i] % job->size_multiple) {
             return px_error_set(
                 DGXP_ERR_INVALID_ARGUMENT,
                 "size %dx%d: the preset '%s' makes sprites of %d to %d pixels a side "
                 "in steps of %d",
-                job->size[0], job->size[1], job->kind, job->size_low, job->size_high,
+                job->set.size[0], job->set.size[1], job->kind, job->size_low, job->size_high,
                 job->size_multiple);
         }
     }
-    if (job->size[0] > canvas[0] || job->size[1] > canvas[1]) {
+    if (job->set.size[0] > canvas[0] || job->set.size[1] > canvas[1]) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "size %dx%d: is more than the canvas of %dx%d pixels holds",
-                            job->size[0], job->size[1], canvas[0], canvas[1]);
+                            job->set.size[0], job->set.size[1], canvas[0], canvas[1]);
     }
+    memcpy(plan->set.canvas, canvas, sizeof canvas);
     plan->width = canvas[0];
     plan->height = canvas[1];
-    plan->sprite_width = job->size[0];
-    plan->sprite_height = job->size[1];
+    plan->sprite_width = job->set.size[0];
+    plan->sprite_height = job->set.size[1];
     plan->latent_width = canvas[0] / bundle->vae_factor;
     plan->latent_height = canvas[1] / bundle->vae_factor;
     plan->channels = bundle->latent_channels;
@@ -120,35 +108,17 @@ static dgxp_status resolve_canvas(const px_bundle *bundle, const dgxp_job *job, 
 
 /* ---------------------------------------------------------------------------------- settings */
 
-enum { FALLBACK_STEPS = 25 };
-static const double fallback_guidance = 7.0;
-
-/* The job's word, else the model's recommendation, else ours. */
-static int32_t choose(int32_t job, int32_t model, int32_t fallback)
-{
-    return job ? job : model ? model : fallback;
-}
-
-static double choose_number(double job, double model, double fallback)
-{
-    return job >= 0 ? job : model >= 0 ? model : fallback;
-}
-
+/* The job's word, else the model's recommendation, else the table's. */
 static void resolve_settings(const dgxp_model *model, const dgxp_job *job, px_plan *plan)
 {
-    const px_bundle_defaults *defaults = &model->bundle->defaults;
-    plan->steps = choose(job->steps, defaults->steps > 0 ? defaults->steps : 0, FALLBACK_STEPS);
-    plan->guidance = choose_number(job->guidance, defaults->guidance, fallback_guidance);
-    plan->rescale = choose_number(job->rescale, defaults->guidance_rescale, 0);
-    plan->cfg_stop = job->cfg_stop;
-    plan->eta = job->eta;
-    plan->temperature = choose_number(job->temperature, defaults->temperature, 1.0);
-    plan->strength = job->init ? job->strength : 1.0;
-    plan->sampler = choose(job->sampler, defaults->sampler, DGXP_SAMPLER_EULER);
-    plan->schedule = choose(job->schedule, defaults->schedule, DGXP_SCHEDULE_NORMAL);
-    plan->spacing = choose(job->spacing, choose(defaults->spacing, model->settings.spacing, 0),
-                           DGXP_SPACING_LEADING);
-    plan->tiling = job->tiling;
+    px_setting_values recommended = model->bundle->defaults.set;
+    if (!recommended.spacing) { /* what the checkpoint's scheduler was trained with */
+        recommended.spacing = model->settings.spacing;
+    }
+    px_setting_resolve(&job->set, &recommended, &plan->set);
+    if (!job->init) {
+        plan->set.strength = -1;
+    }
     plan->has_init = job->init != NULL;
     plan->has_mask = job->mask != NULL;
 }
@@ -185,7 +155,7 @@ static dgxp_status resolve_chunks(const dgxp_model *model, const dgxp_job *const
     dgxp_status status = DGXP_OK;
     for (int32_t e = 0; e < model->encoder_count; e++) {
         encoders[e] = model->encoders[e];
-        encoders[e].prompt.parity = jobs[0]->parity != 0;
+        encoders[e].prompt.parity = jobs[0]->set.parity != 0;
     }
     for (int32_t i = 0; i < plan->count && status == DGXP_OK; i++) {
         const char *texts[] = {jobs[i]->prompt, px_plan_negative(model, jobs[i])};
@@ -203,15 +173,7 @@ static dgxp_status build_table(const dgxp_model *model, px_plan *plan)
 {
     const px_scheduler_params params = {
         .model = &model->settings,
-        .sampler = plan->sampler,
-        .schedule = plan->schedule,
-        .spacing = plan->spacing,
-        .steps = plan->steps,
-        .eta = plan->eta,
-        .temperature = plan->temperature,
-        .guidance = plan->guidance,
-        .cfg_stop = plan->cfg_stop,
-        .strength = plan->strength,
+        .set = plan->set,
         .has_init = plan->has_init,
         .has_mask = plan->has_mask,
     };

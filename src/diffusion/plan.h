@@ -14,9 +14,7 @@ typedef struct px_plan {
     int32_t width, height;               /* canvas */
     int32_t sprite_width, sprite_height; /* 0: whatever the canvas holds */
     int32_t latent_width, latent_height, channels;
-    int32_t steps;
-    double guidance, rescale, cfg_stop, eta, temperature, strength;
-    int32_t sampler, schedule, spacing, tiling; /* none of them AUTO */
+    px_setting_values set; /* none of the choices AUTO; strength unset without an init image */
     bool has_init, has_mask;
     int32_t chunks[PX_PLAN_JOBS]; /* that a job's prompt and negative prompt are padded to */
     uint64_t seeds[PX_PLAN_JOBS];

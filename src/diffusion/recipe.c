@@ -25,14 +25,6 @@ static const char *choice_name(const char *type, int32_t value)
     return name ? name : "unknown";
 }
 
-static json_t *pair(int32_t width, int32_t height)
-{
-    json_t *list = json_array();
-    px_json_append(list, json_integer(width));
-    px_json_append(list, json_integer(height));
-    return list;
-}
-
 /* Of the weights and of all programs together, to know them again. */
 static void put_hashes(const dgxp_model *model, json_t *about)
 {
@@ -112,25 +104,10 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
            (!job->fields || px_json_put(recipe, "fields", json_incref(job->fields))) &&
            px_json_put_text(recipe, "prompt", job->prompt) &&
            px_json_put_text(recipe, "negative_prompt", px_plan_negative(model, job)) &&
-           put_embeddings(recipe, model, job) &&
-           px_json_put(recipe, "canvas", pair(plan->width, plan->height)) &&
-           (plan->sprite_width == 0 ||
-            px_json_put(recipe, "size", pair(plan->sprite_width, plan->sprite_height))) &&
-           px_json_put_integer(recipe, "steps", plan->steps) &&
-           px_json_put_number(recipe, "guidance", plan->guidance) &&
-           px_json_put_number(recipe, "guidance_rescale", plan->rescale) &&
-           px_json_put_number(recipe, "cfg_stop", plan->cfg_stop) &&
-           px_json_put_text(recipe, "sampler", choice_name("sampler", plan->sampler)) &&
-           px_json_put_text(recipe, "schedule", choice_name("schedule", plan->schedule)) &&
-           px_json_put_text(recipe, "spacing", choice_name("spacing", plan->spacing)) &&
-           px_json_put_text(recipe, "tiling", choice_name("tiling", plan->tiling)) &&
-           px_json_put_number(recipe, "temperature", plan->temperature) &&
-           (plan->eta < 0 || px_json_put_number(recipe, "eta", plan->eta)) &&
-           (!plan->has_init || px_json_put_number(recipe, "strength", plan->strength)) &&
+           put_embeddings(recipe, model, job) && px_setting_put(recipe, &plan->set) &&
            put_picture(recipe, "init_pixels", job->init) &&
            put_picture(recipe, "mask_pixels", job->mask) &&
            (!finish || px_json_put(recipe, "finish", json_deep_copy(finish))) &&
-           (!job->parity || px_json_put_boolean(recipe, "parity", true)) &&
            (!plan->loras || px_json_put(recipe, "loras", json_incref(plan->loras)));
 }
 

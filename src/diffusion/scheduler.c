@@ -22,24 +22,25 @@ typedef struct draft {
 /* Euler's state grows with sigma; the others keep the variance that the model was trained on. */
 static bool is_euler(const draft *d)
 {
-    return d->params->sampler == DGXP_SAMPLER_EULER || d->params->sampler == DGXP_SAMPLER_EULER_A;
+    return d->params->set.sampler == DGXP_SAMPLER_EULER ||
+           d->params->set.sampler == DGXP_SAMPLER_EULER_A;
 }
 
 static bool is_dpm(const draft *d)
 {
-    return d->params->sampler == DGXP_SAMPLER_DPMPP_2M ||
-           d->params->sampler == DGXP_SAMPLER_DPMPP_2M_SDE;
+    return d->params->set.sampler == DGXP_SAMPLER_DPMPP_2M ||
+           d->params->set.sampler == DGXP_SAMPLER_DPMPP_2M_SDE;
 }
 
 static bool is_on_grid(const draft *d)
 {
-    return d->params->sampler == DGXP_SAMPLER_LCM || d->params->sampler == DGXP_SAMPLER_TCD;
+    return d->params->set.sampler == DGXP_SAMPLER_LCM || d->params->set.sampler == DGXP_SAMPLER_TCD;
 }
 
 /* DDIM, LCM and TCD look alphas up at whole timesteps; the others work in sigmas. */
 static bool is_whole(const draft *d)
 {
-    return d->params->sampler == DGXP_SAMPLER_DDIM || is_on_grid(d);
+    return d->params->set.sampler == DGXP_SAMPLER_DDIM || is_on_grid(d);
 }
 
 /* --------------------------------------------------------------------------------- checks */
@@ -61,19 +62,13 @@ static dgxp_status check_params(const draft *d)
         const char *name;
         double value, low, high;
     } ranges[] = {
-        {"sampler", p->sampler, DGXP_SAMPLER_EULER, DGXP_SAMPLER_TCD},
-        {"schedule", p->schedule, DGXP_SCHEDULE_NORMAL, DGXP_SCHEDULE_EXPONENTIAL},
-        {"spacing", p->spacing, DGXP_SPACING_LEADING, DGXP_SPACING_LINSPACE},
+        {"sampler", p->set.sampler, DGXP_SAMPLER_EULER, DGXP_SAMPLER_TCD},
+        {"schedule", p->set.schedule, DGXP_SCHEDULE_NORMAL, DGXP_SCHEDULE_EXPONENTIAL},
+        {"spacing", p->set.spacing, DGXP_SPACING_LEADING, DGXP_SPACING_LINSPACE},
         {"prediction", m->prediction, DGXP_PREDICTION_EPSILON, DGXP_PREDICTION_V},
         {"beta_schedule", m->betas, PX_BETAS_SCALED_LINEAR, PX_BETAS_SQUAREDCOS_CAP_V2},
         {"train_steps", m->train_steps, 2, 10000},
         {"steps_offset", m->steps_offset, 0, 1000},
-        {"steps", p->steps, 1, PX_SCHEDULER_STEPS},
-        {"guidance", p->guidance, 0, 100},
-        {"cfg_stop", p->cfg_stop, 0, 1},
-        {"strength", p->has_init ? p->strength : 1, 0, 1},
-        {"eta", d->eta, 0, 1},
-        {"temperature", p->temperature, 0, 1},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const dgxp_status status =
@@ -82,34 +77,38 @@ static dgxp_status check_params(const draft *d)
             return status;
         }
     }
-    return DGXP_OK;
+    px_setting_values numbers = p->set;
+    numbers.eta = d->eta;
+    numbers.strength = p->has_init ? numbers.strength : 1;
+    return px_setting_check(&numbers);
 }
 
 static dgxp_status check_combination(const draft *d)
 {
     const px_scheduler_params *p = d->params;
-    const char *name = p->sampler == DGXP_SAMPLER_DDIM  ? "ddim"
-                       : p->sampler == DGXP_SAMPLER_LCM ? "lcm"
-                                                        : "tcd";
-    if (is_whole(d) && p->schedule != DGXP_SCHEDULE_NORMAL) {
+    const char *name = p->set.sampler == DGXP_SAMPLER_DDIM  ? "ddim"
+                       : p->set.sampler == DGXP_SAMPLER_LCM ? "lcm"
+                                                            : "tcd";
+    if (is_whole(d) && p->set.schedule != DGXP_SCHEDULE_NORMAL) {
         return px_error_set(DGXP_ERR_UNSUPPORTED,
                             "schedule %s does not fit sampler %s, which walks whole timesteps: use "
                             "schedule normal, or sampler euler, euler-a, dpmpp-2m or dpmpp-2m-sde",
-                            p->schedule == DGXP_SCHEDULE_KARRAS ? "karras" : "exponential", name);
+                            p->set.schedule == DGXP_SCHEDULE_KARRAS ? "karras" : "exponential",
+                            name);
     }
     if (is_on_grid(d) &&
-        (p->steps > PX_SCHEDULER_GRID_STEPS || d->train < PX_SCHEDULER_GRID_STEPS)) {
+        (p->set.steps > PX_SCHEDULER_GRID_STEPS || d->train < PX_SCHEDULER_GRID_STEPS)) {
         return px_error_set(DGXP_ERR_UNSUPPORTED,
                             "steps is %d: sampler %s takes 1 to %d, on a model trained on at least "
                             "%d timesteps (this one: %d); use fewer, or sampler euler",
-                            p->steps, name, PX_SCHEDULER_GRID_STEPS, PX_SCHEDULER_GRID_STEPS,
+                            p->set.steps, name, PX_SCHEDULER_GRID_STEPS, PX_SCHEDULER_GRID_STEPS,
                             d->train);
     }
-    if (p->steps > d->train) {
+    if (p->set.steps > d->train) {
         return px_error_set(DGXP_ERR_UNSUPPORTED,
                             "steps is %d: this model was trained on %d timesteps; use at most as "
                             "many",
-                            p->steps, d->train);
+                            p->set.steps, d->train);
     }
     return DGXP_OK;
 }
@@ -199,9 +198,9 @@ static void fill_times(draft *d)
             t = (PX_SCHEDULER_GRID_STEPS - floor(i * grid)) *
                     (double)(train / PX_SCHEDULER_GRID_STEPS) -
                 1.0;
-        } else if (d->params->spacing == DGXP_SPACING_LEADING) {
+        } else if (d->params->set.spacing == DGXP_SPACING_LEADING) {
             t = (double)left * (train / points) + d->params->model->steps_offset;
-        } else if (d->params->spacing == DGXP_SPACING_TRAILING) {
+        } else if (d->params->set.spacing == DGXP_SPACING_TRAILING) {
             t = rint(train + i * stride) - 1.0;
         } else {
             t = points == 1 ? 0.0 : left * ((train - 1.0) / (points - 1));
@@ -237,7 +236,7 @@ static double ramp(const draft *d, int32_t i, double high, double low)
         return high;
     }
     const double part = i == last ? 1.0 : i * (1.0 / last);
-    if (d->params->schedule == DGXP_SCHEDULE_KARRAS) {
+    if (d->params->set.schedule == DGXP_SCHEDULE_KARRAS) {
         const double a = pow(high, 1.0 / 7), b = pow(low, 1.0 / 7);
         return pow(a + part * (b - a), 7);
     }
@@ -256,12 +255,12 @@ static void fill_sigmas(draft *d)
                            : d->levels[whole] + part * (d->levels[whole + 1] - d->levels[whole]);
     }
     d->sigmas[n] = d->params->final_sigma_min && !is_whole(d) ? d->levels[0] : 0.0;
-    if (d->params->schedule == DGXP_SCHEDULE_NORMAL) {
+    if (d->params->set.schedule == DGXP_SCHEDULE_NORMAL) {
         return;
     }
     const double high = is_dpm(d) ? d->levels[d->train - 1] : d->sigmas[0];
     const double low = is_dpm(d) ? d->levels[0] : d->sigmas[n - 1];
-    const bool rounded = d->params->schedule == DGXP_SCHEDULE_KARRAS &&
+    const bool rounded = d->params->set.schedule == DGXP_SCHEDULE_KARRAS &&
                          d->params->model->betas != PX_BETAS_SQUAREDCOS_CAP_V2;
     for (int32_t i = 0; i < n; i++) {
         d->sigmas[i] = ramp(d, i, high, low);
@@ -314,7 +313,7 @@ static void set_estimate(const draft *d, level now, px_step *row)
 static void set_euler(const draft *d, int32_t i, px_step *row)
 {
     const double from = d->sigmas[i], to = d->sigmas[i + 1];
-    const bool ancestral = d->params->sampler == DGXP_SAMPLER_EULER_A;
+    const bool ancestral = d->params->set.sampler == DGXP_SAMPLER_EULER_A;
     const double fresh =
         ancestral ? sqrt(fmax(to * to * (from * from - to * to), 0.0)) / from : 0.0;
     const double down = sqrt(fmax(to * to - fresh * fresh, 0.0));
@@ -331,7 +330,7 @@ static void set_euler(const draft *d, int32_t i, px_step *row)
 /* Lu et al. 2022, DPM-Solver++ (2M and SDE of order two, midpoint); e^-h is the sigmas' ratio. */
 static void set_dpm(const draft *d, int32_t i, px_step *row)
 {
-    const bool noisy = d->params->sampler == DGXP_SAMPLER_DPMPP_2M_SDE;
+    const bool noisy = d->params->set.sampler == DGXP_SAMPLER_DPMPP_2M_SDE;
     const double from = d->sigmas[i], to = d->sigmas[i + 1], decay = to / from;
     const level now = level_of_sigma(from), next = level_of_sigma(to);
     const double gain = noisy ? 1.0 - decay * decay : 1.0 - decay;
@@ -406,7 +405,7 @@ static void set_tcd(const draft *d, int32_t i, px_step *row)
  */
 static void set_temperature(const draft *d, int32_t i, px_step *row)
 {
-    const double share = pow(d->params->temperature, 1.0 / d->steps);
+    const double share = pow(d->params->set.temperature, 1.0 / d->steps);
     const double known = is_euler(d) ? 1.0 : level_before(d, i).known; /* x0's part in x */
     row->b_0 += (1.0 - share) * row->b_x * known;
     row->b_x *= share;
@@ -417,7 +416,7 @@ static void set_row(const draft *d, int32_t i, px_step *row)
 {
     const level next = level_before(d, i + 1);
     *row = (px_step){.timestep = d->times[i], .k_0 = next.known, .k_n = next.noise};
-    switch (d->params->sampler) {
+    switch (d->params->set.sampler) {
     case DGXP_SAMPLER_DPMPP_2M:
     case DGXP_SAMPLER_DPMPP_2M_SDE:
         set_dpm(d, i, row);
@@ -435,7 +434,7 @@ static void set_row(const draft *d, int32_t i, px_step *row)
         set_euler(d, i, row);
         break;
     }
-    if (d->params->temperature < 1.0) {
+    if (d->params->set.temperature < 1.0) {
         set_temperature(d, i, row);
     }
 }
@@ -445,7 +444,7 @@ static void set_row(const draft *d, int32_t i, px_step *row)
 /* As diffusers' image-to-image pipelines count. */
 static dgxp_status find_first(draft *d)
 {
-    const double strength = d->params->has_init ? d->params->strength : 1.0;
+    const double strength = d->params->has_init ? d->params->set.strength : 1.0;
     const int32_t painted = (int32_t)(d->steps * strength);
     if (painted < 1) {
         return px_error_set(
@@ -461,24 +460,24 @@ static dgxp_status find_first(draft *d)
 static void set_start(const draft *d, px_schedule *table)
 {
     const px_scheduler_params *p = d->params;
-    if (p->has_init && !(p->has_mask && p->strength >= 1.0)) {
+    if (p->has_init && !(p->has_mask && p->set.strength >= 1.0)) {
         const level start = level_before(d, d->first);
         table->start_known = start.known;
         table->start_noise = start.noise;
         return;
     }
     const double sigma = d->sigmas[0];
-    const bool leading = p->spacing == DGXP_SPACING_LEADING;
+    const bool leading = p->set.spacing == DGXP_SPACING_LEADING;
     table->start_known = 0.0;
     table->start_noise = !is_euler(d) ? 1.0 : leading ? sqrt(sigma * sigma + 1.0) : sigma;
 }
 
 static void set_guidance(const draft *d, px_schedule *table)
 {
-    const double guidance = d->params->guidance;
+    const double guidance = d->params->set.guidance;
     for (int32_t i = 0; i < table->count; i++) {
         /* The small number forgives shares like 0.7 that are no binary fractions. */
-        const bool on = guidance > 1.0 && i + 1e-9 < d->params->cfg_stop * table->count;
+        const bool on = guidance > 1.0 && i + 1e-9 < d->params->set.cfg_stop * table->count;
         table->steps[i].guidance = on ? guidance : fmin(guidance, 1.0);
         table->guided += on;
     }
@@ -521,11 +520,11 @@ static dgxp_status compile(draft *d, px_schedule *table)
 
 dgxp_status px_scheduler_build(const px_scheduler_params *params, px_schedule *out)
 {
-    const double eta = params->sampler == DGXP_SAMPLER_TCD ? 0.3 : 0.0;
+    const double eta = params->set.sampler == DGXP_SAMPLER_TCD ? 0.3 : 0.0;
     draft d = {.params = params,
                .train = params->model->train_steps,
-               .steps = params->steps,
-               .eta = params->eta < 0.0 ? eta : params->eta};
+               .steps = params->set.steps,
+               .eta = params->set.eta < 0.0 ? eta : params->set.eta};
     px_schedule table = {.steps = NULL};
     dgxp_status status = check_params(&d);
     if (status == DGXP_OK) {

@@ -17,17 +17,13 @@ enum {
 /** What a table is made from.  The enums are never AUTO. */
 typedef struct px_scheduler_params {
     const px_bundle_settings *model; /* prediction, betas, train_steps, steps_offset, zero SNR */
-    int32_t sampler, schedule, spacing;
-    int32_t steps;        /* 1..1000, at most the model's train_steps; LCM and TCD 1..50 */
-    double guidance;      /* 0..100, for the guided rows */
-    double cfg_stop;      /* 0..1: rows that begin after this share of them are not guided */
-    double eta;           /* of DDIM and TCD, 0..1; negative: 0 and 0.3.  Others have none */
-    double temperature;   /* 0..1: the share of the noise that a whole run puts back; 1 is plain */
-    double strength;      /* 0..1, with has_init: the share of `steps` that is painted */
-    bool has_init;        /* start from a picture */
-    bool has_mask;        /* with has_init: at strength 1 the start is noise alone */
-    bool alpha_to_one;    /* DDIM's last step ends without noise, not at timestep 0's */
-    bool final_sigma_min; /* Euler and DPM++ end at timestep 0's noise, not without */
+    px_setting_values set; /* resolved.  steps: at most the model's train_steps; LCM and TCD 1..50.
+                             eta: negative is 0 of DDIM and 0.3 of TCD.  strength: with has_init the
+                             share of `steps` that is painted */
+    bool has_init;         /* start from a picture */
+    bool has_mask;         /* with has_init: at strength 1 the start is noise alone */
+    bool alpha_to_one;     /* DDIM's last step ends without noise, not at timestep 0's */
+    bool final_sigma_min;  /* Euler and DPM++ end at timestep 0's noise, not without */
 } px_scheduler_params;
 
 /**

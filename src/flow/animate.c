@@ -184,11 +184,12 @@ static dgxp_status finish_frames(animation *a)
     status = status == DGXP_OK ? px_workflow_finish(a->w, job, &finish) : status;
     status = status == DGXP_OK ? px_fix_steps_read("the pixel steps", finish, &steps) : status;
     if (status == DGXP_OK) {
-        const bool same = job->size[0] == 0 || (job->size[0] == dgxp_image_width(a->canvases[0]) &&
-                                                job->size[1] == dgxp_image_height(a->canvases[0]));
-        steps.fix.native = same && (a->w->model->bundle->pixel_scale == 1 || job->size[0] != 0);
-        steps.grid.width = same ? 0 : job->size[0];
-        steps.grid.height = same ? 0 : job->size[1];
+        const bool same =
+            job->set.size[0] == 0 || (job->set.size[0] == dgxp_image_width(a->canvases[0]) &&
+                                      job->set.size[1] == dgxp_image_height(a->canvases[0]));
+        steps.fix.native = same && (a->w->model->bundle->pixel_scale == 1 || job->set.size[0] != 0);
+        steps.grid.width = same ? 0 : job->set.size[0];
+        steps.grid.height = same ? 0 : job->set.size[1];
         status = dgxp_fix_frames((const dgxp_image *const *)a->canvases, a->count, &steps.fix,
                                  &report, a->sprites);
         px_fix_steps_free(&steps);

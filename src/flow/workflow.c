@@ -187,7 +187,7 @@ static dgxp_status collect_values(const char *where, json_t *document, const jso
     json_object_foreach((json_t *)(uintptr_t)given, name, value)
     {
         const bool known = json_object_get(declared, name) != NULL;
-        if (!known && (!px_request_find(name) || !json_is_object(request))) {
+        if (!known && (!px_setting_find(name) || !json_is_object(request))) {
             char names[512] = "";
             json_object_foreach(declared, name, entry)
             {

@@ -11,40 +11,11 @@
 #include "image/fix_steps.h"
 #include "image/image.h"
 #include "job/preset.h"
+#include "job/request.h"
 
 #include <string.h>
 
 enum { TEXT_LIMIT = 65536, FIELDS_LIMIT = 64, LORAS_LIMIT = 64, PATH_LIMIT = 4096 };
-
-static dgxp_status apply_choice(const px_json *settings, const char *field, int32_t *out)
-{
-    const char *names[16] = {NULL};
-    int32_t count = 0, index = -1;
-    const dgxp_choice *choices = px_diffusion_choices(field, &count);
-    for (int32_t i = 0; i < count; i++) {
-        names[i] = choices[i].name;
-    }
-    const dgxp_status status =
-        px_json_choice(settings, field, PX_JSON_OPTIONAL, names, count, &index);
-    if (status == DGXP_OK && index >= 0) {
-        *out = choices[index].value;
-    }
-    return status;
-}
-
-static dgxp_status apply_sides(const px_json *settings, const char *field, int32_t sides[2])
-{
-    double values[2] = {0, 0};
-    const dgxp_status status = px_json_numbers(settings, field, PX_JSON_OPTIONAL, 2, values);
-    for (int i = 0; i < 2 && status == DGXP_OK; i++) {
-        if (values[i] < 0 || values[i] > PX_JOB_CANVAS_LIMIT) {
-            return px_json_refuse(settings, DGXP_ERR_BAD_FORMAT, "has a %s of %g; at most %d",
-                                  field, values[i], PX_JOB_CANVAS_LIMIT);
-        }
-        sides[i] = (int32_t)values[i];
-    }
-    return status;
-}
 
 static dgxp_status apply_sizes(const px_json *settings, dgxp_job *job)
 {
@@ -78,30 +49,15 @@ static dgxp_status apply_finish(const px_json *settings, dgxp_job *job)
 
 static dgxp_status apply_settings(const px_json *settings, dgxp_job *job)
 {
-    int64_t steps = 0;
     const char *negative = NULL;
     dgxp_status status =
         px_json_text(settings, "negative", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
-    NEXT(px_json_integer(settings, "steps", PX_JSON_OPTIONAL, 1, PX_JOB_STEPS_LIMIT, &steps));
-    NEXT(px_json_number(settings, "guidance", PX_JSON_OPTIONAL, 0, 100, &job->guidance));
-    NEXT(px_json_number(settings, "guidance_rescale", PX_JSON_OPTIONAL, 0, 1, &job->rescale));
-    NEXT(px_json_number(settings, "cfg_stop", PX_JSON_OPTIONAL, 0, 1, &job->cfg_stop));
-    NEXT(px_json_number(settings, "eta", PX_JSON_OPTIONAL, 0, 1, &job->eta));
-    NEXT(px_json_number(settings, "temperature", PX_JSON_OPTIONAL, 0, 1, &job->temperature));
-    NEXT(apply_choice(settings, "sampler", &job->sampler));
-    NEXT(apply_choice(settings, "schedule", &job->schedule));
-    NEXT(apply_choice(settings, "spacing", &job->spacing));
-    NEXT(apply_choice(settings, "tiling", &job->tiling));
-    NEXT(apply_sides(settings, "canvas", job->canvas));
-    NEXT(apply_sides(settings, "size", job->size));
+    NEXT(px_setting_read(settings, PX_SETTING_IN_PRESET, &job->set));
     NEXT(apply_sizes(settings, job));
     NEXT(apply_finish(settings, job));
 #undef NEXT
-    if (status == DGXP_OK && steps) {
-        job->steps = (int32_t)steps;
-    }
     return status;
 }
 
@@ -115,13 +71,13 @@ static dgxp_status add_loras(const px_json *settings, const dgxp_model *model, d
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(&list); i++) {
         px_json entry;
         const char *name = NULL;
-        double weight = 1;
+        double unet = 1, text = 1;
         bool optional = false, decides = false;
         char *path = NULL;
         status = px_json_element_object(&list, i, &entry);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
         NEXT(px_json_text(&entry, "name", PX_JSON_REQUIRED, PATH_LIMIT, &name));
-        NEXT(px_json_number(&entry, "weight", PX_JSON_OPTIONAL, -100, 100, &weight));
+        NEXT(px_request_weights(&entry, &unet, &text));
         NEXT(px_json_boolean(&entry, "optional", PX_JSON_OPTIONAL, &optional));
         NEXT(px_json_boolean(&entry, "decides", PX_JSON_OPTIONAL, &decides));
         NEXT(px_lora_find(name, model, &path));
@@ -131,7 +87,7 @@ static dgxp_status add_loras(const px_json *settings, const dgxp_model *model, d
             *missing = *missing || decides;
             status = DGXP_OK;
         } else if (status == DGXP_OK) {
-            status = dgxp_job_add_lora(job, name, weight, weight);
+            status = dgxp_job_add_lora(job, name, unet, text);
         }
         px_mem_free(path);
     }

@@ -5,27 +5,10 @@
 
 #include "core/json.h"
 #include "dgxpixels.h"
+#include "diffusion/setting.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-
-typedef enum px_request_type {
-    PX_REQUEST_TEXT,
-    PX_REQUEST_INTEGER,
-    PX_REQUEST_NUMBER,
-    PX_REQUEST_BOOLEAN,
-    PX_REQUEST_SIDES, /* [width, height], one number, or "32x48" */
-    PX_REQUEST_OTHER  /* any JSON: what a recipe tells beside the settings */
-} px_request_type;
-
-typedef struct px_request_field {
-    const char *name;
-    px_request_type type;
-    bool varies; /* jobs of one batch may differ in it */
-} px_request_field;
-
-/** A field by its name ('-' counts as '_'); NULL when there is none. */
-const px_request_field *px_request_find(const char *name);
 
 /** Put `text` (of a table, a flag, a matrix) under `name`, turned into the field's type. */
 dgxp_status px_request_put(const char *where, json_t *request, const char *name, const char *text);
@@ -45,8 +28,19 @@ const char *px_request_refinement(const json_t *request);
  */
 json_t *px_request_merge(const json_t *defaults, const json_t *own);
 
+/** What lies beside a request: pictures take the place of those that it names; the rest as above. */
+typedef struct px_request_beside {
+    const char *folder, *presets;
+    const dgxp_image *init, *mask;
+} px_request_beside;
+
+dgxp_status px_request_make(const char *where, const json_t *request, const dgxp_model *model,
+                            const px_request_beside *beside, dgxp_job **out);
+
 /** The adapters of a request, `loras` and `lora`, into its job. */
 dgxp_status px_request_loras(const px_json *root, dgxp_job *job);
+/** "weight" counts for all of a model; "unet", and "text" for its text encoders, may differ. */
+dgxp_status px_request_weights(const px_json *entry, double *unet, double *text);
 /** "lora.weight" and "lora.NAME.weight", which a matrix varies. */
 bool px_request_is_lora_weight(const char *name);
 dgxp_status px_request_put_lora_weight(const char *where, json_t *request, const char *name,

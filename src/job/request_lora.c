@@ -39,6 +39,17 @@ static dgxp_status add_written(const px_json *root, const char *text, dgxp_job *
     return status;
 }
 
+dgxp_status px_request_weights(const px_json *entry, double *unet, double *text)
+{
+    dgxp_status status = px_json_number(entry, "weight", PX_JSON_OPTIONAL, -100, 100, unet);
+    if (status == DGXP_OK) {
+        status = px_json_number(entry, "unet", PX_JSON_OPTIONAL, -100, 100, unet);
+    }
+    *text = *unet;
+    return status == DGXP_OK ? px_json_number(entry, "text", PX_JSON_OPTIONAL, -100, 100, text)
+                             : status;
+}
+
 dgxp_status px_request_loras(const px_json *root, dgxp_job *job)
 {
     px_json list, entry;
@@ -48,14 +59,12 @@ dgxp_status px_request_loras(const px_json *root, dgxp_job *job)
         status == DGXP_OK ? px_json_array(root, "loras", PX_JSON_OPTIONAL, LORAS, &list) : status;
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(&list); i++) {
         const char *name = NULL, *from = NULL;
-        double unet = 1;
+        double unet = 1, text = 1;
         status = px_json_element_object(&list, i, &entry);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
         NEXT(px_json_text(&entry, "name", PX_JSON_REQUIRED, TEXT_LIMIT, &name));
         NEXT(px_json_text(&entry, "from", PX_JSON_OPTIONAL, 16, &from));
-        NEXT(px_json_number(&entry, "unet", PX_JSON_OPTIONAL, -100, 100, &unet));
-        double text = unet;
-        NEXT(px_json_number(&entry, "text", PX_JSON_OPTIONAL, -100, 100, &text));
+        NEXT(px_request_weights(&entry, &unet, &text));
         if (status == DGXP_OK && (!from || strcmp(from, "prompt") != 0)) { /* its tag says it */
             status = dgxp_job_add_lora(job, name, unet, text);
         }

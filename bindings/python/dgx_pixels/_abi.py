@@ -332,6 +332,12 @@ class dgxp_lora_use(Structure):
         ("lora", c_void_p), ("unet", c_double), ("text_1", c_double), ("text_2", c_double),
     ]
 
+class dgxp_request_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("reserved", c_int32), ("folder", c_char_p),
+        ("presets", c_char_p), ("init", c_void_p), ("mask", c_void_p),
+    ]
+
 class dgxp_preset_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("field_count", c_int32), ("kind", c_char_p),
@@ -442,6 +448,7 @@ STRUCTS = (
     dgxp_device_info,
     dgxp_model_params,
     dgxp_lora_use,
+    dgxp_request_params,
     dgxp_preset_params,
     dgxp_progress,
     dgxp_generate_params,
@@ -587,7 +594,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_job_create": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_job_free": (None, [c_void_p]),
     "dgxp_job_create_preset": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
+    "dgxp_job_request": ("status", [c_void_p, c_char_p, POINTER(dgxp_request_params),
+        POINTER(c_void_p)]),
     "dgxp_job_create_request": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
+    "dgxp_settings": ("status", [POINTER(c_void_p)]),
     "dgxp_list_presets": ("status", [POINTER(c_void_p)]),
     "dgxp_job_create_styled": ("status", [c_void_p, POINTER(dgxp_preset_params),
         POINTER(c_void_p)]),

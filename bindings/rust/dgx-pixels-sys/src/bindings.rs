@@ -1697,14 +1697,55 @@ unsafe extern "C" {
         out: *mut *mut dgxp_job,
     ) -> dgxp_status;
 }
+#[doc = " What lies beside a request; zero and NULL are the defaults."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_request_params {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub folder: *const ::core::ffi::c_char,
+    pub presets: *const ::core::ffi::c_char,
+    pub init: *const dgxp_image,
+    pub mask: *const dgxp_image,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_request_params"][::core::mem::size_of::<dgxp_request_params>() - 40usize];
+    ["Alignment of dgxp_request_params"][::core::mem::align_of::<dgxp_request_params>() - 8usize];
+    ["Offset of field: dgxp_request_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_request_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_request_params::reserved"]
+        [::core::mem::offset_of!(dgxp_request_params, reserved) - 4usize];
+    ["Offset of field: dgxp_request_params::folder"]
+        [::core::mem::offset_of!(dgxp_request_params, folder) - 8usize];
+    ["Offset of field: dgxp_request_params::presets"]
+        [::core::mem::offset_of!(dgxp_request_params, presets) - 16usize];
+    ["Offset of field: dgxp_request_params::init"]
+        [::core::mem::offset_of!(dgxp_request_params, init) - 24usize];
+    ["Offset of field: dgxp_request_params::mask"]
+        [::core::mem::offset_of!(dgxp_request_params, mask) - 32usize];
+};
 unsafe extern "C" {
-    #[doc = " A job from a request: JSON with the fields that a recipe has (prompt, or kind and subject,\n negative_prompt, seed, size, canvas, steps, guidance, sampler, finish …, and init, strength, mask,\n as_painted: no pixel steps).  A recipe is a request: its prompt is taken as it is, and steps that it\n does not tell are not taken.  Paths begin at `folder`, NULL = the working directory.\n DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or range."]
+    #[doc = " The one door: a job from a request, JSON with the fields that dgxp_settings() lists.  It has a\n prompt, or a kind and a subject.  A recipe is a request: its prompt is taken as it is, and steps\n that it does not tell are not taken.  DGXP_ERR_BAD_FORMAT names an unknown field, a wrong type or\n range, and what an old name is called now.  NULL params are the defaults."]
+    pub fn dgxp_job_request(
+        model: *const dgxp_model,
+        request: *const ::core::ffi::c_char,
+        params: *const dgxp_request_params,
+        out: *mut *mut dgxp_job,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " The same with nothing but a folder beside it."]
     pub fn dgxp_job_create_request(
         model: *const dgxp_model,
         request: *const ::core::ffi::c_char,
         folder: *const ::core::ffi::c_char,
         out: *mut *mut dgxp_job,
     ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " All that a picture can be asked for, as every face has it: {\"settings\": [{\"name\", \"type\" (text,\n integer, number, boolean, sides: [width, height], choice, json), \"low\", \"high\", \"bytes\", \"choices\",\n \"default\", \"unit\", \"varies\": jobs of one call may differ in it, \"field\": of presets, \"in\": [request,\n preset, bundle], \"help\"}], \"renamed\": {old name: name}}."]
+    pub fn dgxp_settings(out: *mut *mut dgxp_document) -> dgxp_status;
 }
 unsafe extern "C" {
     #[doc = " The presets that exist: \"group\" (kind, style, speed, field), name, help, path, content."]
