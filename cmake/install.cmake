@@ -32,11 +32,14 @@ foreach(_folder models/sdxl models/starter presets workflows)
         install(DIRECTORY ${_folder} DESTINATION ${CMAKE_INSTALL_DATADIR}/dgx-pixels/${_parent})
     endif()
 endforeach()
+install(DIRECTORY bindings/rust DESTINATION ${CMAKE_INSTALL_DATADIR}/dgx-pixels
+    PATTERN target EXCLUDE PATTERN tests EXCLUDE)
 
 # In the build tree the same things lie beside the library as links.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
-foreach(_folder models presets workflows torch.path)
+foreach(_folder models presets workflows bindings/rust torch.path)
     if(EXISTS ${CMAKE_SOURCE_DIR}/${_folder})
-        file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${_folder} ${CMAKE_BINARY_DIR}/lib/${_folder} SYMBOLIC)
+        get_filename_component(_name ${_folder} NAME)
+        file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${_folder} ${CMAKE_BINARY_DIR}/lib/${_name} SYMBOLIC)
     endif()
 endforeach()

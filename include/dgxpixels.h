@@ -1305,6 +1305,14 @@ DGXP_API dgxp_status dgxp_deploy_undo(const char *project, int32_t force, dgxp_d
 /** Write a dgx-pixels.json to begin with into `folder` (NULL = here); one that is there stays. */
 DGXP_API dgxp_status dgxp_project_init(const char *folder);
 /**
+ * The same for a Bevy game in `folder` (NULL = here), which holds a Cargo.toml with [package]: its
+ * dgx-pixels.json; in Cargo.toml the crates dgx-pixels-bevy and dgx-pixels-build (by the path of those
+ * that came with this library) and a feature `dev` with hot reload; build.rs; .gitignore.  What is
+ * there stays; a second call changes nothing.  `*out` is {"changed": [files], "todo": [a sentence for
+ * each line that is the person's own to write]}.  DGXP_ERR_NOT_FOUND: no game here, or no crates.
+ */
+DGXP_API dgxp_status dgxp_project_init_bevy(const char *folder, dgxp_document **out);
+/**
  * The game's dgx-pixels.json, read and checked (docs/project.md): {"folder", "assets_folder", "model",
  * "presets": the folder of its own presets, "defaults", "folders", "assets"}.  `project` as in
  * dgxp_deploy_params; a project without the file has empty settings.

@@ -164,6 +164,7 @@ set(DGXP_GAME_SOURCES
     src/game/dependants.c
     src/game/deploy.c
     src/game/doctor.c
+    src/game/init_bevy.c
     src/game/inspect.c
     src/game/lock.c
     src/game/make.c

@@ -137,15 +137,49 @@ const cli_command cli_build = {
     .run = run,
 };
 
+static int init_bevy(const char *folder)
+{
+    dgxp_document *document = NULL;
+    const dgxp_status status = dgxp_project_init_bevy(folder, &document);
+    if (status != DGXP_OK) {
+        return cli_fail(status);
+    }
+    json_t *report = json_loads(dgxp_document_text(document), 0, NULL), *each;
+    size_t i;
+    json_array_foreach(json_object_get(report, "changed"), i, each)
+    {
+        printf("wrote %s\n", json_string_value(each));
+    }
+    json_array_foreach(json_object_get(report, "todo"), i, each)
+    {
+        printf("%s%s\n", i ? "    " : "yours to write:\n    ", json_string_value(each));
+    }
+    if (json_array_size(json_object_get(report, "changed")) == 0) {
+        puts("nothing else is missing");
+    }
+    puts("then `cargo run` in one terminal, and in another one: dgx-pixels build");
+    json_decref(report);
+    dgxp_document_free(document);
+    return CLI_OK;
+}
+
 static int run_init(int argc, char **argv)
 {
-    const cli_option options[] = {{NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
+    bool bevy = false;
+    const cli_option options[] = {{"bevy", 0, CLI_FLAG, NULL, &bevy,
+                                   "make the Bevy game there ready too: crates, hot reload, "
+                                   "build.rs, .gitignore",
+                                   0, 0, NULL},
+                                  {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
     int words, code;
     if (!cli_parse(&cli_init, options, argc, argv, &words, &code)) {
         return code;
     }
     if (words > 1) {
         return cli_usage("init", "takes one folder");
+    }
+    if (bevy) {
+        return init_bevy(words ? argv[0] : NULL);
     }
     const dgxp_status status = dgxp_project_init(words ? argv[0] : NULL);
     if (status != DGXP_OK) {
@@ -158,7 +192,9 @@ static int run_init(int argc, char **argv)
 const cli_command cli_init = {
     .name = "init",
     .summary = "Write a dgx-pixels.json to begin with",
-    .synopsis = "[DIR]",
-    .examples = "  dgx-pixels init          # next to Cargo.toml\n",
+    .synopsis = "[DIR] [--bevy]",
+    .examples = "  dgx-pixels init          # next to Cargo.toml\n"
+                "  cargo new my-game && cd my-game && cargo add bevy && dgx-pixels init --bevy\n"
+                "What is there stays; again, it changes nothing.\n",
     .run = run_init,
 };

@@ -638,6 +638,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         POINTER(c_void_p)]),
     "dgxp_deploy_undo": ("status", [c_char_p, c_int32, POINTER(c_void_p)]),
     "dgxp_project_init": ("status", [c_char_p]),
+    "dgxp_project_init_bevy": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_project_describe": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_build": ("status", [POINTER(dgxp_build_params), POINTER(c_void_p)]),
     "dgxp_image_recipe": ("status", [c_void_p, POINTER(c_void_p)]),

@@ -2107,6 +2107,13 @@ unsafe extern "C" {
     pub fn dgxp_project_init(folder: *const ::core::ffi::c_char) -> dgxp_status;
 }
 unsafe extern "C" {
+    #[doc = " The same for a Bevy game in `folder` (NULL = here), which holds a Cargo.toml with [package]: its\n dgx-pixels.json; in Cargo.toml the crates dgx-pixels-bevy and dgx-pixels-build (by the path of those\n that came with this library) and a feature `dev` with hot reload; build.rs; .gitignore.  What is\n there stays; a second call changes nothing.  `*out` is {\"changed\": [files], \"todo\": [a sentence for\n each line that is the person's own to write]}.  DGXP_ERR_NOT_FOUND: no game here, or no crates."]
+    pub fn dgxp_project_init_bevy(
+        folder: *const ::core::ffi::c_char,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
     #[doc = " The game's dgx-pixels.json, read and checked (docs/project.md): {\"folder\", \"assets_folder\", \"model\",\n \"presets\": the folder of its own presets, \"defaults\", \"folders\", \"assets\"}.  `project` as in\n dgxp_deploy_params; a project without the file has empty settings."]
     pub fn dgxp_project_describe(
         project: *const ::core::ffi::c_char,
