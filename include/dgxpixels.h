@@ -1459,14 +1459,22 @@ typedef struct dgxp_batch_run_params {
     dgxp_batch_callback progress;
     void *user_data;
     const dgxp_cancel *cancel;
+    int32_t check_only; /* 1: make and plan every picture's job, paint nothing */
 } dgxp_batch_run_params;
 #define DGXP_BATCH_RUN_PARAMS_INIT                                                                 \
     {                                                                                              \
-        sizeof(dgxp_batch_run_params), NULL, NULL, NULL                                            \
+        sizeof(dgxp_batch_run_params), NULL, NULL, NULL, 0                                         \
     }
 
 /**
  * Paint what is left of a batch (once); `model` may be NULL when nothing is.
+ *
+ * Before anything is painted every picture's job is made and planned: choices and wildcards, pictures
+ * to start from, sizes, prompts, adapters.  The first fault is what the call fails with, and each of the
+ * first 100 is in `failures`; with `continue_on_error` lines fail in their turn instead.  With
+ * `check_only` that is all: the batch may be opened with `dry_run` (with `continue_on_error` too, so that
+ * opening it leaves broken lines to the check), the model with `describe_only`, or be NULL, which
+ * leaves sizes and adapters unchecked.
  *
  * `*out` is the summary: pictures, painted, kept, failed, left_to_others, failures (the first 100,
  * with line and sentence), seconds.  With `continue_on_error` failed lines are no failure of the

@@ -134,6 +134,7 @@ set(DGXP_JOB_SOURCES
 
 set(DGXP_BATCH_SOURCES
     src/batch/batch.c
+    src/batch/batch_check.c
     src/batch/batch_contact.c
     src/batch/batch_run.c
     src/batch/claims.c

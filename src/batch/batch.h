@@ -28,6 +28,23 @@ struct dgxp_batch {
 /** Look into the journals again: others may have finished more. */
 dgxp_status px_batch_refresh(dgxp_batch *batch);
 
+/** The last error with its line in front, "prompts.txt:57: ". */
+void px_batch_name_line(const dgxp_batch *batch, int32_t picture, dgxp_status status);
+/** A failure as a summary lists it; yours. */
+json_t *px_batch_fault(const dgxp_batch *batch, int32_t picture, dgxp_status status,
+                       const char *sentence);
+
+/** Asked now and then; false stops. */
+typedef bool (*px_batch_go_on)(void *user_data);
+
+/**
+ * Make the job of every picture that is left and plan it, as painting would: choices, pictures to
+ * start from, and with a model (NULL: none) sizes, prompts and adapters.  `faults` gets the first
+ * 100, `*count` is how many there are.  Fails with the first.
+ */
+dgxp_status px_batch_check(const dgxp_batch *batch, const dgxp_model *model, px_batch_go_on go_on,
+                           void *user_data, json_t *faults, int32_t *count);
+
 /** Write contact.png over all pictures; does nothing when they are too many. */
 dgxp_status px_batch_contact(dgxp_batch *batch, bool *written);
 

@@ -142,24 +142,12 @@ static dgxp_status make_job(const run *r, work *w, int32_t i)
     return status;
 }
 
-/* The sentence as it is, with "prompts.txt:57: " before it. */
-static void name_line(const run *r, const work *w, int32_t i, dgxp_status status)
-{
-    char *where = px_manifest_where(r->batch->manifest, w->pictures[i]);
-    char *sentence = px_mem_text(dgxp_last_error());
-    if (where && sentence && strncmp(sentence, where, strlen(where)) != 0) {
-        px_error_set(status, "%s: %s", where, sentence);
-    }
-    px_mem_free(sentence);
-    px_mem_free(where);
-}
-
 static dgxp_status make_jobs(const run *r, work *w)
 {
     for (int32_t i = 0; i < w->count; i++) {
         const dgxp_status status = make_job(r, w, i);
         if (status != DGXP_OK) {
-            name_line(r, w, i, status);
+            px_batch_name_line(r->batch, w->pictures[i], status);
             set_fault(w, i, status);
             if (!r->batch->tolerant) {
                 return status;
@@ -183,7 +171,7 @@ static bool find_culprits(run *r, work *w)
             const dgxp_job *job = w->jobs[i];
             const dgxp_status status = dgxp_generate(r->model, &job, 1, &params, &result);
             if (status != DGXP_OK) {
-                name_line(r, w, i, status);
+                px_batch_name_line(r->batch, w->pictures[i], status);
                 set_fault(w, i, status);
                 found = true;
             }
@@ -310,12 +298,7 @@ static dgxp_status save(const run *r, const work *w, int32_t i, const dgxp_image
 
 static json_t *describe_fault(const run *r, const work *w, int32_t i)
 {
-    json_t *entry = json_object();
-    px_json_put_integer(entry, "picture", w->pictures[i] + 1);
-    px_json_put_integer(entry, "line", px_manifest_line(r->batch->manifest, w->pictures[i]));
-    px_json_put_text(entry, "status", dgxp_status_name(w->faults[i]));
-    px_json_put_text(entry, "error", w->sentences[i] ? w->sentences[i] : "");
-    return entry;
+    return px_batch_fault(r->batch, w->pictures[i], w->faults[i], w->sentences[i]);
 }
 
 static dgxp_status append(run *r, const work *w, json_t *pictures, json_t *failed)
@@ -488,6 +471,38 @@ static dgxp_status summarize(const run *r, bool contact, dgxp_document **out)
     return px_json_document(about, out);
 }
 
+static bool go_on(void *user_data)
+{
+    run *r = user_data;
+    const dgxp_batch_progress about = describe(r);
+    tell(r, &about);
+    return !r->stopped && !px_cancel_fired(r->params->cancel);
+}
+
+/* A fault in the last line is told before the first is painted. */
+static dgxp_status check(run *r)
+{
+    const dgxp_status status =
+        px_batch_check(r->batch, r->model, go_on, r, r->failures, &r->failed);
+    if (r->failed > 1 || (r->failed && r->params->check_only)) {
+        char *sentence = px_mem_text(dgxp_last_error());
+        size_t i;
+        json_t *fault;
+        json_array_foreach(r->failures, i, fault)
+        {
+            dgxp_batch_progress about = describe(r);
+            about.line = json_integer_value(json_object_get(fault, "line"));
+            about.error = json_string_value(json_object_get(fault, "error"));
+            tell(r, &about);
+        }
+        px_error_set(status, "%s", sentence ? sentence : "");
+        px_mem_free(sentence);
+    }
+    return status == DGXP_OK && (r->stopped || px_cancel_fired(r->params->cancel))
+               ? px_error_set(DGXP_ERR_CANCELLED, "cancelled; `resume` goes on")
+               : status;
+}
+
 static dgxp_status run_threads(run *r)
 {
     pthread_t others[16];
@@ -518,7 +533,8 @@ dgxp_status dgxp_batch_run(dgxp_batch *batch, dgxp_model *model,
     if (status != DGXP_OK) {
         return status;
     }
-    if (!batch || !batch->claims || (!model && dgxp_batch_left(batch) > 0) || !out) {
+    const bool paints = !p.check_only && batch && dgxp_batch_left(batch) > 0;
+    if (!batch || (!batch->claims && !p.check_only) || (!model && paints) || !out) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                             "dgxp_batch_run: needs a batch (opened without dry_run), a model, and "
                             "a place for the summary");
@@ -530,10 +546,13 @@ dgxp_status dgxp_batch_run(dgxp_batch *batch, dgxp_model *model,
     bool contact = false;
     status = r.failures && r.seen ? DGXP_OK : px_error_memory("a batch");
     pthread_mutex_init(&r.lock, NULL);
-    if (status == DGXP_OK && dgxp_batch_left(batch) > 0) {
+    if (status == DGXP_OK && (p.check_only || (paints && !batch->tolerant))) {
+        status = check(&r);
+    }
+    if (status == DGXP_OK && paints) {
         status = run_threads(&r);
     }
-    if (status == DGXP_OK && batch->contact) {
+    if (status == DGXP_OK && batch->contact && !p.check_only) {
         status = px_batch_contact(batch, &contact);
     }
     char *sentence = px_mem_text(dgxp_last_error());

@@ -250,6 +250,14 @@ static dgxp_status index_line(indexing *state, line *at, const char *where)
     return status;
 }
 
+/* A fault of what a line says, not of the machine. */
+static bool is_its_own(dgxp_status status)
+{
+    return status == DGXP_ERR_BAD_FORMAT || status == DGXP_ERR_NOT_FOUND ||
+           status == DGXP_ERR_INVALID_ARGUMENT || status == DGXP_ERR_UNSUPPORTED ||
+           status == DGXP_ERR_LIMIT;
+}
+
 static dgxp_status index_lines(indexing *state)
 {
     px_manifest *m = state->m;
@@ -270,7 +278,7 @@ static dgxp_status index_lines(indexing *state)
             m->lines[m->line_count++] = next;
             const int32_t before = m->picture_count;
             status = index_line(state, &m->lines[m->line_count - 1], where);
-            if (m->tolerant && status == DGXP_ERR_BAD_FORMAT && before == m->picture_count) {
+            if (m->tolerant && is_its_own(status) && before == m->picture_count) {
                 /* It fails when its turn comes, alone in its batch. */
                 status = add_picture(state, (span.at << 1 | 1) ^ UINT64_C(0x5bd1e995a5a5a5a4));
             }

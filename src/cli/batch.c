@@ -165,9 +165,48 @@ static int paint(const settings *s, dgxp_batch *batch, int *failed)
     return code;
 }
 
-static int preview(const settings *s, const dgxp_batch *batch)
+/* Every fault of every line, against the model when it is there; CLI_OK when there is none. */
+static int check(const settings *s, dgxp_batch *batch)
+{
+    dgxp_model *model = NULL;
+    dgxp_model_params described = s->model;
+    dgxp_document *summary = NULL;
+    dgxp_batch_run_params params = DGXP_BATCH_RUN_PARAMS_INIT;
+    bar progress = {.quiet = true, .json = s->json};
+    params.progress = on_progress;
+    params.user_data = &progress;
+    params.cancel = cli_cancel();
+    params.check_only = 1;
+    described.describe_only = 1;
+    if (dgxp_model_open(s->model_path, &described, &model) != DGXP_OK) {
+        fprintf(stderr, "dgx-pixels: sizes and LoRAs are not checked: %s\n",
+                cli_plain(dgxp_last_error()));
+    }
+    const dgxp_status status = dgxp_batch_run(batch, model, &params, &summary);
+    const int code = status == DGXP_OK ? CLI_OK : cli_exit_code(status);
+    const int failed = summary ? count_failed(summary) : 0;
+    if (failed) {
+        if (s->json) {
+            cli_print_document(summary, true);
+        }
+        fprintf(stderr,
+                failed == 1 ? "%d picture cannot be painted\n" : "%d pictures cannot be painted\n",
+                failed);
+    } else if (code != CLI_OK) {
+        cli_fail(status);
+    }
+    dgxp_document_free(summary);
+    dgxp_model_free(model);
+    return code;
+}
+
+static int preview(const settings *s, dgxp_batch *batch)
 {
     dgxp_document *document = NULL;
+    const int code = check(s, batch);
+    if (code != CLI_OK) {
+        return code;
+    }
     const dgxp_status status = dgxp_batch_describe(batch, 0, s->json ? 100000 : 10, &document);
     if (status != DGXP_OK) {
         return cli_fail(status);
@@ -235,7 +274,8 @@ static int start(settings *s, const char *manifest)
     s->batch.matrix_count = s->matrix.count;
     s->batch.resume = s->resume;
     s->batch.verify = s->verify;
-    s->batch.continue_on_error = s->tolerant;
+    s->batch.continue_on_error =
+        s->tolerant || s->dry_run; /* which tells all faults, not the first */
     s->batch.contact = s->contact;
     s->batch.dry_run = s->dry_run;
     s->batch.has_seed = s->seed >= 0;
@@ -315,8 +355,8 @@ static int run(int argc, char **argv)
         {"dtype", 0, CLI_CHOICE, "T", &s.model.dtype, "", 0, 0, "dtype"},
         {"threads", 0, CLI_INT, "N", &s.model.threads, "CPU threads (default: all cores)", 1, 1024,
          NULL},
-        {"dry-run", 0, CLI_FLAG, NULL, &s.dry_run, "print what would be painted, paint nothing", 0,
-         0, NULL},
+        {"dry-run", 0, CLI_FLAG, NULL, &s.dry_run,
+         "check every line and print what would be painted; paint nothing", 0, 0, NULL},
         {"json", 0, CLI_FLAG, NULL, &s.json, "print the summary as JSON", 0, 0, NULL},
         {"quiet", 'q', CLI_FLAG, NULL, &s.quiet, "no progress, no names", 0, 0, NULL},
         {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},

@@ -42,6 +42,14 @@ def test_mistakes_are_told_before_anything_is_painted(tmp_path: Path) -> None:
         assert batch.describe()["pictures"] == 6
 
 
+def test_a_check_tells_every_fault(tiny: Path, tmp_path: Path) -> None:
+    text = "fine\na {b|c\nx --lora nosuch\nknight --stepz 3\n"
+    with dgx_pixels.Model.load("tiny", describe_only=True) as model, \
+            Batch(text=text, continue_on_error=True, dry_run=True) as batch:
+        assert [fault["line"] for fault in batch.check(model)] == [2, 3, 4]
+        assert [fault["line"] for fault in batch.check()] == [2, 4], "no model, no LoRAs"
+
+
 def test_a_raising_callback_stops_a_batch(tiny: Path, tmp_path: Path) -> None:
     def fail(progress: BatchProgress) -> None:
         if progress.name:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -171,6 +172,27 @@ def test_faults_of_choices_are_named(text: str, part: str, build: Path, tiny: Pa
     (tmp_path / "a.txt").write_text(text + "\n")
     done = run(build, tmp_path / "a.txt", "-o", tmp_path / "out", *SMALL)
     assert done.returncode in (3, 4) and part in done.stderr and "a.txt:1" in done.stderr
+
+
+def test_every_fault_is_told_before_anything_is_painted(build: Path, tiny: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "half.png")
+    (tmp_path / "half.png").write_bytes((tmp_path / "half.png").read_bytes()[:60])
+    late = {"a {b|c": "never closed", "{a __nofile__|__nofile__} x": "nofile.txt", "y --lora nosuch:1": "no LoRA 'nosuch'",
+            "y <lora:none:1>": "no LoRA 'none'", "z --init nofile.png": "cannot open", "z --init half.png": "half.png",
+            "y --size 31x31 --canvas 65x65": "65"}
+    at_once = {"y --size 9000": "9000", "v --style gambeoy": "16bit", "u --stepz 3": "--stepz", "u --sampler magic": "magic"}
+    (tmp_path / "a.txt").write_text("".join(f"{line} --seed 6\n" for line in ["good", *late, *at_once]))
+    done = run(build, tmp_path / "a.txt", "--dry-run", "-m", "tiny")
+    told = done.stderr.splitlines()
+    assert done.returncode in (3, 4) and told[-1] == "11 pictures cannot be painted", done.stderr
+    for number, part in enumerate([*late.values(), *at_once.values()], 2):
+        assert any(f"a.txt:{number}: " in line and part in line for line in told), (number, part, told)
+    for line, part in late.items():
+        (tmp_path / "b.txt").write_text(f"good\ngood too\n{line} --seed 6\n")
+        done = run(build, tmp_path / "b.txt", "-o", tmp_path / "out", "-m", "tiny", "-q")
+        assert done.returncode in (2, 3, 4) and "b.txt:3: " in done.stderr and part in done.stderr, done.stderr
+        assert pictures(tmp_path / "out") == {}, "nothing is painted before all is checked"
+        shutil.rmtree(tmp_path / "out")
 
 
 def test_going_on_after_errors(build: Path, tiny: Path, tmp_path: Path) -> None:

@@ -408,7 +408,7 @@ dgxp_batch_callback = CFUNCTYPE(c_int32, POINTER(dgxp_batch_progress), c_void_p)
 class dgxp_batch_run_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("progress", dgxp_batch_callback), ("user_data", c_void_p),
-        ("cancel", c_void_p),
+        ("cancel", c_void_p), ("check_only", c_int32),
     ]
 
 class dgxp_workflow_params(Structure):

@@ -51,11 +51,12 @@ class Batch(Handle):
                  seed: int | None = None, wildcards: str | os.PathLike[str] | None = None,
                  batch: int = 0, threads: int = 0, shard: int = 0, shards: int = 0, scale: int = 0,
                  resume: bool = False, verify: bool = False, continue_on_error: bool = False,
-                 contact: bool = False) -> None:
+                 contact: bool = False, dry_run: bool = False) -> None:
         """`manifest` is a file, or `text` the manifest itself; `output` a folder.
 
         `defaults` is a request that every line refines; `matrix` ("steps=8,20") paints every line once
-        for each combination; `shard` 1..`shards` is this process's share.
+        for each combination; `shard` 1..`shards` is this process's share.  `dry_run` touches no folder,
+        for describe() and check() alone.
         """
         data = text.encode() if text is not None else None
         if manifest is None:
@@ -66,7 +67,7 @@ class Batch(Handle):
         options = params(
             _abi.dgxp_batch_params, batch=batch, threads=threads, shard=shard, shards=shards,
             scale=scale, resume=int(resume), verify=int(verify),
-            continue_on_error=int(continue_on_error), contact=int(contact),
+            continue_on_error=int(continue_on_error), contact=int(contact), dry_run=int(dry_run),
             has_seed=int(seed is not None), seed=seed,
             manifest=path_bytes(manifest), text=data,
             text_size=len(data) if data is not None else None, output=path_bytes(output),
@@ -86,6 +87,22 @@ class Batch(Handle):
     def describe(self, first: int = 0, count: int = 100) -> Any:
         """Lines, pictures, batches, and `count` wishes from `first` on."""
         return document(lib.dgxp_batch_describe, self, first, count)
+
+    def check(self, model: Model | None = None) -> list[dict[str, Any]]:
+        """The faults of every picture that is left (the first 100), each with its line and sentence.
+
+        run() does it before it paints.  A model opened with `describe_only` is enough; without one sizes
+        and LoRAs are not checked.
+        """
+        options = params(_abi.dgxp_batch_run_params, check_only=1)
+        out = c_void_p()
+        try:
+            lib.dgxp_batch_run(self, model, byref(options), byref(out))
+        except DgxPixelsError:
+            if not out.value:
+                raise
+        faults: list[dict[str, Any]] = take_document(out)["failures"]
+        return faults
 
     def run(self, model: Model | None, *, progress: Callable[[BatchProgress], Any] | None = None,
             cancel: Cancel | None = None) -> dict[str, Any]:

@@ -2381,10 +2381,11 @@ pub struct dgxp_batch_run_params {
     pub progress: dgxp_batch_callback,
     pub user_data: *mut ::core::ffi::c_void,
     pub cancel: *const dgxp_cancel,
+    pub check_only: i32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of dgxp_batch_run_params"][::core::mem::size_of::<dgxp_batch_run_params>() - 32usize];
+    ["Size of dgxp_batch_run_params"][::core::mem::size_of::<dgxp_batch_run_params>() - 40usize];
     ["Alignment of dgxp_batch_run_params"]
         [::core::mem::align_of::<dgxp_batch_run_params>() - 8usize];
     ["Offset of field: dgxp_batch_run_params::struct_size"]
@@ -2395,9 +2396,11 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_batch_run_params, user_data) - 16usize];
     ["Offset of field: dgxp_batch_run_params::cancel"]
         [::core::mem::offset_of!(dgxp_batch_run_params, cancel) - 24usize];
+    ["Offset of field: dgxp_batch_run_params::check_only"]
+        [::core::mem::offset_of!(dgxp_batch_run_params, check_only) - 32usize];
 };
 unsafe extern "C" {
-    #[doc = " Paint what is left of a batch (once); `model` may be NULL when nothing is.\n\n `*out` is the summary: pictures, painted, kept, failed, left_to_others, failures (the first 100,\n with line and sentence), seconds.  With `continue_on_error` failed lines are no failure of the\n call.  A call that fails or is cancelled gives the summary of what it did all the same: free it."]
+    #[doc = " Paint what is left of a batch (once); `model` may be NULL when nothing is.\n\n Before anything is painted every picture's job is made and planned: choices and wildcards, pictures\n to start from, sizes, prompts, adapters.  The first fault is what the call fails with, and each of the\n first 100 is in `failures`; with `continue_on_error` lines fail in their turn instead.  With\n `check_only` that is all: the batch may be opened with `dry_run` (with `continue_on_error` too, so that\n opening it leaves broken lines to the check), the model with `describe_only`, or be NULL, which\n leaves sizes and adapters unchecked.\n\n `*out` is the summary: pictures, painted, kept, failed, left_to_others, failures (the first 100,\n with line and sentence), seconds.  With `continue_on_error` failed lines are no failure of the\n call.  A call that fails or is cancelled gives the summary of what it did all the same: free it."]
     pub fn dgxp_batch_run(
         batch: *mut dgxp_batch,
         model: *mut dgxp_model,
