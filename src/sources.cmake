@@ -38,6 +38,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/fix_steps.c
     src/image/flat.c
     src/image/exif.c
+    src/image/explain.c
     src/image/foreign.c
     src/image/gif.c
     src/image/bmp.c
@@ -58,6 +59,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/maxrects.c
     src/image/measure.c
     src/image/metadata.c
+    src/image/native.c
     src/image/pack.c
     src/image/palette.c
     src/image/palette_builtin.c

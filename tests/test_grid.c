@@ -187,6 +187,79 @@ START_TEST(non_square_cells_are_a_mode)
 }
 END_TEST
 
+/* Cells twice as high as wide, soft and noisy, without being told. */
+START_TEST(non_square_cells_are_seen)
+{
+    dgxp_image *sprite = make_sprite(48, 4, false), *large = NULL;
+    dgxp_image *soft = spoil(sprite, 8, 0, 0);
+    ck_assert_ok(dgxp_image_create(soft->width, soft->height * 2, NULL, &large));
+    for (int32_t y = 0; y < large->height; y++) {
+        memcpy(px_image_at(large, 0, y), px_image_at(soft, 0, y / 2), (size_t)soft->width * 4);
+    }
+    const dgxp_grid_info info = detect(large, NULL, NULL);
+    ck_assert_int_eq(info.width, 48);
+    ck_assert_int_eq(info.height, 48);
+    dgxp_image_free(sprite);
+    dgxp_image_free(soft);
+    dgxp_image_free(large);
+}
+END_TEST
+
+/* Bilinear enlargements by whole and broken factors have bends, and no edges. */
+START_TEST(linear_enlargements_are_recovered)
+{
+    static const double factors[] = {6, 7.3, 9, 11.6};
+    for (size_t k = 0; k < sizeof factors / sizeof factors[0]; k++) {
+        dgxp_image *sprite = make_sprite(44, (uint32_t)k + 2, false), *large = NULL, *back = NULL;
+        const int32_t side = (int32_t)rint(44 * factors[k]);
+        ck_assert_ok(dgxp_image_create(side, side, NULL, &large));
+        for (int32_t at = 0; at < side * side; at++) {
+            const double u = fmin(fmax((at % side + 0.5) * 44 / side - 0.5, 0), 43);
+            const double v = fmin(fmax((at / side + 0.5) * 44 / side - 0.5, 0), 43);
+            const int32_t i = (int32_t)fmin(u, 42), j = (int32_t)fmin(v, 42);
+            for (int c = 0; c < 4; c++) {
+                const double top = px_image_at(sprite, i, j)[c] * (i + 1 - u) +
+                                   px_image_at(sprite, i + 1, j)[c] * (u - i);
+                const double low = px_image_at(sprite, i, j + 1)[c] * (i + 1 - u) +
+                                   px_image_at(sprite, i + 1, j + 1)[c] * (u - i);
+                large->rgba[(size_t)at * 4 + (size_t)c] =
+                    (uint8_t)rint(top * (j + 1 - v) + low * (v - j));
+            }
+        }
+        const dgxp_grid_info info = detect(large, NULL, &back);
+        ck_assert_int_eq(info.kind, DGXP_GRID_CELLS);
+        ck_assert_msg(info.width == 44 && info.height == 44, "factor %g: %dx%d", factors[k],
+                      info.width, info.height);
+        ck_assert_double_ge(measure_agreement(sprite, back), 0.95);
+        dgxp_image_free(sprite);
+        dgxp_image_free(large);
+        dgxp_image_free(back);
+    }
+}
+END_TEST
+
+/* Smooth colors in blocks of 8 pixels, as strong JPEG leaves them, are no cells. */
+START_TEST(blocks_of_a_photograph_are_no_cells)
+{
+    dgxp_image *image = NULL;
+    uint32_t state = 3;
+    ck_assert_ok(dgxp_image_create(640, 480, NULL, &image));
+    for (int32_t at = 0; at < 640 * 480; at++) {
+        const int32_t x = at % 640, y = at / 640;
+        uint32_t block = (uint32_t)(y / 8 * 80 + x / 8) * 2654435761u;
+        block ^= block >> 15;
+        const double wave = sin(x * 0.15 + sin(y * 0.09) * 2) + cos(y * 0.16 - x * 0.1);
+        const int value =
+            128 + (int)(40 * wave) + (int)(block % 9) - 4 + (int)(sprite_draw(&state) % 3);
+        const uint8_t color[4] = {(uint8_t)value, (uint8_t)(value / 2 + 40), (uint8_t)(255 - value),
+                                  255};
+        memcpy(image->rgba + (size_t)at * 4, color, 4);
+    }
+    ck_assert_int_eq(detect(image, NULL, NULL).kind, DGXP_GRID_PAINTED);
+    dgxp_image_free(image);
+}
+END_TEST
+
 START_TEST(snap_and_border_are_obeyed)
 {
     dgxp_image *sprite = make_sprite(63, 6, false), *large = spoil(sprite, 10, 0.3, 0);
@@ -355,6 +428,9 @@ int main(void)
     tcase_add_test(core, forced_sizes_win_exactly);
     tcase_add_test(core, forced_size_of_a_flat_picture_is_bit_exact);
     tcase_add_test(core, non_square_cells_are_a_mode);
+    tcase_add_test(core, non_square_cells_are_seen);
+    tcase_add_test(core, linear_enlargements_are_recovered);
+    tcase_add_test(core, blocks_of_a_photograph_are_no_cells);
     tcase_add_test(core, snap_and_border_are_obeyed);
     tcase_add_test(core, painted_pictures_are_divided_evenly);
     tcase_add_test(core, few_colors_alone_are_no_pixel_art);

@@ -114,7 +114,7 @@ dgxp_status px_bmp_decode(const char *name, const uint8_t *bytes, size_t size, d
 {
     bmp self = {.bytes = bytes, .size = size};
     dgxp_image *image = NULL;
-    int64_t width, height;
+    int64_t width = 0, height = 0;
     dgxp_status status = read_header(name, &self, &width, &height);
     status = status ? status : px_image_check_header(name, width, height);
     if (status) {

@@ -6,36 +6,33 @@
 #include "core/mem.h"
 #include "core/params.h"
 #include "image/edges.h"
+#include "image/explain.h"
 #include "image/flat.h"
 #include "image/image.h"
 #include "image/lattice.h"
 #include "image/linear.h"
+#include "image/native.h"
 #include "image/period.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The worst true grid of the test scenes reached 2.2.  Painted pictures reach 3.7, but only with
- * periods so long that few of them fit; there a true grid of so few cells is far clearer. */
-#define CERTAIN 2.15
-#define CERTAIN_FEW 3.3
-#define FEW_CELLS 28
-#define STRAIGHT 0.08     /* cells rms: below this, bending would only follow noise */
-#define CHAOTIC 0.22      /* cells rms: above this there is no lattice at the given period */
-#define STEADY 8          /* how steeply an axis loses its say with its spread */
-#define PHASE_CELLS 8     /* fewer cells a side have too few edges to agree on a phase */
-#define NATIVE_COLORS 256 /* a picture with at most so many may be pixel art at its own size */
-#define NATIVE_SIDE 512
-#define TINY_SIDE 128 /* a picture this small is native, however many greys it has */
-#define GREYS 64      /* all of them grey, more than these: a photograph, no palette */
+#define SIMPLER 2.0 /* times what the finer cells leave inside, a coarser cell may leave */
+#define SIMPLER_NOISE 0.01
+#define FAINT 0.05        /* of the first candidate's score */
+#define OBLONG_SCORE 0.25 /* of both sides: fewer edges agree by chance */
+#define OBLONG 0.12       /* logarithm of the sides' ratio: below, cells are square */
+#define SURE 0.03         /* no photograph's cells come near */
+#define PLAIN_SCORE 0.5   /* of edges in step: a picture of few colors has cells, however noisy */
+#define SURE_LEAST 3.0
+#define CERTAIN 2.15  /* the confidence at which edges overrule bends */
+#define STRAIGHT 0.08 /* cells rms: below this, bending would only follow noise */
+#define CHAOTIC 0.22  /* cells rms: above this there is no lattice at the given period */
+#define PHASE_CELLS 8 /* fewer cells a side have too few edges to agree on a phase */
 #define PHOTO_COLORS                                                                               \
     8000                /* cells of a few flat pixels with more colors are an enlarged painting    \
                          */
 #define SHORT_RUNS 0.10 /* share of short runs that clean enlarged pixel art may have */
-/* The correlation of steps: 99 % of 8,236 hand-made sprites lie below 0.095, undithered GIFs of
- * soft canvases with 64 to 256 colors above 0.127.  Dithering hides softness: there --cell helps.
- */
-#define SOFT 0.11
 #define INTERPOLATED 0.45 /* above this a picture may be an interpolated enlargement */
 #define EXPLAINED 10      /* the confidence in cells that, enlarged, are the picture */
 
@@ -181,19 +178,6 @@ static int32_t snap_count(double count)
     return (int32_t)rint(count);
 }
 
-/*
- * The period that both axes share.  An axis whose phases slipped by a whole cell over an empty area
- * betrays itself by its spread, so the steadier one has the say.
- */
-static double share_period(const px_lattice_axis axis[2])
-{
-    double share[2];
-    for (int i = 0; i < 2; i++) {
-        share[i] = (axis[i].weight + 1e-9) / pow(axis[i].spread + 0.02, STEADY);
-    }
-    return (share[0] + share[1]) / (share[0] / axis[0].measured + share[1] / axis[1].measured);
-}
-
 /* Takes over the periods that the phases say, one for both axes unless asked otherwise. */
 static void adopt_periods(search *self, int32_t count[2])
 {
@@ -201,7 +185,7 @@ static void adopt_periods(search *self, int32_t count[2])
     const int32_t length[2] = {self->grid->image_width, self->grid->image_height};
     double period[2] = {axis[0].measured, axis[1].measured};
     if (!self->params.non_square) {
-        period[0] = period[1] = share_period(axis);
+        period[0] = period[1] = px_lattice_share(axis);
     }
     for (int i = 0; i < 2; i++) {
         const double cells = length[i] / period[i];
@@ -210,17 +194,6 @@ static void adopt_periods(search *self, int32_t count[2])
         px_lattice_set_period(&axis[i],
                               self->params.snap ? (double)length[i] / count[i] : period[i]);
     }
-}
-
-/*
- * The first cell of `count` that lie best in view.  `count` decides, not the two borders apart:
- * with a grid shifted by half a cell both border cells show half of themselves, and noise would
- * keep both or none.
- */
-static double find_origin(const px_lattice_axis *axis, int32_t length, int32_t count)
-{
-    const double left = -axis->phase, right = length / axis->period - axis->phase;
-    return ceil((left + right - count) / 2 - 0.5);
 }
 
 static double clamp_to(double value, double most)
@@ -268,7 +241,7 @@ static dgxp_status lay_cells(search *self, int32_t kind, const int32_t count[2])
         if (self->params.at_border) {
             self->axis[i].phase = rint(self->axis[i].phase);
         }
-        origin[i] = find_origin(&self->axis[i], length[i], count[i]);
+        origin[i] = px_lattice_origin(&self->axis[i], length[i], count[i]);
         offset[i] = (origin[i] + self->axis[i].phase) * cell[i];
     }
     set_straight(self->grid, kind, cell, offset, count);
@@ -281,117 +254,144 @@ static dgxp_status lay_cells(search *self, int32_t kind, const int32_t count[2])
 
 /* ------------------------------------------------------------------------------------- period */
 
-/* Fills the candidates and the confidence; returns the chosen cell, 0 when there is none. */
-static dgxp_status search_period(search *self, double cell[2])
+/* A grid that was laid, and how well its cells explain the picture. */
+typedef struct trial {
+    dgxp_grid_info info;
+    float *centers;
+    px_explained why;
+} trial;
+
+/* Lays cells of about this size. */
+static dgxp_status try_cell(search *self, const double wanted[2], double confidence, trial *out)
 {
-    dgxp_grid_info *info = &self->grid->info;
-    px_period found;
-    dgxp_status status = build_edges(self);
-    cell[0] = cell[1] = 0;
-    for (int i = 0; i < 2 && !status; i++) {
-        const px_period_axis axis = !self->params.non_square ? PX_PERIOD_BOTH
-                                    : i == 0                 ? PX_PERIOD_X
-                                                             : PX_PERIOD_Y;
-        status = px_period_search(&self->edges, axis, self->params.prior, &found);
-        if (status || !found.count) {
-            break;
-        }
-        cell[i] = found.peaks[0].period;
-        info->confidence = i ? fmin(info->confidence, found.confidence) : found.confidence;
-        if (i == 0) {
-            info->candidate_count = found.count;
-            for (int32_t k = 0; k < found.count; k++) {
-                info->candidates[k] =
-                    (dgxp_grid_candidate){found.peaks[k].period, found.peaks[k].score};
-            }
-        }
-        if (axis == PX_PERIOD_BOTH) {
-            cell[1] = cell[0];
-            break;
-        }
+    dgxp_grid *grid = self->grid;
+    const dgxp_grid_params asked = self->params;
+    double cell[2] = {wanted[0], wanted[1]};
+    int32_t count[2];
+    self->params.snap = self->params.at_border = self->params.straight = 0;
+    dgxp_status status = measure_axes(self, cell);
+    if (!status) {
+        /* again from the better period: nearer phases slip less */
+        const double shared = px_lattice_share(self->axis);
+        cell[0] = self->params.non_square ? self->axis[0].measured : shared;
+        cell[1] = self->params.non_square ? self->axis[1].measured : shared;
+        status = measure_axes(self, cell);
     }
+    if (!status) {
+        grid->info.bent = 0;
+        adopt_periods(self, count);
+        status = lay_cells(self, DGXP_GRID_CELLS, count);
+    }
+    self->params = asked;
+    grid->info.confidence = confidence;
+    *out = (trial){.info = grid->info, .centers = grid->centers};
+    if (!status) {
+        out->why = px_explain(self->images, self->count, grid);
+    }
+    grid->centers = NULL;
     return status;
 }
 
 /*
- * The share of runs of one color, along rows and columns, that are shorter than 0.6 cell.  An
- * enlarged sprite has none, while a native one that merely repeats (bricks, stripes) is full of
- * them.  Runs that touch the border may be cut and are left out.
+ * Tries the periods by rank.  The first whose cells explain the picture is the cell, unless a
+ * multiple of it explains as much: fewer cells are the simpler account.
  */
-static double measure_short_runs(const dgxp_image *image, const double cell[2])
+static dgxp_status try_periods(search *self, const px_period *x, const px_period *y, trial *best)
 {
-    int64_t runs = 0, shorter = 0;
-    for (int axis = 0; axis < 2; axis++) {
-        const int32_t length = axis ? image->height : image->width;
-        const int32_t lines = axis ? image->width : image->height;
-        for (int32_t line = 0; line < lines; line++) {
-            int32_t begin = -1;
-            for (int32_t at = 1; at < length; at++) {
-                const uint8_t *here =
-                    axis ? px_image_at(image, line, at) : px_image_at(image, at, line);
-                const uint8_t *last =
-                    axis ? px_image_at(image, line, at - 1) : px_image_at(image, at - 1, line);
-                if (memcmp(here, last, 4) == 0 || (!here[3] && !last[3])) {
-                    continue;
-                }
-                if (begin >= 0) {
-                    runs++;
-                    shorter += at - begin < 0.6 * cell[axis];
-                }
-                begin = at;
-            }
+    const int32_t length[2] = {self->grid->image_width, self->grid->image_height};
+    const int32_t longer = length[0] > length[1] ? length[0] : length[1];
+    dgxp_status status = DGXP_OK;
+    bool found = best->info.width > 0;
+    for (int32_t k = 0; k < x->count && k < y->count && !status; k++) {
+        const double cell[2] = {x->peaks[k].period, y->peaks[k].period};
+        const double ratio = found ? cell[0] / best->info.cell_width : 0;
+        const bool coarser = ratio > 1.5 && ratio < 3.5 && fabs(ratio - rint(ratio)) < 0.03 * ratio;
+        if (longer / fmin(cell[0], cell[1]) < PHASE_CELLS || (found && !coarser) ||
+            x->peaks[k].score < FAINT * x->peaks[0].score) {
+            continue;
         }
+        trial one;
+        status = try_cell(self, cell, fmin(x->confidence, y->confidence), &one);
+        const double spread = fmax(self->axis[0].spread, self->axis[1].spread);
+        const bool better = !status && px_explain_accepts(&one.info, &one.why, spread, k == 0) &&
+                            (!found || one.why.inside < SIMPLER * best->why.inside + SIMPLER_NOISE);
+        px_mem_free(better ? best->centers : one.centers);
+        *best = better ? one : *best;
+        found = found || better;
     }
-    return runs ? (double)shorter / (double)runs : 0;
+    return status;
 }
 
-/*
- * How alike neighbouring steps are along rows and columns: the correlation of one with the next.  A
- * blurred border rises over several pixels, all in one direction, while a sprite at its own size
- * jumps, and jumps back.
- */
-static double measure_softness(const dgxp_image *image)
+/* Whether cells that are not square explain the picture where square ones do not, or as well with
+ * fewer of them. */
+static bool is_simpler(const trial *oblong, const trial *square)
 {
-    int64_t alike = 0, all = 0;
-    for (int axis = 0; axis < 2; axis++) {
-        const int32_t length = axis ? image->height : image->width;
-        const int32_t lines = axis ? image->width : image->height;
-        for (int32_t line = 0; line < lines; line++) {
-            int32_t value[4] = {0}, step[4] = {0};
-            const uint8_t *before = NULL;
-            for (int32_t at = 0; at < length; at++) {
-                const uint8_t *p =
-                    axis ? px_image_at(image, line, at) : px_image_at(image, at, line);
-                if (at && memcmp(p, before, 4) == 0) { /* most pixels of a flat picture */
-                    memset(step, 0, sizeof step);
-                    continue;
-                }
-                before = p;
-                for (int c = 0; c < 4; c++) {
-                    const int32_t now = c < 3 ? p[c] * p[3] / 255 : p[3];
-                    const int32_t next = at ? now - value[c] : 0;
-                    alike += next * step[c];
-                    all += next * next;
-                    step[c] = next;
-                    value[c] = now;
-                }
-            }
-        }
+    const dgxp_grid_info *a = &oblong->info, *b = &square->info;
+    if (a->width < 1 || oblong->why.inside > PX_EXPLAIN_FLAT / 2) {
+        return false;
     }
-    return all ? (double)alike / (double)all : 0;
+    return b->width < 1 || oblong->why.inside < square->why.inside / 2 ||
+           (a->width * a->height < b->width * b->height &&
+            oblong->why.inside < SIMPLER * square->why.inside + SIMPLER_NOISE);
 }
 
-/* Few enough colors for pixel art at its own size.  A black and white photograph has at most 256
- * too, but nobody draws with more than GREYS. */
-static bool has_few_colors(const dgxp_image *image)
+/* Fills the candidates and the confidence of the grid, and the best trial: no cells when none
+ * explains the picture. */
+static dgxp_status search_cells(search *self, const px_period found[3], trial *best)
 {
-    const int32_t count = px_flat_count_colors(image, NATIVE_COLORS);
-    bool grey = count > GREYS && (image->width > TINY_SIDE || image->height > TINY_SIDE);
-    for (size_t i = 0; i < px_image_count(image) && grey; i++) {
-        const uint8_t *p = image->rgba + i * 4;
-        grey = p[0] == p[1] && p[1] == p[2];
+    dgxp_grid_info *info = &self->grid->info;
+    const bool separate = self->params.non_square;
+    const px_period *x = &found[separate ? PX_PERIOD_X : PX_PERIOD_BOTH];
+    const px_period *y = &found[separate ? PX_PERIOD_Y : PX_PERIOD_BOTH];
+    enum { SHOWN = sizeof info->candidates / sizeof info->candidates[0] };
+    *best = (trial){.why = {1, 1}};
+    info->confidence = x->count && y->count ? fmin(x->confidence, y->confidence) : 0;
+    info->candidate_count = x->count < SHOWN ? x->count : SHOWN;
+    for (int32_t k = 0; k < info->candidate_count; k++) {
+        info->candidates[k] = (dgxp_grid_candidate){x->peaks[k].period, x->peaks[k].score};
     }
-    return count <= NATIVE_COLORS && !grey;
+    dgxp_status status = try_periods(self, x, y, best);
+    const px_period *across = &found[PX_PERIOD_X], *down = &found[PX_PERIOD_Y];
+    if (status || separate || !across->count || !down->count) {
+        return status;
+    }
+    if (fabs(log(across->peaks[0].period / down->peaks[0].period)) < OBLONG ||
+        fmin(across->peaks[0].score, down->peaks[0].score) < OBLONG_SCORE) {
+        return status;
+    }
+    trial oblong = {.why = {1, 1}};
+    self->params.non_square = 1;
+    status = try_periods(self, across, down, &oblong);
+    self->params.non_square = 0;
+    const bool better = !status && is_simpler(&oblong, best);
+    px_mem_free(better ? best->centers : oblong.centers);
+    *best = better ? oblong : *best;
+    return status;
+}
+
+/* Makes a trial the grid.  What the caller wants of its lines comes last: cells are judged by the
+ * lines that the picture has. */
+static dgxp_status settle(search *self, const trial *chosen)
+{
+    self->grid->info = chosen->info;
+    self->grid->centers = chosen->centers;
+    if (!self->params.snap && !self->params.at_border && !self->params.straight) {
+        return DGXP_OK;
+    }
+    const double cell[2] = {chosen->info.cell_width, chosen->info.cell_height};
+    const int32_t non_square = self->params.non_square;
+    int32_t count[2];
+    px_mem_free(self->grid->centers);
+    self->grid->centers = NULL;
+    self->grid->info.bent = 0;
+    self->params.non_square = non_square || fabs(log(cell[0] / cell[1])) > OBLONG;
+    dgxp_status status = measure_axes(self, cell);
+    if (!status) {
+        adopt_periods(self, count);
+        status = lay_cells(self, DGXP_GRID_CELLS, count);
+    }
+    self->params.non_square = non_square;
+    return status;
 }
 
 /* An interpolated enlargement has no edges to find; what explains the picture is no guess. */
@@ -399,7 +399,7 @@ static dgxp_status try_linear(const search *self, int32_t count[2], bool *found)
 {
     *found = false;
     if (self->count > 1 || self->params.non_square || self->params.prior > 0 ||
-        measure_softness(self->images[0]) < INTERPOLATED) {
+        px_native_softness(self->images[0]) < INTERPOLATED) {
         return DGXP_OK;
     }
     return px_linear_find(self->images[0], count, found);
@@ -424,50 +424,47 @@ static dgxp_status find_grid(search *self)
 {
     dgxp_grid *grid = self->grid;
     const int32_t length[2] = {grid->image_width, grid->image_height};
-    const int32_t longer = length[0] > length[1] ? length[0] : length[1];
+    const int32_t longer = px_image_most(length[0], length[1]);
     bool enough;
     if (try_flat(self, &enough) || !enough) {
         return enough ? DGXP_OK : px_error_memory("the search for flat cells");
     }
     bool linear;
     int32_t bends[2];
-    double cell[2];
+    px_period periods[3];
+    trial best;
     dgxp_status status = try_linear(self, bends, &linear);
-    status = status ? status : search_period(self, cell);
+    status = status ? status : build_edges(self);
+    status = status ? status : px_period_search(&self->edges, self->params.prior, periods);
+    status = status ? status : search_cells(self, periods, &best);
     if (status) {
         return status;
     }
-    if (linear && !is_harmonic(grid, bends, cell)) {
+    const dgxp_image *image = self->images[0];
+    const bool few = px_native_few_colors(image);
+    const double cell[2] = {best.info.cell_width, best.info.cell_height};
+    bool cells = best.info.width > 0;
+    if (linear && !(cells && is_harmonic(grid, bends, cell))) {
+        px_mem_free(best.centers);
         adopt_linear(grid, bends);
         return DGXP_OK;
     }
-    const bool few = has_few_colors(self->images[0]);
-    const double across = cell[0] > 0 && cell[1] > 0 ? longer / fmin(cell[0], cell[1]) : 0;
-    if (across >= PHASE_CELLS &&
-        grid->info.confidence >= (across < FEW_CELLS ? CERTAIN_FEW : CERTAIN)) {
-        int32_t count[2];
-        status = measure_axes(self, cell);
-        if (!status) {
-            /* again from the better period: nearer phases slip less */
-            const double shared = share_period(self->axis);
-            cell[0] = self->params.non_square ? self->axis[0].measured : shared;
-            cell[1] = self->params.non_square ? self->axis[1].measured : shared;
-            status = measure_axes(self, cell);
+    /* what a sprite at its own size repeats (bricks, stripes) is no grid; a noisy picture of few colors
+     * has cells that differ from their neighbours all over */
+    const bool plain = best.why.inside < SURE && grid->info.candidates[0].score > PLAIN_SCORE;
+    cells = cells && (!few || plain || !px_native_own_size(image, few) ||
+                      px_native_short_runs(image, cell) < SHORT_RUNS ||
+                      px_native_softness(image) > PX_NATIVE_SOFT);
+    if (cells) {
+        status = settle(self, &best);
+        if (best.why.inside < SURE) {
+            grid->info.confidence = fmax(grid->info.confidence, SURE_LEAST);
         }
-        if (!status) {
-            adopt_periods(self, count);
-            status = lay_cells(self, DGXP_GRID_CELLS, count);
-        }
-        if (status || !few || longer > NATIVE_SIDE ||
-            measure_short_runs(self->images[0], cell) < SHORT_RUNS ||
-            measure_softness(self->images[0]) > SOFT) {
-            return status;
-        }
-        px_mem_free(grid->centers);
-        grid->centers = NULL;
-        grid->info.bent = 0;
+        return status;
     }
-    if (few && (longer <= NATIVE_SIDE || measure_softness(self->images[0]) <= SOFT)) {
+    px_mem_free(best.centers);
+    grid->info.bent = 0;
+    if (px_native_own_size(image, few)) {
         set_even(grid, DGXP_GRID_FLAT, length[0], length[1]);
         return DGXP_OK;
     }

@@ -60,6 +60,11 @@ static inline int32_t px_image_least(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
+static inline int32_t px_image_most(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline size_t px_image_count(const dgxp_image *image)
 {
     return (size_t)image->width * (size_t)image->height;

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#define STEADY 8        /* how steeply an axis loses its say with its spread */
 #define SIGMA 1.5       /* cells over which edges agree on a phase; wider bridges drift, badly */
 #define SEED_ERROR 0.06 /* the period that is measured stays this near to the one searched */
 #define INHERIT 0.05f   /* weight of the whole picture's phase, so that flat areas follow it */
@@ -366,4 +367,19 @@ double px_lattice_bend(const px_lattice_axis *axis, double along, double across)
     const float *below = axis->ny > 1 ? at + axis->nx : at;
     return (1 - fy) * ((1 - fx) * at[0] + fx * at[right]) +
            fy * ((1 - fx) * below[0] + fx * below[right]);
+}
+
+double px_lattice_share(const px_lattice_axis axis[2])
+{
+    double share[2];
+    for (int i = 0; i < 2; i++) {
+        share[i] = (axis[i].weight + 1e-9) / pow(axis[i].spread + 0.02, STEADY);
+    }
+    return (share[0] + share[1]) / (share[0] / axis[0].measured + share[1] / axis[1].measured);
+}
+
+double px_lattice_origin(const px_lattice_axis *axis, int32_t length, int32_t count)
+{
+    const double left = -axis->phase, right = length / axis->period - axis->phase;
+    return ceil((left + right - count) / 2 - 0.5);
 }

@@ -30,4 +30,17 @@ void px_lattice_free(px_lattice_axis *axis);
 /** The deviation at a pixel position, between samples linear, outside the last one constant. */
 double px_lattice_bend(const px_lattice_axis *axis, double along, double across);
 
+/**
+ * The period that both axes share.  An axis whose phases slipped by a whole cell over an empty area
+ * betrays itself by its spread, so the steadier one has the say.
+ */
+double px_lattice_share(const px_lattice_axis axis[2]);
+
+/**
+ * The first cell of `count` that lie best in view.  `count` decides, not the two borders apart:
+ * with a grid shifted by half a cell both border cells show half of themselves, and noise would
+ * keep both or none.
+ */
+double px_lattice_origin(const px_lattice_axis *axis, int32_t length, int32_t count);
+
 #endif

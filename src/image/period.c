@@ -199,43 +199,49 @@ static void choose_peaks(const double *periods, double *scores, size_t count, px
     }
 }
 
-dgxp_status px_period_search(const px_edges *edges, px_period_axis axis, double prior,
-                             px_period *out)
+/* Ranks one axis's scores, or those of both together; `sorted` has room for as many. */
+static void rank_periods(const double *periods, double *scores, size_t count, float *sorted,
+                         px_period *out)
 {
-    *out = (px_period){.count = 0};
-    const int32_t side = axis == PX_PERIOD_X            ? edges->width
-                         : axis == PX_PERIOD_Y          ? edges->height
-                         : edges->width < edges->height ? edges->width
-                                                        : edges->height;
-    const double longest = fmin(PX_PERIOD_MAX, side / 4.0);
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = (float)scores[i];
+    }
+    choose_peaks(periods, scores, count, out);
+    const double middle = find_median(sorted, count);
+    out->confidence = out->count && middle > 0 ? out->peaks[0].score / middle : 0;
+}
+
+dgxp_status px_period_search(const px_edges *edges, double prior, px_period out[3])
+{
+    memset(out, 0, 3 * sizeof *out);
+    const int32_t side = edges->width < edges->height ? edges->width : edges->height;
+    const double most = fmin(fmax(PX_PERIOD_MAX, side / 16.0), PX_PERIOD_LARGE);
+    const double longest = fmin(most, side / 4.0);
     if (longest < PX_PERIOD_MIN * 1.1) {
         return DGXP_OK;
     }
     size_t count = (size_t)(log(longest * 1.02 / PX_PERIOD_MIN) / log(RATIO));
     count = (count / LANES + 1) * LANES;
-    double *periods = px_mem_zero(count, 3 * sizeof *periods);
+    double *periods = px_mem_zero(count, 4 * sizeof *periods);
     float *sorted = px_mem_array(count, sizeof *sorted);
     bool enough = periods && sorted;
     if (enough) {
-        double *x = periods + count, *y = periods + 2 * count;
+        double *x = periods + count, *y = x + count, *both = y + count;
         for (size_t i = 0; i < count; i++) {
             periods[i] = PX_PERIOD_MIN / 1.01 * pow(RATIO, (double)i);
         }
-        if (axis != PX_PERIOD_Y) {
-            enough = score_axis(edges->across, edges->rows, edges->width, periods, count, x);
-        }
-        if (enough && axis != PX_PERIOD_X) {
-            enough = score_axis(edges->down, edges->cols, edges->height, periods, count, y);
-        }
+        enough = score_axis(edges->across, edges->rows, edges->width, periods, count, x) &&
+                 score_axis(edges->down, edges->cols, edges->height, periods, count, y);
         for (size_t i = 0; i < count; i++) {
             const double away = prior > 0 ? log(periods[i] / prior) / 0.15 : 0;
             const double gain = prior > 0 ? 1 + PRIOR_GAIN * exp(-away * away) : 1;
-            x[i] = sqrt(x[i] * x[i] + y[i] * y[i]) * gain / (axis == PX_PERIOD_BOTH ? M_SQRT2 : 1);
-            sorted[i] = (float)x[i];
+            x[i] *= gain;
+            y[i] *= gain;
+            both[i] = sqrt(x[i] * x[i] + y[i] * y[i]) / M_SQRT2;
         }
-        choose_peaks(periods, x, count, out);
-        const double middle = find_median(sorted, count);
-        out->confidence = out->count && middle > 0 ? out->peaks[0].score / middle : 0;
+        rank_periods(periods, both, count, sorted, &out[PX_PERIOD_BOTH]);
+        rank_periods(periods, x, count, sorted, &out[PX_PERIOD_X]);
+        rank_periods(periods, y, count, sorted, &out[PX_PERIOD_Y]);
     }
     px_mem_free(periods);
     px_mem_free(sorted);

@@ -6,8 +6,9 @@
 #include "image/edges.h"
 
 #define PX_PERIOD_MIN 3.0
-#define PX_PERIOD_MAX 64.0
-#define PX_PERIOD_PEAKS 4
+#define PX_PERIOD_MAX 64.0 /* or a sixteenth of the shorter side, up to ... */
+#define PX_PERIOD_LARGE 160.0
+#define PX_PERIOD_PEAKS 8
 
 typedef struct px_period_peak {
     double period; /* pixels */
@@ -23,8 +24,10 @@ typedef struct px_period {
 /** Which profiles count: both axes for square cells, or one. */
 typedef enum px_period_axis { PX_PERIOD_BOTH = 0, PX_PERIOD_X = 1, PX_PERIOD_Y = 2 } px_period_axis;
 
-/** `prior` is the expected period in pixels, 0 = none: a soft preference, never a limit. */
-dgxp_status px_period_search(const px_edges *edges, px_period_axis axis, double prior,
-                             px_period *out);
+/**
+ * Fills an entry for each px_period_axis.  `prior` is the expected period in pixels, 0 = none: a soft
+ * preference, never a limit.
+ */
+dgxp_status px_period_search(const px_edges *edges, double prior, px_period out[3]);
 
 #endif
