@@ -4,6 +4,7 @@ include(CMakePackageConfigHelpers)
 set(_package ${CMAKE_INSTALL_LIBDIR}/cmake/dgxpixels)
 install(TARGETS dgxpixels EXPORT dgxpixels-targets)
 install(FILES include/dgxpixels.h TYPE INCLUDE)
+install(DIRECTORY include/dgxpixels TYPE INCLUDE)
 install(EXPORT dgxpixels-targets NAMESPACE dgxpixels:: DESTINATION ${_package})
 configure_package_config_file(cmake/dgxpixels-config.cmake.in
     ${CMAKE_BINARY_DIR}/dgxpixels-config.cmake INSTALL_DESTINATION ${_package})

@@ -15,7 +15,7 @@ import pytest
 from dgx_pixels import _abi, _lowlevel, choices, errors
 
 ROOT = Path(__file__).resolve().parents[2]
-HEADER = (ROOT / "include/dgxpixels.h").read_text()
+HEADER = "\n".join(path.read_text() for path in sorted((ROOT / "include").rglob("*.h")))
 
 
 def test_the_declarations_are_what_the_header_says() -> None:

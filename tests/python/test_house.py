@@ -6,10 +6,15 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import house
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from make_lowlevel import header_text  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -126,7 +131,7 @@ def test_exports_equal_the_list(build: Path) -> None:
     printed = subprocess.run(["nm", "-D", "--defined-only", build / "lib/libdgxpixels.so"],
                              text=True, capture_output=True, check=True).stdout
     exported = sorted(line.split()[-1].split("@")[0] for line in printed.splitlines() if " A " not in line)
-    header = (ROOT / "include/dgxpixels.h").read_text()
+    header = header_text()
     declared = sorted(set(re.findall(r"DGXP_API[^;(]*?\b(dgxp_\w+)\(", header)))
     assert exported == declared
     assert exported == (ROOT / "tests/exports.txt").read_text().split()
@@ -164,17 +169,36 @@ def test_no_run_path_names_the_current_folder(build: Path, tmp_path: Path) -> No
                            env={"PATH": "/usr/bin:/bin"})
 
 
+MANUALS = ("dgxpixels", "dgxpixels/base", "dgxpixels/image", "dgxpixels/sheet", "dgxpixels/model",
+           "dgxpixels/job", "dgxpixels/game", "dgxpixels/batch")
+
+
+def example(manual: str) -> str:
+    """The program text that a manual opens with, as a function."""
+    [opening] = re.findall(r"/\*\*\n(.*?)\*/", (ROOT / f"include/{manual}.h").read_text(), re.S)[:1]
+    lines = [line[7:] for line in opening.splitlines() if line.startswith(" *     ") or line == " *"]
+    text = "\n".join(lines).strip()
+    return text if text.startswith("static") else f"static void example(void)\n{{\n{text}\n}}\n"
+
+
+@pytest.mark.parametrize("manual", MANUALS)
 @pytest.mark.parametrize("compiler,standard", [("gcc", "c99"), ("gcc", "c11"), ("g++", "c++17")])
-def test_header_compiles_alone(compiler: str, standard: str, tmp_path: Path) -> None:
+def test_header_compiles_alone(manual: str, compiler: str, standard: str, tmp_path: Path) -> None:
+    """Each manual by itself, and what it opens with."""
     source = tmp_path / ("alone.cpp" if compiler == "g++" else "alone.c")
-    source.write_text('#include "dgxpixels.h"\n')
+    text = f'#include "{manual}.h"\n'
+    if manual != "dgxpixels" and compiler == "gcc":
+        text += f'#include "dgxpixels.h"\n#include <stdio.h>\n{example(manual)}'
+        name = re.findall(r"^static void (\w+)\(", text, re.M)[-1]
+        text += f"int main(void)\n{{\n    (void){name};\n}}\n"
+    source.write_text(text)
     subprocess.run([compiler, f"-std={standard}", "-pedantic", "-Wall", "-Wextra", "-Werror",
                     "-fsyntax-only", f"-I{ROOT}/include", source], check=True)
 
 
 def test_every_error_status_is_described(cli) -> None:  # type: ignore[no-untyped-def]
     """The enum in the header and the list at run time have the same length."""
-    header = (ROOT / "include/dgxpixels.h").read_text()
+    header = header_text()
     values = re.findall(r"\bDGXP_(?:OK|ERR_\w+) = (\d+)", header)
     assert values == [str(i) for i in range(len(values))]
     text = (ROOT / "src/core/error.c").read_text()

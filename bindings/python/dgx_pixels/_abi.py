@@ -359,6 +359,13 @@ class dgxp_generate_params(Structure):
         ("keep_latents", c_int32),
     ]
 
+class dgxp_regen_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("force", c_int32), ("changes", c_char_p), ("init", c_void_p),
+        ("mask", c_void_p), ("progress", dgxp_progress_callback), ("user_data", c_void_p),
+        ("cancel", c_void_p),
+    ]
+
 class dgxp_deploy_file(Structure):
     _fields_ = [
         ("path", c_char_p), ("bytes", c_void_p), ("size", c_size_t),
@@ -376,13 +383,6 @@ class dgxp_build_params(Structure):
         ("struct_size", c_uint32), ("force", c_int32), ("dry_run", c_int32),
         ("project", c_char_p), ("model", c_char_p), ("model_params", POINTER(dgxp_model_params)),
         ("asset", c_void_p), ("progress", dgxp_progress_callback), ("user_data", c_void_p),
-        ("cancel", c_void_p),
-    ]
-
-class dgxp_regen_params(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32), ("force", c_int32), ("changes", c_char_p), ("init", c_void_p),
-        ("mask", c_void_p), ("progress", dgxp_progress_callback), ("user_data", c_void_p),
         ("cancel", c_void_p),
     ]
 
@@ -452,10 +452,10 @@ STRUCTS = (
     dgxp_preset_params,
     dgxp_progress,
     dgxp_generate_params,
+    dgxp_regen_params,
     dgxp_deploy_file,
     dgxp_deploy_params,
     dgxp_build_params,
-    dgxp_regen_params,
     dgxp_batch_params,
     dgxp_batch_progress,
     dgxp_batch_run_params,
@@ -634,6 +634,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_result_latents": (POINTER(c_float), [c_void_p, c_int32, POINTER(c_int32)]),
     "dgxp_result_free": (None, [c_void_p]),
     "dgxp_job_describe": ("status", [c_void_p, c_void_p, POINTER(c_void_p)]),
+    "dgxp_image_recipe": ("status", [c_void_p, POINTER(c_void_p)]),
+    "dgxp_image_load_sidecar": ("status", [c_void_p, c_char_p]),
+    "dgxp_regen": ("status", [c_void_p, c_void_p, POINTER(dgxp_regen_params),
+        POINTER(c_void_p), POINTER(c_void_p)]),
     "dgxp_deploy": ("status", [POINTER(dgxp_deploy_file), c_int32, POINTER(dgxp_deploy_params),
         POINTER(c_void_p)]),
     "dgxp_deploy_undo": ("status", [c_char_p, c_int32, POINTER(c_void_p)]),
@@ -641,10 +645,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_project_init_bevy": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_project_describe": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_build": ("status", [POINTER(dgxp_build_params), POINTER(c_void_p)]),
-    "dgxp_image_recipe": ("status", [c_void_p, POINTER(c_void_p)]),
-    "dgxp_image_load_sidecar": ("status", [c_void_p, c_char_p]),
-    "dgxp_regen": ("status", [c_void_p, c_void_p, POINTER(dgxp_regen_params),
-        POINTER(c_void_p), POINTER(c_void_p)]),
     "dgxp_batch_open": ("status", [POINTER(dgxp_batch_params), POINTER(c_void_p)]),
     "dgxp_batch_left": (c_int32, [c_void_p]),
     "dgxp_batch_describe": ("status", [c_void_p, c_int32, c_int32, POINTER(c_void_p)]),

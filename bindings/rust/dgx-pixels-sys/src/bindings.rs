@@ -2024,6 +2024,61 @@ unsafe extern "C" {
         out: *mut *mut dgxp_document,
     ) -> dgxp_status;
 }
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_regen_params {
+    pub struct_size: u32,
+    pub force: i32,
+    pub changes: *const ::core::ffi::c_char,
+    pub init: *const dgxp_image,
+    pub mask: *const dgxp_image,
+    pub progress: dgxp_progress_callback,
+    pub user_data: *mut ::core::ffi::c_void,
+    pub cancel: *const dgxp_cancel,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_regen_params"][::core::mem::size_of::<dgxp_regen_params>() - 56usize];
+    ["Alignment of dgxp_regen_params"][::core::mem::align_of::<dgxp_regen_params>() - 8usize];
+    ["Offset of field: dgxp_regen_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_regen_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_regen_params::force"]
+        [::core::mem::offset_of!(dgxp_regen_params, force) - 4usize];
+    ["Offset of field: dgxp_regen_params::changes"]
+        [::core::mem::offset_of!(dgxp_regen_params, changes) - 8usize];
+    ["Offset of field: dgxp_regen_params::init"]
+        [::core::mem::offset_of!(dgxp_regen_params, init) - 16usize];
+    ["Offset of field: dgxp_regen_params::mask"]
+        [::core::mem::offset_of!(dgxp_regen_params, mask) - 24usize];
+    ["Offset of field: dgxp_regen_params::progress"]
+        [::core::mem::offset_of!(dgxp_regen_params, progress) - 32usize];
+    ["Offset of field: dgxp_regen_params::user_data"]
+        [::core::mem::offset_of!(dgxp_regen_params, user_data) - 40usize];
+    ["Offset of field: dgxp_regen_params::cancel"]
+        [::core::mem::offset_of!(dgxp_regen_params, cancel) - 48usize];
+};
+unsafe extern "C" {
+    #[doc = " The recipe in an image's metadata; DGXP_ERR_NOT_FOUND when it has none."]
+    pub fn dgxp_image_recipe(image: *const dgxp_image, out: *mut *mut dgxp_document)
+    -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Give `image` back the texts that dgxp_deploy() took out of the PNG at `path` and put into\n dgx-pixels.recipes/ of its project.  DGXP_ERR_NOT_FOUND when there is no such file."]
+    pub fn dgxp_image_load_sidecar(
+        image: *mut dgxp_image,
+        path: *const ::core::ffi::c_char,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Paint a picture again from the recipe in its metadata: the same pixels on the same kind of machine,\n torch version and thread count; its place in a batch of that size is repeated too.\n\n The hashes of weights, programs, LoRAs, init image and mask are compared first: DGXP_ERR_MISMATCH\n names the first that differs, unless `force`.  `changes` alter it: a new size drops the recipe's\n canvas, a new subject its prompt.  `*report` (or NULL) is {\"recipe\", \"differs\": [{\"what\", \"recipe\",\n \"here\"}], \"notes\": [sentences: another torch, device, version]}; it is filled after a mismatch too.\n The result is yours."]
+    pub fn dgxp_regen(
+        model: *mut dgxp_model,
+        image: *const dgxp_image,
+        params: *const dgxp_regen_params,
+        report: *mut *mut dgxp_document,
+        out: *mut *mut dgxp_image,
+    ) -> dgxp_status;
+}
 pub const DGXP_META_NEAREST: dgxp_meta = 0;
 pub const DGXP_META_NONE: dgxp_meta = 1;
 pub type dgxp_meta = ::core::ffi::c_uint;
@@ -2171,61 +2226,6 @@ unsafe extern "C" {
     pub fn dgxp_build(
         params: *const dgxp_build_params,
         out: *mut *mut dgxp_document,
-    ) -> dgxp_status;
-}
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct dgxp_regen_params {
-    pub struct_size: u32,
-    pub force: i32,
-    pub changes: *const ::core::ffi::c_char,
-    pub init: *const dgxp_image,
-    pub mask: *const dgxp_image,
-    pub progress: dgxp_progress_callback,
-    pub user_data: *mut ::core::ffi::c_void,
-    pub cancel: *const dgxp_cancel,
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    ["Size of dgxp_regen_params"][::core::mem::size_of::<dgxp_regen_params>() - 56usize];
-    ["Alignment of dgxp_regen_params"][::core::mem::align_of::<dgxp_regen_params>() - 8usize];
-    ["Offset of field: dgxp_regen_params::struct_size"]
-        [::core::mem::offset_of!(dgxp_regen_params, struct_size) - 0usize];
-    ["Offset of field: dgxp_regen_params::force"]
-        [::core::mem::offset_of!(dgxp_regen_params, force) - 4usize];
-    ["Offset of field: dgxp_regen_params::changes"]
-        [::core::mem::offset_of!(dgxp_regen_params, changes) - 8usize];
-    ["Offset of field: dgxp_regen_params::init"]
-        [::core::mem::offset_of!(dgxp_regen_params, init) - 16usize];
-    ["Offset of field: dgxp_regen_params::mask"]
-        [::core::mem::offset_of!(dgxp_regen_params, mask) - 24usize];
-    ["Offset of field: dgxp_regen_params::progress"]
-        [::core::mem::offset_of!(dgxp_regen_params, progress) - 32usize];
-    ["Offset of field: dgxp_regen_params::user_data"]
-        [::core::mem::offset_of!(dgxp_regen_params, user_data) - 40usize];
-    ["Offset of field: dgxp_regen_params::cancel"]
-        [::core::mem::offset_of!(dgxp_regen_params, cancel) - 48usize];
-};
-unsafe extern "C" {
-    #[doc = " The recipe in an image's metadata; DGXP_ERR_NOT_FOUND when it has none."]
-    pub fn dgxp_image_recipe(image: *const dgxp_image, out: *mut *mut dgxp_document)
-    -> dgxp_status;
-}
-unsafe extern "C" {
-    #[doc = " Give `image` back the texts that dgxp_deploy() took out of the PNG at `path` and put into\n dgx-pixels.recipes/ of its project.  DGXP_ERR_NOT_FOUND when there is no such file."]
-    pub fn dgxp_image_load_sidecar(
-        image: *mut dgxp_image,
-        path: *const ::core::ffi::c_char,
-    ) -> dgxp_status;
-}
-unsafe extern "C" {
-    #[doc = " Paint a picture again from the recipe in its metadata: the same pixels on the same kind of machine,\n torch version and thread count; its place in a batch of that size is repeated too.\n\n The hashes of weights, programs, LoRAs, init image and mask are compared first: DGXP_ERR_MISMATCH\n names the first that differs, unless `force`.  `changes` alter it: a new size drops the recipe's\n canvas, a new subject its prompt.  `*report` (or NULL) is {\"recipe\", \"differs\": [{\"what\", \"recipe\",\n \"here\"}], \"notes\": [sentences: another torch, device, version]}; it is filled after a mismatch too.\n The result is yours."]
-    pub fn dgxp_regen(
-        model: *mut dgxp_model,
-        image: *const dgxp_image,
-        params: *const dgxp_regen_params,
-        report: *mut *mut dgxp_document,
-        out: *mut *mut dgxp_image,
     ) -> dgxp_status;
 }
 #[repr(C)]

@@ -15,8 +15,14 @@ fn include_folder() -> String {
     format!("{}/../../../include", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The manuals that `dgxpixels.h` includes, one after the other.
 fn header() -> String {
-    std::fs::read_to_string(Path::new(&include_folder()).join("dgxpixels.h")).unwrap()
+    let mut manuals: Vec<_> = std::fs::read_dir(Path::new(&include_folder()).join("dgxpixels"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    manuals.sort();
+    manuals.iter().map(|manual| std::fs::read_to_string(manual).unwrap()).collect()
 }
 
 /// The names of the functions that follow `marker`, up to their parenthesis.
