@@ -138,6 +138,7 @@ set(DGXP_BATCH_SOURCES
     src/batch/batch.c
     src/batch/batch_check.c
     src/batch/batch_contact.c
+    src/batch/batch_resume.c
     src/batch/batch_run.c
     src/batch/claims.c
     src/batch/content.c

@@ -68,7 +68,7 @@ static json_t *make_identity(const dgxp_batch *batch, const dgxp_batch_params *p
     json_t *about = json_object(), *matrix = json_array();
     bool fine =
         px_json_put_text(about, "format", "dgx-pixels-batch") &&
-        px_json_put_integer(about, "version", 2) &&
+        px_json_put_integer(about, "version", 3) &&
         px_json_put_text(about, "manifest", px_manifest_hash(batch->manifest)) &&
         px_json_put_integer(about, "pictures", px_manifest_pictures(batch->manifest)) &&
         px_json_put_integer(about, "batch", batch->group) &&
@@ -89,75 +89,66 @@ static json_t *make_identity(const dgxp_batch *batch, const dgxp_batch_params *p
     return about;
 }
 
-static dgxp_status compare_identity(const char *path, const json_t *ours)
+/* `*edited` (or NULL, when that is refused too): only the list itself is another one. */
+static dgxp_status compare_identity(const char *path, const json_t *ours, bool *edited)
 {
     json_t *theirs = NULL;
     const dgxp_status status = px_json_load(path, IDENTITY_LIMIT, &theirs);
     const char *name, *differs = NULL;
     json_t *value;
+    bool list = false;
     if (status != DGXP_OK) {
         return status;
     }
     json_object_foreach((json_t *)(uintptr_t)ours, name, value)
     {
-        differs = differs || json_equal(value, json_object_get(theirs, name)) ? differs : name;
+        const bool equal = json_equal(value, json_object_get(theirs, name));
+        const bool of_list = strcmp(name, "manifest") == 0 || strcmp(name, "pictures") == 0;
+        list = list || (!equal && of_list);
+        differs = differs || equal || (edited && of_list) ? differs : name;
     }
     json_decref(theirs);
-    return differs
-               ? px_error_set(
-                     DGXP_ERR_MISMATCH,
-                     "%s: this folder's batch was begun with other settings ('%s' differs); go on "
-                     "as it was begun, or take another folder",
-                     path, differs)
-               : DGXP_OK;
-}
-
-/* --------------------------------------------------------------------------------- resuming */
-
-static bool is_intact(const dgxp_batch *batch, const json_t *picture)
-{
-    const char *name = json_string_value(json_object_get(picture, "name"));
-    const char *wanted = json_string_value(json_object_get(picture, "sha256"));
-    struct stat about;
-    char hex[PX_HASH_HEX];
-    if (!name || strchr(name, '/')) {
-        return false;
+    if (differs) {
+        return px_error_set(DGXP_ERR_MISMATCH,
+                            "%s: this folder's batch was begun with other settings ('%s' differs); "
+                            "go on as it was begun, or take another folder",
+                            path, differs);
     }
-    char *path = px_file_join(batch->output, name);
-    bool intact = path && stat(path, &about) == 0 && S_ISREG(about.st_mode) &&
-                  about.st_size == json_integer_value(json_object_get(picture, "bytes"));
-    if (intact && batch->verify) {
-        intact = wanted && px_hash_file(path, NULL, hex) == DGXP_OK && strcmp(hex, wanted) == 0;
-        px_error_clear();
-    }
-    px_mem_free(path);
-    return intact;
-}
-
-static dgxp_status read_record(const json_t *record, void *user_data)
-{
-    dgxp_batch *batch = user_data;
-    size_t i;
-    json_t *picture;
-    json_array_foreach(json_object_get(record, "pictures"), i, picture)
-    {
-        const json_int_t index = json_integer_value(json_object_get(picture, "picture")) - 1;
-        if (index < 0 || index >= px_manifest_pictures(batch->manifest) ||
-            batch->pictures[index] == PX_BATCH_FINISHED) {
-            continue;
-        }
-        const bool intact = is_intact(batch, picture);
-        batch->pictures[index] = intact ? PX_BATCH_FINISHED : PX_BATCH_DAMAGED;
-        batch->finished += intact;
+    if (edited) {
+        *edited = list;
     }
     return DGXP_OK;
 }
 
-dgxp_status px_batch_refresh(dgxp_batch *batch)
+static dgxp_status write_identity(const char *path, const json_t *identity)
 {
-    batch->broken = 0;
-    return px_journal_read_all(batch->state, read_record, batch, &batch->broken);
+    char *text = px_json_dump(identity, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    const dgxp_status status =
+        text ? px_file_write(path, text, strlen(text)) : px_error_memory(path);
+    px_mem_free(text);
+    return status;
 }
+
+/* The list may have been edited since: what its lines still ask for is kept. */
+static dgxp_status go_on(dgxp_batch *batch, const dgxp_batch_params *params, const char *path,
+                         const json_t *identity)
+{
+    bool edited = false;
+    dgxp_status status = compare_identity(path, identity, &edited);
+    if (status == DGXP_OK && edited && !params->resume) {
+        return px_error_set(DGXP_ERR_MISMATCH,
+                            "%s: this folder's batch was begun with another list ('manifest' "
+                            "differs): `resume` keeps the pictures of lines that did not change",
+                            path);
+    }
+    if (status == DGXP_OK && edited) {
+        status = px_batch_adopt(batch);
+        status = status == DGXP_OK ? write_identity(path, identity) : status;
+    }
+    return status;
+}
+
+/* --------------------------------------------------------------------------------- resuming */
 
 static bool is_group_finished(const dgxp_batch *batch, int32_t group)
 {
@@ -197,14 +188,11 @@ static dgxp_status enter(dgxp_batch *batch, const dgxp_batch_params *params, con
     if (status == DGXP_OK && alone) {
         clear_temporary(batch);
         if (px_file_exists(path)) {
-            status = compare_identity(path, identity);
-            status = status == DGXP_OK ? put_in_order(batch) : status;
+            status = go_on(batch, params, path, identity);
         } else {
-            char *text = px_json_dump(identity, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-            status = text ? px_file_write(path, text, strlen(text)) : px_error_memory(path);
-            px_mem_free(text);
-            status = status == DGXP_OK ? put_in_order(batch) : status;
+            status = write_identity(path, identity);
         }
+        status = status == DGXP_OK ? put_in_order(batch) : status;
         if (status == DGXP_OK && batch->finished && !params->resume && !batch->shards) {
             status =
                 px_error_set(DGXP_ERR_INVALID_ARGUMENT,
@@ -215,7 +203,7 @@ static dgxp_status enter(dgxp_batch *batch, const dgxp_batch_params *params, con
         status = status == DGXP_OK ? px_claims_join(batch->claims, count) : status;
     } else if (status == DGXP_OK) {
         status = px_claims_join(batch->claims, count);
-        status = status == DGXP_OK ? compare_identity(path, identity) : status;
+        status = status == DGXP_OK ? compare_identity(path, identity, NULL) : status;
         status = status == DGXP_OK ? px_batch_refresh(batch) : status;
     }
     /* Not before: the last one to leave takes the folder with it. */

@@ -28,6 +28,12 @@ struct dgxp_batch {
 /** Look into the journals again: others may have finished more. */
 dgxp_status px_batch_refresh(dgxp_batch *batch);
 
+/**
+ * The folder's batch had another list: pictures that this one asks for too are kept, under their names
+ * in this one, and journalled.  While alone.
+ */
+dgxp_status px_batch_adopt(dgxp_batch *batch);
+
 /** The last error with its line in front, "prompts.txt:57: ". */
 void px_batch_name_line(const dgxp_batch *batch, int32_t picture, dgxp_status status);
 /** A failure as a summary lists it; yours. */

@@ -282,13 +282,14 @@ static dgxp_status save(const run *r, const work *w, int32_t i, const dgxp_image
         status = px_file_replace(path, temporary, bytes, size);
     }
     if (status == DGXP_OK) {
-        char hex[PX_HASH_HEX];
+        char hex[PX_HASH_HEX], request[PX_HASH_HEX];
         px_hash_bytes(bytes, size, hex);
-        *entry = json_pack("{si, sI, ss, sI, ss, sO}", "picture", picture + 1, "line",
+        status = px_wish_hash(&w->wishes[i], request);
+        *entry = json_pack("{si, sI, ss, sI, ss, ss, sO}", "picture", picture + 1, "line",
                            (json_int_t)px_manifest_line(b->manifest, picture), "name",
-                           w->wishes[i].name, "bytes", (json_int_t)size, "sha256", hex, "seed",
-                           json_object_get(w->wishes[i].request, "seed"));
-        status = *entry ? DGXP_OK : px_error_memory("a record");
+                           w->wishes[i].name, "bytes", (json_int_t)size, "sha256", hex, "request",
+                           request, "seed", json_object_get(w->wishes[i].request, "seed"));
+        status = *entry || status != DGXP_OK ? status : px_error_memory("a record");
     }
     dgxp_bytes_free(bytes);
     px_mem_free(temporary);
@@ -304,8 +305,8 @@ static json_t *describe_fault(const run *r, const work *w, int32_t i)
 static dgxp_status append(run *r, const work *w, json_t *pictures, json_t *failed)
 {
     dgxp_batch *b = r->batch;
-    json_t *record =
-        json_pack("{si, sO, sO}", "group", w->group, "pictures", pictures, "failed", failed);
+    json_t *record = json_pack("{ss, si, sO, sO}", "list", px_manifest_hash(b->manifest), "group",
+                               w->group, "pictures", pictures, "failed", failed);
     dgxp_status status = record ? DGXP_OK : px_error_memory("a record");
     if (status == DGXP_OK && !b->journal) {
         status = px_journal_create(b->state, &b->journal);

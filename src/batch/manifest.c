@@ -572,6 +572,17 @@ dgxp_status px_manifest_wish(const px_manifest *m, int32_t picture, px_wish *out
     return DGXP_OK;
 }
 
+dgxp_status px_wish_hash(const px_wish *wish, char hex[PX_HASH_HEX])
+{
+    char *text = px_json_dump(wish->request, JSON_SORT_KEYS | JSON_COMPACT);
+    if (!text) {
+        return px_error_memory("a request");
+    }
+    px_hash_bytes(text, strlen(text), hex);
+    px_mem_free(text);
+    return DGXP_OK;
+}
+
 void px_wish_free(px_wish *wish)
 {
     json_decref(wish->request);

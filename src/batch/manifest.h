@@ -56,6 +56,8 @@ typedef struct px_wish {
 
 dgxp_status px_manifest_wish(const px_manifest *manifest, int32_t picture, px_wish *out);
 void px_wish_free(px_wish *wish);
+/** SHA-256 of the request: equal pictures, whatever their line and name. */
+dgxp_status px_wish_hash(const px_wish *wish, char hex[PX_HASH_HEX]);
 
 /** The folder that a request's paths begin at; "" is the working directory. */
 const char *px_manifest_folder(const px_manifest *manifest);

@@ -243,8 +243,45 @@ def test_another_list_or_other_settings_are_refused(build: Path, tiny: Path, tmp
         done = run(build, manifest, "-o", out, *SMALL, *words, "--resume")
         assert done.returncode == 4 and "differs" in done.stderr, words
     wishes(tmp_path / "a.txt", 4)
-    done = run(build, manifest, "-o", out, *SMALL, "--resume")
-    assert done.returncode == 4 and "'manifest' differs" in done.stderr
+    done = run(build, manifest, "-o", out, *SMALL)
+    assert done.returncode == 4 and "'manifest' differs" in done.stderr and "resume" in done.stderr
+
+
+def test_an_edited_list_goes_on(build: Path, tiny: Path, tmp_path: Path) -> None:
+    """Lines that did not change keep their pictures, wherever they stand now; the rest is as if painted afresh."""
+    path, out = tmp_path / "a.txt", tmp_path / "out"
+    path.write_text("one\ntwo --name hero\nthree --count 2\nfour\ngone\nsix --name old\n")
+    assert run(build, path, "-o", out, *SMALL).returncode == 0
+    stamps = {item.stat().st_ino for item in out.glob("*.png")}
+    path.write_text("# grown\r\nzero\r\n\ufefffour\r\n".replace("\ufeff", "") +
+                    "one\r\nthree --count 3\r\ntwo, changed --name hero\r\nsix --name new\r\n")
+    done = run(build, path, "-o", out, *SMALL, "--resume")
+    assert done.returncode == 0 and "3 painted, 5 were there" in done.stderr, done.stderr
+    fresh = tmp_path / "fresh"
+    assert run(build, path, "-o", fresh, *SMALL).returncode == 0
+    expected = pictures(fresh)
+    assert {name: data for name, data in pictures(out).items() if name in expected} == expected
+    [left] = set(pictures(out)) - set(expected)
+    assert "gone" in left, "the picture of a line that is gone is nobody's to delete"
+    assert len(stamps & {(out / name).stat().st_ino for name in expected}) == 5
+    again = run(build, path, "-o", out, *SMALL, "--resume", "--verify")
+    assert "0 painted, 8 were there" in again.stderr, again.stderr
+
+
+def test_an_edited_list_that_was_killed_goes_on(build: Path, tiny: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "a.txt", tmp_path / "out"
+    path.write_text("one --name hero\ntwo\n")
+    assert run(build, path, "-o", out, *SMALL).returncode == 0
+    path.write_text("two\nchanged --name hero\nlast --lora nosuch:1\n")
+    done = run(build, path, "-o", out, *SMALL, "--resume")
+    assert done.returncode in (3, 4), done.stderr  # the folder has taken the new list, nothing was painted
+    path.write_text("two\nchanged --name hero\n")
+    done = run(build, path, "-o", out, *SMALL, "--resume")
+    assert done.returncode == 0 and "1 painted, 1 were there" in done.stderr, done.stderr
+    path.write_text("two\nchanged --name foreign\n")
+    (out / "foreign.png").write_bytes(b"mine")
+    done = run(build, path, "-o", out, *SMALL, "--resume")
+    assert done.returncode == 5 and (out / "foreign.png").read_bytes() == b"mine"
 
 
 def test_files_of_others_are_never_replaced(build: Path, tiny: Path, tmp_path: Path) -> None:
