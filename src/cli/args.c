@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_OPTIONS = 64 };
-
 int cli_exit_code(dgxp_status status)
 {
     switch (status) {
@@ -192,6 +190,8 @@ static bool parse_value(const char *command, const cli_option *option, const cha
         cli_usage(command, "--%s %s: is not a size; write 32x48, or 32 for a square", option->name,
                   text);
         return false;
+    case CLI_SETTING:
+        return cli_setting_take(command, option->target, text);
     case CLI_INT:
     case CLI_SEED:
     case CLI_NUMBER:
@@ -219,18 +219,17 @@ static bool parse_value(const char *command, const cli_option *option, const cha
 bool cli_parse(const cli_command *command, const cli_option *options, int argc, char **argv,
                int *positional, int *code)
 {
-    struct option longs[MAX_OPTIONS + 2];
-    char shorts[2 * MAX_OPTIONS + 4];
+    struct option longs[CLI_OPTIONS + 2];
+    char shorts[2 * CLI_OPTIONS + 4];
     int count = 0, letters = 0;
     shorts[letters++] = ':'; /* a missing argument is our message, not getopt's */
-    for (; count < MAX_OPTIONS && options[count].name; count++) {
+    for (; count < CLI_OPTIONS && options[count].name; count++) {
         const cli_option *option = &options[count];
-        longs[count] = (struct option){option->name,
-                                       option->kind == CLI_FLAG ? no_argument : required_argument,
-                                       NULL, 256 + count};
+        longs[count] = (struct option){
+            option->name, !option->argument ? no_argument : required_argument, NULL, 256 + count};
         if (option->letter) {
             shorts[letters++] = option->letter;
-            if (option->kind != CLI_FLAG) {
+            if (option->argument) {
                 shorts[letters++] = ':';
             }
         }

@@ -39,6 +39,7 @@ add_executable(dgx-pixels
     src/cli/request.c
     src/cli/resemble.c
     src/cli/run.c
+    src/cli/setting.c
     src/cli/sheet.c
     src/cli/sixel.c
     src/cli/terminal.c

@@ -5,6 +5,8 @@
 
 #include "dgxpixels.h"
 
+#include <jansson.h>
+
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -48,6 +50,9 @@ int cli_fail_at(const char *path, dgxp_status status);
 /** Print "dgx-pixels COMMAND: …" and a pointer to --help; returns CLI_USAGE. */
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** A command has so many options at most. */
+enum { CLI_OPTIONS = 96 };
+
 typedef enum cli_kind {
     CLI_FLAG,   /* bool *                                  */
     CLI_TEXT,   /* const char **                           */
@@ -56,13 +61,21 @@ typedef enum cli_kind {
     CLI_SEED,   /* int64_t *: 0..2^53-1                    */
     CLI_SIZE,   /* int32_t[2]: "32x48" or "32" for a square */
     CLI_CHOICE, /* int32_t *, one of dgxp_choices(choices)  */
-    CLI_LIST    /* cli_list *: may be given several times   */
+    CLI_LIST,   /* cli_list *: may be given several times   */
+    CLI_SETTING /* cli_setting *: as dgxp_settings() lists it */
 } cli_kind;
 
 typedef struct cli_list {
     const char **items;
     int count;
 } cli_list;
+
+/** A setting of the library, and the request that its option goes into. */
+typedef struct cli_setting {
+    json_t *row, *request;
+    char *option, *argument;
+    char help[256];
+} cli_setting;
 
 typedef struct cli_option {
     const char *name; /* "steps"; long form, without dashes */
@@ -90,6 +103,21 @@ typedef struct cli_command {
  */
 bool cli_parse(const cli_command *command, const cli_option *options, int argc, char **argv,
                int *positional, int *code);
+
+/**
+ * Append an option for each setting that `options` (of room for `room`) has none for yet, but those
+ * named in `without`; what they are given goes into `request`.  Free with cli_settings_free().
+ */
+typedef struct cli_settings {
+    json_t *document;
+    cli_setting *items;
+    int count;
+} cli_settings;
+void cli_settings_append(cli_settings *settings, cli_option *options, int room,
+                         const char *const *without, json_t *request);
+void cli_settings_free(cli_settings *settings);
+/** Put `text` into the setting's request; false, and said, when it is none of its type and range. */
+bool cli_setting_take(const char *command, const cli_setting *setting, const char *text);
 
 /** The same for a command whose only option is --json. */
 bool cli_parse_json(const cli_command *command, int argc, char **argv, bool *json, int *positional,

@@ -91,6 +91,13 @@ static int check(const settings *s)
     if ((s->deploy.to || s->deploy.project || s->force || s->confirm) && !s->deploys) {
         return cli_usage("generate", "--to, --project, --force and --confirm belong to --deploy");
     }
+    for (int i = 0; i < s->fields.count; i++) {
+        const char *equals = strchr(s->fields.items[i], '=');
+        if (!equals || equals == s->fields.items[i]) {
+            return cli_usage("generate", "--field %s: write NAME=VALUE, as in view=side",
+                             s->fields.items[i]);
+        }
+    }
     for (int i = 0; i < s->loras.count; i++) {
         cli_lora_wish wish;
         if (!cli_parse_lora(s->loras.items[i], &wish)) {
@@ -126,7 +133,8 @@ static int run(int argc, char **argv)
                   .strength = -1};
     s.fields.items = cli_zero((size_t)argc, sizeof(char *));
     s.loras.items = cli_zero((size_t)argc, sizeof(char *));
-    const cli_option options[] = {
+    s.more = json_object();
+    cli_option options[CLI_OPTIONS] = {
         {"output", 'o', CLI_TEXT, "FILE|DIR", &s.output,
          "where to; a folder gets readable names (default: here)", 0, 0, NULL},
         {"model", 'm', CLI_TEXT, "FILE|DIR", &s.model_path,
@@ -222,6 +230,11 @@ static int run(int argc, char **argv)
         {"quiet", 'q', CLI_FLAG, NULL, &s.quiet, "no progress bar", 0, 0, NULL},
         {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
     };
+    /* Those have a shape or a name of their own above; the rest comes from the table of settings. */
+    static const char *const without[] = {"kind", "subject", "prompt", "negative-prompt",
+                                          "lora", "parity",  NULL};
+    cli_settings more;
+    cli_settings_append(&more, options, CLI_OPTIONS, without, s.more);
     int words, code;
     if (!cli_parse(&cli_generate, options, argc, argv, &words, &code)) {
         return code;
@@ -252,6 +265,8 @@ static int run(int argc, char **argv)
     }
     code = code == CLI_OK ? cli_generate_paint(&s) : code;
     json_decref(project);
+    json_decref(s.more);
+    cli_settings_free(&more);
     free(s.fields.items);
     free(s.loras.items);
     return code;

@@ -19,6 +19,7 @@ typedef struct cli_generate_settings {
     cli_list fields, loras;
     const json_t *defaults; /* a request that the project begins with, or NULL */
     const char *folder;     /* where its paths begin */
+    json_t *more;           /* of the request: settings without an option in the table of options */
     const char *palette, *background;
     dgxp_model_params model;
     const char *model_path;

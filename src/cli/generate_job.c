@@ -13,87 +13,71 @@ typedef cli_generate_settings settings;
 const char *const cli_preset_fields[CLI_PRESET_FIELDS] = {"view",    "facing", "outline",
                                                           "shading", "detail", "isometric"};
 
-/* Options on pixels are laid over the preset's steps; without a preset they are all there is. */
-static dgxp_status set_finish(dgxp_job *job, const settings *s)
+/* An enum's value by its name; 0 is the default and says nothing. */
+static void put_choice(json_t *request, const char *name, int32_t value)
 {
-    json_t *steps = json_object();
-    if (s->palette) {
-        json_object_set_new(steps, "palette", cli_json_text(s->palette));
+    int32_t count = 0;
+    const dgxp_choice *choices = dgxp_choices(name, &count);
+    for (int32_t i = 0; i < count && value; i++) {
+        if (choices[i].value == value) {
+            json_object_set_new(request, name, json_string(choices[i].name));
+        }
     }
+}
+
+static void put_number(json_t *request, const char *name, double value)
+{
+    if (value >= 0) {
+        json_object_set_new(request, name, json_real(value));
+    }
+}
+
+static void put_text(json_t *request, const char *name, const char *text)
+{
+    if (text) {
+        json_object_set_new(request, name, cli_json_text(text));
+    }
+}
+
+static void put_sides(json_t *request, const char *name, const int32_t sides[2])
+{
+    json_object_set_new(request, name, json_pack("[i, i]", sides[0], sides[1]));
+}
+
+/* What the options ask for, over what is there already. */
+static void put_options(json_t *request, const settings *s)
+{
+    static const int32_t whatever[2] = {0, 0};
+    put_text(request, "negative_prompt", s->negative);
+    if (s->canvas[0]) {
+        put_sides(request, "size", whatever); /* the canvas itself, not a preset's size */
+        put_sides(request, "canvas", s->canvas);
+    }
+    if (s->size[0]) {
+        put_sides(request, "size", s->size);
+    }
+    if (s->steps) {
+        json_object_set_new(request, "steps", json_integer(s->steps));
+    }
+    put_number(request, "guidance", s->guidance);
+    put_number(request, "guidance_rescale", s->rescale);
+    put_number(request, "cfg_stop", s->cfg_stop);
+    put_number(request, "eta", s->eta);
+    put_number(request, "temperature", s->temperature);
+    put_number(request, "strength", s->strength);
+    put_choice(request, "sampler", s->sampler);
+    put_choice(request, "schedule", s->schedule);
+    put_choice(request, "spacing", s->spacing);
+    put_choice(request, "tiling", s->tiling);
+    put_text(request, "palette", s->palette);
     if (s->colors) {
-        json_object_set_new(steps, "colors", json_integer(s->colors));
-        json_object_set_new(steps, "palette", s->palette ? cli_json_text(s->palette) : json_null());
+        json_object_set_new(request, "colors", json_integer(s->colors));
     }
-    if (s->background) {
-        json_object_set_new(steps, "background", cli_json_text(s->background));
+    put_text(request, "background", s->background);
+    if (s->as_painted) {
+        json_object_set_new(request, "as_painted", json_true());
     }
-    dgxp_status status = DGXP_OK;
-    if (json_object_size(steps)) {
-        char *text = json_dumps(steps, 0);
-        status = dgxp_job_set_finish(job, text);
-        free(text);
-    }
-    json_decref(steps);
-    return status == DGXP_OK && s->as_painted ? dgxp_job_set_finish(job, NULL) : status;
-}
-
-/* The first failing setter decides; later ones are not called. */
-static dgxp_status fill_job(dgxp_job *job, const settings *s, uint64_t seed, const dgxp_image *init,
-                            const dgxp_image *mask)
-{
-    dgxp_status status = dgxp_job_set_seed(job, seed);
-#define SET(condition, call) status = status == DGXP_OK && (condition) ? (call) : status
-    SET(s->negative, dgxp_job_set_negative_prompt(job, s->negative));
-    SET(s->canvas[0], dgxp_job_set_size(job, 0, 0)); /* the canvas itself, not a preset's size */
-    SET(s->canvas[0], dgxp_job_set_canvas(job, s->canvas[0], s->canvas[1]));
-    SET(s->size[0], dgxp_job_set_size(job, s->size[0], s->size[1]));
-    SET(s->steps, dgxp_job_set_steps(job, s->steps));
-    SET(s->guidance >= 0, dgxp_job_set_guidance(job, s->guidance));
-    SET(s->rescale >= 0, dgxp_job_set_guidance_rescale(job, s->rescale));
-    SET(s->cfg_stop >= 0, dgxp_job_set_cfg_stop(job, s->cfg_stop));
-    SET(s->eta >= 0, dgxp_job_set_eta(job, s->eta));
-    SET(s->temperature >= 0, dgxp_job_set_temperature(job, s->temperature));
-    SET(s->sampler, dgxp_job_set_sampler(job, (dgxp_sampler)s->sampler));
-    SET(s->schedule, dgxp_job_set_schedule(job, (dgxp_schedule)s->schedule));
-    SET(s->spacing, dgxp_job_set_spacing(job, (dgxp_spacing)s->spacing));
-    SET(s->tiling, dgxp_job_set_tiling(job, (dgxp_tiling)s->tiling));
-    SET(init, dgxp_job_set_init_image(job, init, s->strength < 0 ? 0.75 : s->strength));
-    SET(mask, dgxp_job_set_mask(job, mask));
-#undef SET
-    for (int i = 0; i < s->loras.count && !s->partial && status == DGXP_OK; i++) {
-        cli_lora_wish wish;
-        if (cli_parse_lora(s->loras.items[i], &wish)) {
-            status = dgxp_job_add_lora(job, wish.name, wish.unet, wish.text);
-        }
-    }
-    return status == DGXP_OK ? set_finish(job, s) : status;
-}
-
-static dgxp_status make_styled(const settings *s, const dgxp_model *model, dgxp_job **out)
-{
-    const int count = s->fields.count + CLI_PRESET_FIELDS;
-    char **fields = cli_zero((size_t)count, sizeof *fields);
-    dgxp_preset_params params = DGXP_PRESET_PARAMS_INIT;
-    params.kind = s->kind;
-    params.subject = s->subject;
-    params.style = s->style;
-    params.speed = s->speed;
-    for (int i = 0; i < CLI_PRESET_FIELDS; i++) {
-        if (s->named_fields[i]) {
-            fields[params.field_count++] =
-                cli_format("%s=%s", cli_preset_fields[i], s->named_fields[i]);
-        }
-    }
-    for (int i = 0; i < s->fields.count; i++) {
-        fields[params.field_count++] = cli_format("%s", s->fields.items[i]);
-    }
-    params.fields = (const char *const *)fields;
-    const dgxp_status status = dgxp_job_create_styled(model, &params, out);
-    for (int i = 0; i < params.field_count; i++) {
-        free(fields[i]);
-    }
-    free(fields);
-    return status;
+    json_object_update(request, s->more);
 }
 
 /* A style, a speed and fields refine a kind, which the library knows when nobody says one. */
@@ -111,7 +95,7 @@ static bool is_preset(const settings *s)
 static json_t *make_request(const settings *s)
 {
     const bool preset = is_preset(s);
-    json_t *request = json_deep_copy(s->defaults);
+    json_t *request = s->defaults ? json_deep_copy(s->defaults) : json_object();
     json_t *fields = json_object();
     json_object_update(fields, json_object_get(request, "fields"));
     json_object_del(request, "seed");
@@ -148,21 +132,32 @@ static json_t *make_request(const settings *s)
     return request;
 }
 
-static dgxp_status make_requested(const settings *s, const dgxp_model *model, dgxp_job **out)
-{
-    json_t *request = make_request(s);
-    char *text = json_dumps(request, JSON_COMPACT);
-    const dgxp_status status = dgxp_job_create_request(model, text, s->folder, out);
-    free(text);
-    json_decref(request);
-    return status;
-}
-
 dgxp_status cli_generate_job(const settings *s, const dgxp_model *model, uint64_t seed,
                              const dgxp_image *init, const dgxp_image *mask, dgxp_job **out)
 {
-    dgxp_status status = s->defaults    ? make_requested(s, model, out)
-                         : is_preset(s) ? make_styled(s, model, out)
-                                        : dgxp_job_create(s->subject, out);
-    return status == DGXP_OK ? fill_job(*out, s, seed, init, mask) : status;
+    json_t *request = make_request(s);
+    dgxp_request_params params = DGXP_REQUEST_PARAMS_INIT;
+    params.folder = s->folder;
+    params.init = init;
+    params.mask = mask;
+    put_options(request, s);
+    json_object_set_new(request, "seed", json_integer((json_int_t)seed));
+    char *text = json_dumps(request, JSON_COMPACT);
+    dgxp_job *job = NULL;
+    dgxp_status status = dgxp_job_request(model, text, &params, &job);
+    free(text);
+    json_decref(request);
+    /* Their names may be paths of any bytes, which JSON has no place for. */
+    for (int i = 0; i < s->loras.count && !s->partial && status == DGXP_OK; i++) {
+        cli_lora_wish wish;
+        if (cli_parse_lora(s->loras.items[i], &wish)) {
+            status = dgxp_job_add_lora(job, wish.name, wish.unet, wish.text);
+        }
+    }
+    if (status != DGXP_OK) {
+        dgxp_job_free(job);
+        return status;
+    }
+    *out = job;
+    return DGXP_OK;
 }

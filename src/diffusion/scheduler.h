@@ -36,7 +36,7 @@ typedef struct px_schedule {
     double *sigmas; /* [count + 1]: noise over x0 before each row and after the last; may be inf */
     int32_t count;  /* rows */
     int32_t first;  /* how many steps were left out before them, because of the strength */
-    int32_t guided; /* rows with guidance above 1; they come first */
+    int32_t guided; /* rows with guidance above 1 */
     int32_t noisy;  /* rows that add noise: b_n is not 0 */
     double start_known, start_noise;
 } px_schedule;

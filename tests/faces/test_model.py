@@ -90,11 +90,11 @@ def test_a_raising_callback_stops_the_call_and_is_raised(model: Model) -> None:
 
 
 def test_options_are_checked_with_words(model: Model) -> None:
-    with pytest.raises(ValueError, match="it is one of auto, euler"):
+    with pytest.raises(ValueError, match='one of "auto", "euler"'):
         model.generate("a", sampler="oiler")
-    with pytest.raises(ValueError, match=r"0..2\^53-1"):
+    with pytest.raises(ValueError, match="seed"):
         model.generate("a", seed=-1)
-    with pytest.raises(dgx_pixels.InvalidArgument):
+    with pytest.raises(dgx_pixels.BadFormat, match="steps"):
         model.generate("a", steps=100_000)
     with pytest.raises(dgx_pixels.DgxPixelsError, match="character"):
         model.generate("a", kind="nonsense")

@@ -252,7 +252,7 @@ def test_a_defect_costs_its_own_job_only(slow: Server) -> None:
     job = slow.ask("POST", "/api/v1/generate", SMALL, Prefer="respond-async").json
     with contextlib.closing(sqlite3.connect(slow.data / "jobs.sqlite")) as rows, rows:
         assert rows.execute("UPDATE jobs SET request = ? WHERE id = ? AND state = 'queued'", (
-            '{"prompt": "a", "seed": 1, "loras": [{}]}', job["id"])).rowcount == 1
+            '{"prompt": "a"}', job["id"])).rowcount == 1
     told = until(lambda: slow.ask("GET", f"/api/v1/jobs/{job['id']}").json["error"])
     assert told["status"] == "internal" and "KeyError" in told["message"]
     assert slow.ask("GET", "/readyz").status == 200

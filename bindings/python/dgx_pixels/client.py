@@ -116,7 +116,7 @@ class Client:
     def json(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         return json.loads(self.ask(method, path, body, **headers))
 
-    def submit(self, prompt: str, kind: str | None = None, *, key: str | None = None,
+    def submit(self, prompt: str | None = None, kind: str | None = None, *, key: str | None = None,
                **fields: Any) -> str:
         """Queue a job and return its id; `fields` are those of POST /api/v1/generate.
 

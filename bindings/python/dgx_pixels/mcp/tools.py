@@ -18,6 +18,7 @@ from fastmcp.utilities.types import Image as Shown
 from mcp_types import TextContent, ToolAnnotations
 from pydantic import Field
 
+from .._settings import NAMES
 from ..client import Painted
 from ..errors import DgxPixelsError
 from ..project.png import enlarge
@@ -28,7 +29,7 @@ READ = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hin
 MAKE = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 CHANGE = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 
-Prompt = Annotated[str, Field(description="the subject in a few words: 'medieval knight'", min_length=1,
+Prompt = Annotated[str | None, Field(description="the subject in a few words: 'medieval knight'", min_length=1,
                               max_length=2000)]
 Kind = Annotated[str | None, Field(description="what it is: character, monster, item, tile, icon, effect "
                                    "(list_presets tells all)")]
@@ -41,8 +42,8 @@ JobId = Annotated[str, Field(description="as generate returned it", pattern=r"^[
 To = Annotated[str, Field(description="inside assets/: a folder 'sprites/' or a new name "
                           "'sprites/knight.png'", max_length=128)]
 More = Annotated[dict[str, Any] | None, Field(
-    description="further fields: negative, model, loras [{name, weight}], steps, guidance, sampler, "
-    "palette (a name or ['#rrggbb']), colors, as_painted, tiling 'xy', speed, fields {name: value}")]
+    description="further fields, or a whole recipe in place of the prompt: " + ", ".join(NAMES) + "; loras are "
+    "[{name, weight}], palette is a name or ['#rrggbb'], init and mask are PNGs in base64; and model")]
 
 
 def summary(path: Path, painted: Painted) -> dict[str, Any]:
@@ -113,15 +114,17 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
             told["progress"] = job.get("progress")
         return told, []
 
-    async def submit(prompt: str, kind: str | None, style: str | None, size: str | None,
+    async def submit(prompt: str | None, kind: str | None, style: str | None, size: str | None,
                      seed: int | None, count: int, more: dict[str, Any] | None) -> str:
-        fields = {"style": style, "size": size, "seed": seed, "count": count if count > 1 else None,
-                  **(more or {})}
+        given = {"prompt": prompt, "kind": kind, "style": style, "size": size, "seed": seed,
+                 "count": count if count > 1 else None}
+        fields = {**{name: value for name, value in given.items() if value is not None}, **(more or {})}
+        prompt, kind = fields.pop("prompt", None), fields.pop("kind", None)
         id: str = await call(shop.client.submit, prompt, kind, **fields)
         return id
 
     @mcp.tool(annotations=MAKE)
-    async def generate(context: Context, prompt: Prompt, kind: Kind = None, style: Style = None,
+    async def generate(context: Context, prompt: Prompt = None, kind: Kind = None, style: Style = None,
                        size: Size = None, seed: Seed = None, count: Count = 1,
                        more: More = None) -> ToolResult:
         """Paint pixel-art sprites from words. Returns for each the absolute path of a PNG (true pixels,

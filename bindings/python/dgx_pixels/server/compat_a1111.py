@@ -17,9 +17,10 @@ from .. import model as library
 from .._lowlevel import document, lib
 from ..image import Image
 from . import sizes
+from .asked import GenerateBody
 from .jobs import accept, engine_of, fail_if_not_done, wait
 from .models import model_names, sprite_limit
-from .schema import BadField, GenerateBody, Number, Picture, Prompt, Text, Whole, decode_png
+from .schema import BadField, Number, Picture, Prompt, Text, Whole, decode_png
 
 router = APIRouter(prefix="/sdapi/v1", tags=["A1111"])
 SAMPLERS = {"Euler": "euler", "Euler a": "euler-a", "DPM++ 2M": "dpmpp-2m",
@@ -120,7 +121,7 @@ def to_request(body: PaintBody, default: str | None, chosen: str | None) -> tupl
     asked: dict[str, Any] = {"prompt": body.prompt, "count": count, "colors": sizes.COLORS,
                              "steps": body.steps, "guidance": body.cfg_scale}
     if body.negative_prompt:
-        asked["negative"] = body.negative_prompt
+        asked["negative_prompt"] = body.negative_prompt
     if body.seed >= 0:
         asked["seed"] = body.seed
     if body.tiling:

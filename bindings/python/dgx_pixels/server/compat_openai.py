@@ -14,9 +14,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from . import sizes
+from .asked import GenerateBody
 from .jobs import accept, engine_of, fail_if_not_done, wait
 from .models import model_names, sprite_limit
-from .schema import BadField, GenerateBody, Number, Prompt, Text, Whole
+from .schema import BadField, Number, Prompt, Text, Whole
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -89,7 +90,7 @@ async def generations(request: Request, body: ImageRequest) -> ImagesResponse:
             raise BadField("size", sizes.explain(width, height, most))
         asked["size"], scale = [parts[0], parts[1]], parts[2]
     for name, value in (("count", body.n), ("seed", body.seed), ("steps", body.num_inference_steps),
-                        ("negative", body.negative_prompt), ("guidance", body.guidance_scale)):
+                        ("negative_prompt", body.negative_prompt), ("guidance", body.guidance_scale)):
         if value is not None:
             asked[name] = value
     row = await wait(request, await accept(request, GenerateBody(**asked)))

@@ -16,9 +16,10 @@ from fastapi.responses import FileResponse, JSONResponse, Response, StreamingRes
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import NotFound
+from .asked import GenerateBody
 from .engine import Engine
 from .models import described, model_names
-from .schema import HTTP_STATUS, BadField, GenerateBody, Whole, decode_png, jobs_of, palette_of
+from .schema import HTTP_STATUS, BadField, Whole, jobs_of
 from .store import Forgotten, Row, Store
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -95,7 +96,7 @@ def view(row: Row, engine: Engine, store: Store, with_data: bool = False) -> Job
                                 review=Review(**store.review(row.id, index))))
     return JobView(
         id=row.id, state=row.state,  # type: ignore[arg-type]
-        prompt=str(row.request.get("prompt") or ""),  # a row that is broken is told as well
+        prompt=str(row.request.get("prompt") or row.request.get("subject") or ""),  # a row that is broken is told as well
         position=store.position(row) if row.state == "queued" else None,
         progress=ProgressView(phase=progress.phase, step=progress.step, step_count=progress.step_count,
                               remaining=progress.remaining) if progress else None,
@@ -129,10 +130,6 @@ async def accept(request: Request, body: GenerateBody, key: str | None = None) -
     asked = body.model_dump(exclude_none=True, exclude_defaults=True)
 
     def add() -> tuple[Row, bool] | str:
-        palette_of(body.palette)
-        for name in ("init", "mask"):
-            if getattr(body, name):
-                decode_png(getattr(body, name), name, engine.settings.pixel_limit)
         # A wrong preset, style or size is told now, not when the job's turn comes.
         if body.model and body.model != engine.settings.model and body.model not in model_names():
             raise NotFound(f"no model '{body.model}': GET /api/v1/models lists them")

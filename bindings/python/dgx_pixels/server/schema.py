@@ -9,8 +9,10 @@ import re
 import struct
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import (AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints,
+                      ValidationInfo, model_validator)
 
+from .._settings import REFINES, RENAMED, TOLD, VARIES
 from ..errors import DgxPixelsError
 from ..image import Image
 from ..job import Job
@@ -83,47 +85,63 @@ Size = Annotated[tuple[Side, Side], BeforeValidator(size_pair)]
 Picture = Annotated[str, Field(max_length=48 << 20, description="a PNG in base64")]
 
 
+Canvases = Annotated[tuple[Canvas, Canvas], BeforeValidator(size_pair)]
+Fields = Annotated[dict[Slug, Annotated[str, StringConstraints(max_length=64)]], Field(max_length=16)]
+Background = Annotated[str, StringConstraints(pattern=r"^(auto|keep|#[0-9a-fA-F]{6})$")]
+# A recipe tells what its model was; only a name asks for one.
+ModelName = Annotated[Name | None, BeforeValidator(lambda value: None if isinstance(value, dict) else value)]
+Weight = Annotated[Number, Field(ge=-100, le=100)]
+
+
+def check_loras(text: str) -> str:
+    """The short form names adapters, never files."""
+    for part in text.split(","):
+        name = part.strip().partition(":")[0]
+        if not re.match(NAME, name):
+            raise ValueError(f"'{name[:40]}': an adapter is named, not found by path")
+        check_name(name)
+    return text
+
+
+Loras = Annotated[str, StringConstraints(max_length=4096), AfterValidator(check_loras)]
+
+
 class LoraUse(Body):
-    """An adapter by name, and how strongly it counts: 1 as trained."""
+    """An adapter by name, and how strongly it counts: 1 as trained.  A recipe tells more of it."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
     name: Name
-    weight: Annotated[Number, Field(ge=-10, le=10)] = 1.0
+    weight: Weight | None = Field(None, description="of all parts")
+    unet: Weight | None = None
+    text: Weight | None = Field(None, description="of the text encoders, where it differs")
 
 
-class GenerateBody(Body):
-    """What to paint.  Only `prompt` is needed; everything else has the model's own default."""
+def refuse_renamed(value: Any) -> Any:
+    """An old name is told what it is called now."""
+    for name in value if isinstance(value, dict) else ():
+        if name in RENAMED:
+            raise ValueError(f"there is no field '{name}'; it is called '{RENAMED[name]}'")
+    return value
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, json_schema_extra={
-        "examples": [{"prompt": "knight sprite", "style": "16bit"},
-                     {"prompt": "medieval knight", "kind": "character", "size": "32x32", "seed": 7}]})
 
-    prompt: Prompt
-    kind: Slug | None = Field(
-        None, description="a preset: character, monster, item, tile, icon …; with a style or speed the "
-        "default is character, else `prompt` is the whole prompt and the model's own pixel steps finish it")
-    style: Slug | None = Field(None, description="16bit, gameboy … as /api/v1/presets lists them")
-    speed: Slug | None = Field(None, description="fast, balanced, quality")
-    fields: dict[Slug, Annotated[str, StringConstraints(max_length=64)]] | None = Field(
-        None, description="typed fields of the preset: {\"view\": \"side\"}", max_length=16)
-    negative: Text | None = None
-    model: Name | None = Field(None, description="as /api/v1/models lists them")
-    loras: Annotated[list[LoraUse], Field(max_length=8)] | None = None
-    size: Size | None = Field(None, description="sprite pixels: \"32x32\", [32, 32] or 32")
-    canvas: tuple[Canvas, Canvas] | None = Field(None, description="what the model paints; experts")
-    count: Whole = Field(1, ge=1, le=16, description="pictures, with seeds seed, seed+1, …")
-    seed: Whole | None = Field(None, ge=0, le=2**53 - 17)
-    steps: Whole | None = Field(None, ge=1, le=200)
-    guidance: Number | None = Field(None, ge=0, le=100)
-    sampler: EnumName | None = None
-    schedule: EnumName | None = None
-    tiling: Literal["none", "x", "y", "xy"] | None = None
-    palette: str | list[Hex] | None = Field(
-        None, description="a built-in palette's name, or up to 256 colors", max_length=256)
-    colors: Whole | None = Field(None, ge=1, le=256, description="at most so many colors")
-    as_painted: bool | None = Field(None, strict=True, description="no palette, matte and clean-up")
-    init: Picture | None = None
-    strength: Number = Field(0.75, ge=0, le=1)
-    mask: Picture | None = None
+def check_words(value: str | None, info: ValidationInfo) -> str | None:
+    """Something must be asked for; the subject is read before."""
+    if value is None and not info.data.get("subject"):
+        raise ValueError("must say what to paint, or a 'subject' must")
+    return value
+
+
+Words = Annotated[Prompt | None, AfterValidator(check_words)]
+
+
+class Asked(Body):
+    """A request's body."""
+
+    _renamed = model_validator(mode="before")(refuse_renamed)
+
+
+LoraUses = Annotated[list[LoraUse], Field(max_length=64)]
 
 
 class FixBody(Body):
@@ -210,42 +228,44 @@ def decode_png(text: str, field: str, pixel_limit: int) -> bytes:
     return data
 
 
-def palette_of(value: str | list[str] | None) -> list[str] | str | None:
+def palette_of(value: Any) -> Any:
     """A built-in palette's name or colors; a client's text is never taken for a file."""
     if isinstance(value, str) and value not in Palette.builtins():
         raise BadField("palette", f"no palette '{value[:64]}': GET /api/v1/palettes lists them")
     return value
 
 
-def jobs_of(request: dict[str, Any], pixel_limit: int) -> list[Job]:
-    """The library's jobs for a stored request, one a picture."""
-    finish: dict[str, Any] | None = None
-    palette, colors = palette_of(request.get("palette")), request.get("colors")
-    if palette is not None:
-        finish = {"palette": palette if isinstance(palette, str)
-                  else {"name": "client", "colors": ["#" + color.lstrip("#") for color in palette]}}
-    if colors is not None:
-        finish = {**(finish or {}), "colors": colors}
-    pictures: dict[str, Any] = {name: decode_png(request[name], name, pixel_limit)
-                for name in ("init", "mask") if request.get(name)}
-    plain: dict[str, Any] = {name: request.get(name) for name in
-             ("kind", "style", "speed", "negative", "steps", "guidance", "sampler", "schedule", "tiling")}
-    pairs: dict[str, Any] = {name: tuple(request[name]) for name in ("size", "canvas") if request.get(name)}
-    fields = tuple(sorted((request.get("fields") or {}).items()))
-    loras = tuple((lora["name"], lora.get("weight", 1.0)) for lora in request.get("loras") or ())
-    return [Job(request["prompt"], seed=request["seed"] + index, strength=request.get("strength", 0.75),
-                fields=fields, loras=loras, finish=finish, as_painted=bool(request.get("as_painted")),
-                **plain, **pairs, **pictures)
-            for index in range(request.get("count", 1))]
+# What the server itself reads of a body; the rest is the library's request.
+OWN = frozenset({"count", "model", "init", "mask", "seed"})
 
 
-# What makes two requests unequal in shape: only equal ones are painted in one call.
-FREE = frozenset({"prompt", "negative", "seed", "count", "init", "mask", "palette", "colors", "as_painted"})
+def request_of(asked: dict[str, Any]) -> dict[str, Any]:
+    """The library's request of a body: without a `subject` the prompt of a kind is one, unless it is a recipe."""
+    made = {name: value for name, value in asked.items() if name not in OWN and value is not None}
+    if "format" not in made and "subject" not in made and "prompt" in made and any(
+            made.get(name) for name in REFINES):
+        made["subject"] = made.pop("prompt")
+    palettes = [made.get("palette"), (made.get("finish") or {}).get("palette")]
+    for palette in palettes:
+        palette_of(palette)
+    if isinstance(made.get("palette"), list):
+        made["palette"] = {"name": "client", "colors": ["#" + color.lstrip("#") for color in made["palette"]]}
+    return made
 
 
-def shape_of(request: dict[str, Any]) -> tuple[Any, ...]:
-    """Requests of one shape may share a call of the library (dgxp_generate())."""
-    rest = tuple(sorted((name, str(value)) for name, value in request.items()
-                        if name not in FREE and value is not None and name != "strength"))
-    strength = request.get("strength") if request.get("init") else None
-    return (*rest, bool(request.get("init")), bool(request.get("mask")), strength)
+def jobs_of(asked: dict[str, Any], pixel_limit: int) -> list[Job]:
+    """The library's jobs for a stored body, one a picture."""
+    request = request_of(asked)
+    pictures = {name: Image.decode(decode_png(asked[name], name, pixel_limit))
+                for name in ("init", "mask") if asked.get(name)}
+    return [Job.of(request, seed=asked["seed"] + index, init=pictures.get("init"), mask=pictures.get("mask"))
+            for index in range(asked.get("count", 1))]
+
+
+def shape_of(asked: dict[str, Any]) -> tuple[Any, ...]:
+    """Bodies of one shape may share a call of the library (dgxp_generate())."""
+    rest = tuple(sorted((name, str(value)) for name, value in asked.items()
+                        if name not in VARIES and name not in TOLD and name not in ("count", "strength")
+                        and value is not None))
+    strength = asked.get("strength") if asked.get("init") else None
+    return (*rest, asked.get("model"), bool(asked.get("init")), bool(asked.get("mask")), strength)

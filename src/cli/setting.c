@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Options of the library's settings: what dgxp_settings() lists, gathered into a request. */
+#include "cli/cli.h"
+
+#include "cli/inputs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+    return text ? text : "";
+}
+
+static char *option_name(const char *name)
+{
+    char *copy = cli_format("%s", name);
+    for (char *c = copy; *c; c++) {
+        *c = *c == '_' ? '-' : *c;
+    }
+    return copy;
+}
+
+static bool is_known(const char *name, const cli_option *options, const char *const *without)
+{
+    for (const cli_option *option = options; option->name; option++) {
+        if (strcmp(option->name, name) == 0) {
+            return true;
+        }
+    }
+    for (; *without; without++) {
+        if (strcmp(*without, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool can_be_option(const json_t *row)
+{
+    const json_t *first = json_array_get(json_object_get(row, "in"), 0);
+    return json_is_string(first) && strcmp(json_string_value(first), "request") == 0 &&
+           strcmp(text_of(row, "type"), "json") != 0;
+}
+
+static void fill(cli_setting *setting, cli_option *option)
+{
+    const json_t *row = setting->row;
+    const char *type = text_of(row, "type");
+    const bool ranged = json_object_get(row, "low") != NULL;
+    setting->argument = strcmp(type, "boolean") == 0  ? NULL
+                        : strcmp(type, "sides") == 0  ? cli_format("WxH")
+                        : strcmp(type, "number") == 0 ? cli_format("F")
+                        : ranged                      ? cli_format("N")
+                                                      : cli_format("TEXT");
+    snprintf(setting->help, sizeof setting->help, "%s", text_of(row, "help"));
+    *option = (cli_option){.name = setting->option,
+                           .kind = CLI_SETTING,
+                           .argument = setting->argument,
+                           .target = setting,
+                           .help = setting->help};
+}
+
+void cli_settings_append(cli_settings *settings, cli_option *options, int room,
+                         const char *const *without, json_t *request)
+{
+    dgxp_document *document = NULL;
+    *settings = (cli_settings){NULL, NULL, 0};
+    if (dgxp_settings(&document) != DGXP_OK) {
+        return;
+    }
+    settings->document = json_loads(dgxp_document_text(document), 0, NULL);
+    dgxp_document_free(document);
+    json_t *list = json_object_get(settings->document, "settings"), *row;
+    size_t i;
+    int end = 0;
+    while (options[end].name) {
+        end++;
+    }
+    settings->items = cli_zero(json_array_size(list) + 1, sizeof *settings->items);
+    json_array_foreach(list, i, row)
+    {
+        char *name = option_name(text_of(row, "name"));
+        if (end + 1 >= room || !can_be_option(row) || is_known(name, options, without)) {
+            free(name);
+            continue;
+        }
+        cli_setting *setting = &settings->items[settings->count++];
+        *setting = (cli_setting){.row = row, .request = request, .option = name};
+        fill(setting, &options[end++]);
+        options[end] = (cli_option){.name = NULL};
+    }
+}
+
+void cli_settings_free(cli_settings *settings)
+{
+    for (int i = 0; i < settings->count; i++) {
+        free(settings->items[i].option);
+        free(settings->items[i].argument);
+    }
+    free(settings->items);
+    json_decref(settings->document);
+}
+
+static json_t *parse_sides(const char *text)
+{
+    int width, height;
+    char rest;
+    if (sscanf(text, "%5dx%5d%c", &width, &height, &rest) == 2) {
+        return json_pack("[i, i]", width, height);
+    }
+    return sscanf(text, "%5d%c", &width, &rest) == 1 ? json_pack("[i, i]", width, width) : NULL;
+}
+
+bool cli_setting_take(const char *command, const cli_setting *setting, const char *text)
+{
+    const char *type = text_of(setting->row, "type");
+    const double low = json_number_value(json_object_get(setting->row, "low"));
+    const double high = json_number_value(json_object_get(setting->row, "high"));
+    const bool whole = strcmp(type, "integer") == 0;
+    json_t *value = NULL;
+    if (whole || strcmp(type, "number") == 0) {
+        char *end;
+        const double number = strtod(text, &end);
+        if (end == text || *end || !(number >= low && number <= high) ||
+            (whole && number != floor(number))) {
+            cli_usage(command, "--%s %s: must be a%s number from %.16g to %.16g", setting->option,
+                      text, whole ? " whole" : "", low, high);
+            return false;
+        }
+        value = whole ? json_integer((json_int_t)number) : json_real(number);
+    } else if (strcmp(type, "boolean") == 0) {
+        value = json_true();
+    } else if (strcmp(type, "sides") == 0) {
+        value = parse_sides(text);
+        if (!value) {
+            cli_usage(command, "--%s %s: is not a size; write 32x48, or 32 for a square",
+                      setting->option, text);
+            return false;
+        }
+    } else {
+        value = cli_json_text(text);
+    }
+    json_object_set_new(setting->request, text_of(setting->row, "name"), value);
+    return true;
+}
