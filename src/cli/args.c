@@ -191,7 +191,7 @@ static bool parse_value(const char *command, const cli_option *option, const cha
                   text);
         return false;
     case CLI_SETTING:
-        return cli_setting_take(command, option->target, text);
+        return ((const cli_setting *)option->target)->take(command, option->target, text);
     case CLI_INT:
     case CLI_SEED:
     case CLI_NUMBER:

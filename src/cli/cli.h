@@ -73,6 +73,8 @@ typedef struct cli_list {
 /** A setting of the library, and the request that its option goes into. */
 typedef struct cli_setting {
     json_t *row, *request;
+    /* Put `text` into the request; false, and said, when it is none of the type and range. */
+    bool (*take)(const char *command, const struct cli_setting *setting, const char *text);
     char *option, *argument;
     char help[256];
 } cli_setting;
@@ -116,9 +118,6 @@ typedef struct cli_settings {
 void cli_settings_append(cli_settings *settings, cli_option *options, int room,
                          const char *const *without, json_t *request);
 void cli_settings_free(cli_settings *settings);
-/** Put `text` into the setting's request; false, and said, when it is none of its type and range. */
-bool cli_setting_take(const char *command, const cli_setting *setting, const char *text);
-
 /** The same for a command whose only option is --json. */
 bool cli_parse_json(const cli_command *command, int argc, char **argv, bool *json, int *positional,
                     int *code);

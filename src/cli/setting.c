@@ -38,6 +38,49 @@ static bool is_known(const char *name, const cli_option *options, const char *co
     return false;
 }
 
+static json_t *parse_sides(const char *text)
+{
+    int width, height;
+    char rest;
+    if (sscanf(text, "%5dx%5d%c", &width, &height, &rest) == 2) {
+        return json_pack("[i, i]", width, height);
+    }
+    return sscanf(text, "%5d%c", &width, &rest) == 1 ? json_pack("[i, i]", width, width) : NULL;
+}
+
+static bool take(const char *command, const cli_setting *setting, const char *text)
+{
+    const char *type = text_of(setting->row, "type");
+    const double low = json_number_value(json_object_get(setting->row, "low"));
+    const double high = json_number_value(json_object_get(setting->row, "high"));
+    const bool whole = strcmp(type, "integer") == 0;
+    json_t *value = NULL;
+    if (whole || strcmp(type, "number") == 0) {
+        char *end;
+        const double number = strtod(text, &end);
+        if (end == text || *end || !(number >= low && number <= high) ||
+            (whole && number != floor(number))) {
+            cli_usage(command, "--%s %s: must be a%s number from %.16g to %.16g", setting->option,
+                      text, whole ? " whole" : "", low, high);
+            return false;
+        }
+        value = whole ? json_integer((json_int_t)number) : json_real(number);
+    } else if (strcmp(type, "boolean") == 0) {
+        value = json_true();
+    } else if (strcmp(type, "sides") == 0) {
+        value = parse_sides(text);
+        if (!value) {
+            cli_usage(command, "--%s %s: is not a size; write 32x48, or 32 for a square",
+                      setting->option, text);
+            return false;
+        }
+    } else {
+        value = cli_json_text(text);
+    }
+    json_object_set_new(setting->request, text_of(setting->row, "name"), value);
+    return true;
+}
+
 static bool can_be_option(const json_t *row)
 {
     const json_t *first = json_array_get(json_object_get(row, "in"), 0);
@@ -88,7 +131,7 @@ void cli_settings_append(cli_settings *settings, cli_option *options, int room,
             continue;
         }
         cli_setting *setting = &settings->items[settings->count++];
-        *setting = (cli_setting){.row = row, .request = request, .option = name};
+        *setting = (cli_setting){.row = row, .request = request, .take = take, .option = name};
         fill(setting, &options[end++]);
         options[end] = (cli_option){.name = NULL};
     }
@@ -102,47 +145,4 @@ void cli_settings_free(cli_settings *settings)
     }
     free(settings->items);
     json_decref(settings->document);
-}
-
-static json_t *parse_sides(const char *text)
-{
-    int width, height;
-    char rest;
-    if (sscanf(text, "%5dx%5d%c", &width, &height, &rest) == 2) {
-        return json_pack("[i, i]", width, height);
-    }
-    return sscanf(text, "%5d%c", &width, &rest) == 1 ? json_pack("[i, i]", width, width) : NULL;
-}
-
-bool cli_setting_take(const char *command, const cli_setting *setting, const char *text)
-{
-    const char *type = text_of(setting->row, "type");
-    const double low = json_number_value(json_object_get(setting->row, "low"));
-    const double high = json_number_value(json_object_get(setting->row, "high"));
-    const bool whole = strcmp(type, "integer") == 0;
-    json_t *value = NULL;
-    if (whole || strcmp(type, "number") == 0) {
-        char *end;
-        const double number = strtod(text, &end);
-        if (end == text || *end || !(number >= low && number <= high) ||
-            (whole && number != floor(number))) {
-            cli_usage(command, "--%s %s: must be a%s number from %.16g to %.16g", setting->option,
-                      text, whole ? " whole" : "", low, high);
-            return false;
-        }
-        value = whole ? json_integer((json_int_t)number) : json_real(number);
-    } else if (strcmp(type, "boolean") == 0) {
-        value = json_true();
-    } else if (strcmp(type, "sides") == 0) {
-        value = parse_sides(text);
-        if (!value) {
-            cli_usage(command, "--%s %s: is not a size; write 32x48, or 32 for a square",
-                      setting->option, text);
-            return false;
-        }
-    } else {
-        value = cli_json_text(text);
-    }
-    json_object_set_new(setting->request, text_of(setting->row, "name"), value);
-    return true;
 }
