@@ -27,7 +27,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/torch.path)
     install(FILES torch.path DESTINATION ${CMAKE_INSTALL_LIBDIR}/dgx-pixels)
 endif()
 # Only the folders that ship; a developer's own checkpoints beside them stay where they are.
-foreach(_folder models/sdxl models/starter presets workflows)
+foreach(_folder models/sdxl models/starter motions presets workflows)
     if(EXISTS ${CMAKE_SOURCE_DIR}/${_folder})
         get_filename_component(_parent ${_folder} DIRECTORY)
         install(DIRECTORY ${_folder} DESTINATION ${CMAKE_INSTALL_DATADIR}/dgx-pixels/${_parent})
@@ -38,7 +38,7 @@ install(DIRECTORY bindings/rust DESTINATION ${CMAKE_INSTALL_DATADIR}/dgx-pixels
 
 # In the build tree the same things lie beside the library as links.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
-foreach(_folder models presets workflows bindings/rust torch.path)
+foreach(_folder models motions presets workflows bindings/rust torch.path)
     if(EXISTS ${CMAKE_SOURCE_DIR}/${_folder})
         get_filename_component(_name ${_folder} NAME)
         file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${_folder} ${CMAKE_BINARY_DIR}/lib/${_name} SYMBOLIC)

@@ -26,6 +26,7 @@
 #include "dgxpixels/base.h"
 #include "dgxpixels/image.h"
 #include "dgxpixels/sheet.h"
+#include "dgxpixels/motion.h"
 #include "dgxpixels/model.h"
 #include "dgxpixels/job.h"
 #include "dgxpixels/game.h"

@@ -59,6 +59,9 @@ set(DGXP_IMAGE_SOURCES
     src/image/maxrects.c
     src/image/measure.c
     src/image/metadata.c
+    src/image/motion.c
+    src/image/motion_data.c
+    src/image/motion_draw.c
     src/image/native.c
     src/image/pack.c
     src/image/palette.c
@@ -78,6 +81,8 @@ set(DGXP_IMAGE_SOURCES
     src/image/slice.c
     src/image/slice_pieces.c
     src/image/tiled.c
+    src/image/turn.c
+    src/image/zones.c
 )
 
 set(DGXP_DIFFUSION_SOURCES

@@ -78,6 +78,7 @@ READER(slice, return dgxp_sheet_add_slice(sheet, given);)
 READER_OF(pack_params, atlas, dgxp_sheet_pack(sheet, given, &made))
 READER_OF(cut_params, sheet, dgxp_sheet_cut(picture, given, &made))
 READER_OF(contact_params, image, dgxp_sheet_contact(sheet, given, &made))
+READER_OF(motion_params, sheet, dgxp_motion(picture, given, NULL, &made))
 READER_OF(autotile_params, sheet, dgxp_autotile(picture, NULL, given, &made))
 READER_OF(model_params, model, dgxp_model_open("/nowhere/at/all", given, &made))
 READER_OF(preset_params, job, dgxp_job_create_styled(NULL, given, &made))
@@ -152,6 +153,7 @@ static const struct {
                      GIVEN(cut_params),
                      GIVEN(contact_params),
                      GIVEN(autotile_params),
+                     GIVEN(motion_params),
                      GIVEN(model_params),
                      GIVEN(preset_params),
                      GIVEN(generate_params),

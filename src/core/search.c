@@ -20,6 +20,7 @@ static const struct {
     [PX_SEARCH_MODELS] = {"DGX_PIXELS_MODELS", "models", "../share/dgx-pixels/models"},
     [PX_SEARCH_PRESETS] = {"DGX_PIXELS_PRESETS", "presets", "../share/dgx-pixels/presets"},
     [PX_SEARCH_CRATES] = {"DGX_PIXELS_CRATES", "rust", "../share/dgx-pixels/rust"},
+    [PX_SEARCH_MOTIONS] = {"DGX_PIXELS_MOTIONS", "motions", "../share/dgx-pixels/motions"},
 };
 
 static char library_folder[PATH_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Where the library looks for what it did not get by path: backends, models, presets, crates. */
+/* Where the library looks for what it did not get by path: backends, models, presets, crates, motions. */
 #ifndef PX_SEARCH_H
 #define PX_SEARCH_H
 
@@ -14,7 +14,8 @@ typedef enum px_search_kind {
     PX_SEARCH_BACKENDS, /* DGX_PIXELS_BACKEND */
     PX_SEARCH_MODELS,   /* DGX_PIXELS_MODELS */
     PX_SEARCH_PRESETS,  /* DGX_PIXELS_PRESETS */
-    PX_SEARCH_CRATES    /* DGX_PIXELS_CRATES: the pure Rust crates that a game is built with */
+    PX_SEARCH_CRATES,   /* DGX_PIXELS_CRATES: the pure Rust crates that a game is built with */
+    PX_SEARCH_MOTIONS   /* DGX_PIXELS_MOTIONS */
 } px_search_kind;
 
 /** Called with each existing folder in order; true ends the walk. */

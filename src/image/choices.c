@@ -8,6 +8,7 @@
 #include "image/downscale.h"
 #include "image/grid.h"
 #include "image/matte.h"
+#include "image/motion.h"
 #include "image/pack.h"
 #include "image/palette.h"
 #include "image/quantize.h"
@@ -33,6 +34,7 @@ static const px_choice_list lists[] = {
     {"atlas_format", px_atlas_format_choices, &px_atlas_format_count},
     {"align", px_slice_align_choices, &px_slice_align_count},
     {"tileset", px_autotile_tileset_choices, &px_autotile_tileset_count},
+    {"facing", px_motion_facing_choices, &px_motion_facing_count},
 };
 
 const dgxp_choice *px_image_choices(const char *enum_name, int32_t *count)

@@ -103,6 +103,11 @@ ALIGN_NONE = 3
 # dgxp_tileset
 TILESET_BLOB = 0
 TILESET_CORNER = 1
+# dgxp_facing
+FACING_FRONT = 0
+FACING_BACK = 1
+FACING_RIGHT = 2
+FACING_LEFT = 3
 # dgxp_dtype
 DTYPE_AUTO = 0
 DTYPE_F32 = 1
@@ -313,6 +318,13 @@ class dgxp_autotile_params(Structure):
         ("seed", c_uint64), ("edge", c_void_p),
     ]
 
+class dgxp_motion_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("facing", c_int32), ("frames", c_int32), ("reach", c_int32),
+        ("speed", c_int32), ("keep_canvas", c_int32), ("seed", c_uint64), ("motions", c_char_p),
+        ("folder", c_char_p),
+    ]
+
 class dgxp_device_info(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("available", c_int32), ("id", c_char * 16),
@@ -445,6 +457,7 @@ STRUCTS = (
     dgxp_cut_params,
     dgxp_contact_params,
     dgxp_autotile_params,
+    dgxp_motion_params,
     dgxp_device_info,
     dgxp_model_params,
     dgxp_lora_use,
@@ -573,6 +586,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         POINTER(c_void_p)]),
     "dgxp_autotile_masks": (POINTER(c_uint8), [c_int32, POINTER(c_int32)]),
     "dgxp_autotile_check": ("status", [c_void_p, POINTER(c_double), POINTER(c_double)]),
+    "dgxp_motion": ("status", [c_void_p, POINTER(dgxp_motion_params), POINTER(c_void_p),
+        POINTER(c_void_p)]),
+    "dgxp_list_motions": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_device_count": ("status", [POINTER(c_int32)]),
     "dgxp_device_describe": ("status", [c_int32, POINTER(dgxp_device_info)]),
     "dgxp_doctor": ("status", [c_int32, POINTER(c_void_p)]),

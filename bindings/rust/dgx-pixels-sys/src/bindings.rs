@@ -1453,6 +1453,64 @@ unsafe extern "C" {
         worst: *mut f64,
     ) -> dgxp_status;
 }
+pub const DGXP_FACING_FRONT: dgxp_facing = 0;
+pub const DGXP_FACING_BACK: dgxp_facing = 1;
+pub const DGXP_FACING_RIGHT: dgxp_facing = 2;
+pub const DGXP_FACING_LEFT: dgxp_facing = 3;
+#[doc = " Which side of a sprite is seen."]
+pub type dgxp_facing = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_motion_params {
+    pub struct_size: u32,
+    pub facing: i32,
+    pub frames: i32,
+    pub reach: i32,
+    pub speed: i32,
+    pub keep_canvas: i32,
+    pub seed: u64,
+    pub motions: *const ::core::ffi::c_char,
+    pub folder: *const ::core::ffi::c_char,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_motion_params"][::core::mem::size_of::<dgxp_motion_params>() - 48usize];
+    ["Alignment of dgxp_motion_params"][::core::mem::align_of::<dgxp_motion_params>() - 8usize];
+    ["Offset of field: dgxp_motion_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_motion_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_motion_params::facing"]
+        [::core::mem::offset_of!(dgxp_motion_params, facing) - 4usize];
+    ["Offset of field: dgxp_motion_params::frames"]
+        [::core::mem::offset_of!(dgxp_motion_params, frames) - 8usize];
+    ["Offset of field: dgxp_motion_params::reach"]
+        [::core::mem::offset_of!(dgxp_motion_params, reach) - 12usize];
+    ["Offset of field: dgxp_motion_params::speed"]
+        [::core::mem::offset_of!(dgxp_motion_params, speed) - 16usize];
+    ["Offset of field: dgxp_motion_params::keep_canvas"]
+        [::core::mem::offset_of!(dgxp_motion_params, keep_canvas) - 20usize];
+    ["Offset of field: dgxp_motion_params::seed"]
+        [::core::mem::offset_of!(dgxp_motion_params, seed) - 24usize];
+    ["Offset of field: dgxp_motion_params::motions"]
+        [::core::mem::offset_of!(dgxp_motion_params, motions) - 32usize];
+    ["Offset of field: dgxp_motion_params::folder"]
+        [::core::mem::offset_of!(dgxp_motion_params, folder) - 40usize];
+};
+unsafe extern "C" {
+    #[doc = " Animate a finished sprite (1..512 pixels a side, one pixel a cell) by its own pixels: idle, walk,\n hit, death and all that dgxp_list_motions() tells (docs/motion.md has the format of own ones).\n\n Rows, columns and parts of the sprite move by whole pixels, so every color is one of the sprite's (a\n flash takes the lightest).  Turns by 90 degrees are exact, others go RotSprite's way.  `*out` has a\n tag a motion, frames of one size (the sprite's, larger to both sides, upwards and downwards as far as\n anything moves) and a slice \"pivot\" at the feet.  A motion that is *grounded* begins with the sprite itself and\n keeps its lowest row.\n\n `*report` (or NULL) is {\"width\", \"height\", \"pivot\": [x, y], \"parts\": {\"neck\", \"hip\", \"legs\": \"two\"|\n \"halved\", \"eyes\": number}, \"motions\": [{\"name\", \"from\", \"to\", \"grounded\", \"loops\", \"area\": [least,\n most] of the frames over the sprite's, \"exact_turns\", \"other_turns\"}], \"skipped\": [{\"name\", \"why\"}]}.\n Fails with DGXP_ERR_NOT_FOUND for an unknown motion, DGXP_ERR_UNSUPPORTED when `blink` is asked of a\n sprite whose eyes cannot be told, DGXP_ERR_LIMIT above 512 pixels.  The same pixels every time; any\n number of threads may call with the same sprite.  NULL params are the defaults."]
+    pub fn dgxp_motion(
+        sprite: *const dgxp_image,
+        params: *const dgxp_motion_params,
+        report: *mut *mut dgxp_document,
+        out: *mut *mut dgxp_sheet,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " The motions there are, by name: [{\"name\", \"help\", \"frames\", \"ms\": of all frames, \"grounded\", \"loops\",\n \"area\"}].  `folder` as in dgxp_motion_params."]
+    pub fn dgxp_list_motions(
+        folder: *const ::core::ffi::c_char,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct dgxp_device_info {

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""A still sprite moves, by its own pixels.  No model, no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from ctypes import byref, c_void_p
+from dataclasses import dataclass
+from typing import Any
+
+from . import _abi
+from ._lowlevel import choice, document, lib, params, path_bytes, take_document, text_bytes
+from .image import Image, ImageLike
+from .sheet import Sheet
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What motion() made: the frames with a tag a motion, and the document of dgxp_motion()."""
+
+    sheet: Sheet
+    report: dict[str, Any]
+
+    def _repr_png_(self) -> bytes:
+        return self.sheet._repr_png_()
+
+
+def motion(sprite: ImageLike, motions: str | Sequence[str] = "idle", *, facing: str | int | None = None,
+           folder: str | os.PathLike[str] | None = None, keep_canvas: bool = False,
+           **fields: int) -> Moved:
+    """Animate a finished sprite: "idle", "walk", "hit", "death" … or the paths of your own.
+
+    "all" is every motion that this sprite can do.  `facing` is "front", "back", "right" or "left"; the
+    rest are the fields of dgxp_motion_params: `frames`, `reach`, `speed`, `seed`.
+    """
+    names = motions if isinstance(motions, str) else ",".join(motions)
+    options = params(_abi.dgxp_motion_params, motions=text_bytes(names), facing=choice("facing", facing),
+                     folder=path_bytes(folder) if folder is not None else None,
+                     keep_canvas=int(keep_canvas), **fields)
+    report, out = c_void_p(), c_void_p()
+    lib.dgxp_motion(Image.of(sprite), byref(options), byref(report), byref(out))
+    return Moved(Sheet._of(out.value), take_document(report))
+
+
+def list_motions(folder: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+    """The motions there are: name, help, frames, ms, grounded, loops, area."""
+    found: list[dict[str, Any]] = document(
+        lib.dgxp_list_motions, path_bytes(folder) if folder is not None else None)
+    return found

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/**
+ * What a finished sprite becomes by its own pixels, without a model: an animation.
+ *
+ *     dgxp_sheet *moves = NULL;
+ *     dgxp_motion_params params = DGXP_MOTION_PARAMS_INIT;
+ *     params.motions = "idle,walk,hit,death";
+ *     if (dgxp_motion(knight, &params, NULL, &moves) == DGXP_OK) {
+ *         dgxp_sheet_save(moves, "knight.aseprite", NULL);
+ *     }
+ *     dgxp_sheet_free(moves);
+ */
+#ifndef DGXPIXELS_MOTION_H
+#define DGXPIXELS_MOTION_H
+
+#include "sheet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------- a still sprite moves: no model */
+
+/** Which side of a sprite is seen. */
+typedef enum dgxp_facing {
+    DGXP_FACING_FRONT = 0,
+    DGXP_FACING_BACK = 1,
+    DGXP_FACING_RIGHT = 2, /* it looks to the right of the picture */
+    DGXP_FACING_LEFT = 3
+} dgxp_facing;
+
+typedef struct dgxp_motion_params {
+    uint32_t struct_size;
+    int32_t facing;      /* a dgxp_facing: where `attack` goes; in profile legs step fore and aft */
+    int32_t frames;      /* of each motion, 2..12; 0 = as many as its data have */
+    int32_t reach;       /* how far all moves go, percent, 25..400; 0 = 100 */
+    int32_t speed;       /* percent, 10..1000; 0 = 100; what it plays faster it shows shorter */
+    int32_t keep_canvas; /* 1: frames have the sprite's size, and what leaves it is cut */
+    uint64_t seed;       /* of the order in which pixels dissolve */
+    const char *motions; /* names or paths of motion files, "idle,walk,./wave.json"; "all" is every
+                            one that this sprite can do; NULL = idle */
+    const char *folder;  /* a folder of motions that comes before those shipped, or NULL */
+} dgxp_motion_params;
+#define DGXP_MOTION_PARAMS_INIT {sizeof(dgxp_motion_params), 0, 0, 0, 0, 0, 0, NULL, NULL}
+
+/**
+ * Animate a finished sprite (1..512 pixels a side, one pixel a cell) by its own pixels: idle, walk,
+ * hit, death and all that dgxp_list_motions() tells (docs/motion.md has the format of own ones).
+ *
+ * Rows, columns and parts of the sprite move by whole pixels, so every color is one of the sprite's (a
+ * flash takes the lightest).  Turns by 90 degrees are exact, others go RotSprite's way.  `*out` has a
+ * tag a motion, frames of one size (the sprite's, larger to both sides, upwards and downwards as far as
+ * anything moves) and a slice "pivot" at the feet.  A motion that is *grounded* begins with the sprite itself and
+ * keeps its lowest row.
+ *
+ * `*report` (or NULL) is {"width", "height", "pivot": [x, y], "parts": {"neck", "hip", "legs": "two"|
+ * "halved", "eyes": number}, "motions": [{"name", "from", "to", "grounded", "loops", "area": [least,
+ * most] of the frames over the sprite's, "exact_turns", "other_turns"}], "skipped": [{"name", "why"}]}.
+ * Fails with DGXP_ERR_NOT_FOUND for an unknown motion, DGXP_ERR_UNSUPPORTED when `blink` is asked of a
+ * sprite whose eyes cannot be told, DGXP_ERR_LIMIT above 512 pixels.  The same pixels every time; any
+ * number of threads may call with the same sprite.  NULL params are the defaults.
+ */
+DGXP_API dgxp_status dgxp_motion(const dgxp_image *sprite, const dgxp_motion_params *params,
+                                 dgxp_document **report, dgxp_sheet **out);
+/**
+ * The motions there are, by name: [{"name", "help", "frames", "ms": of all frames, "grounded", "loops",
+ * "area"}].  `folder` as in dgxp_motion_params.
+ */
+DGXP_API dgxp_status dgxp_list_motions(const char *folder, dgxp_document **out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DGXPIXELS_MOTION_H */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `dgx-pixels motion`: a still sprite walks, is hit and dies, by its own pixels. */
+#include "cli/sheet.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_command *const self = &cli_motion;
+
+static int list_motions(const char *folder, bool json)
+{
+    dgxp_document *document = NULL;
+    const dgxp_status status = dgxp_list_motions(folder, &document);
+    if (status != DGXP_OK || json) {
+        return cli_show_document(status, document, json);
+    }
+    json_t *list = json_loads(dgxp_document_text(document), 0, NULL), *entry;
+    size_t index;
+    json_array_foreach(list, index, entry)
+    {
+        printf("  %-14s %s (%lld frames, %lld ms%s)\n",
+               json_string_value(json_object_get(entry, "name")),
+               json_string_value(json_object_get(entry, "help")),
+               (long long)json_integer_value(json_object_get(entry, "frames")),
+               (long long)json_integer_value(json_object_get(entry, "ms")),
+               json_is_true(json_object_get(entry, "grounded")) ? ", grounded" : "");
+    }
+    json_decref(list);
+    dgxp_document_free(document);
+    return CLI_OK;
+}
+
+/* "idle", "walk,hit" and "./wave.json", given once or several times. */
+static char *join_motions(const cli_list *list)
+{
+    char *text = cli_format("%s", list->count ? list->items[0] : "idle");
+    for (int i = 1; i < list->count; i++) {
+        char *longer = cli_format("%s,%s", text, list->items[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static int write_contact(const dgxp_sheet *sheet, const char *path)
+{
+    dgxp_contact_params params = DGXP_CONTACT_PARAMS_INIT;
+    dgxp_image *image = NULL;
+    params.names = 1;
+    dgxp_status status = dgxp_sheet_contact(sheet, &params, &image);
+    status = status == DGXP_OK ? dgxp_image_save(image, path, NULL) : status;
+    dgxp_image_free(image);
+    return status == DGXP_OK ? CLI_OK : cli_fail(status);
+}
+
+static int run(int argc, char **argv)
+{
+    dgxp_motion_params params = DGXP_MOTION_PARAMS_INIT;
+    cli_atlas atlas = {
+        .pack = DGXP_PACK_PARAMS_INIT, .png = DGXP_PNG_PARAMS_INIT, .standard = "aseprite-array"};
+    cli_list motions = {cli_zero((size_t)argc, sizeof(char *)), 0};
+    const char *contact = NULL;
+    int64_t seed = 0;
+    bool keep = false, list = false, report = false;
+    atlas.describe.items = cli_zero((size_t)argc, sizeof(char *));
+    const cli_option options[] = {
+        {"output", 'o', CLI_TEXT, "FILE", &atlas.output,
+         "knight.aseprite (tags and durations), knight.apng, or knight.png\nwith its description "
+         "beside it",
+         0, 0, NULL},
+        {"motion", 'm', CLI_LIST, "NAME,…", &motions,
+         "idle (default), walk, hit, death …; all: every one that this\nsprite can do; "
+         "./wave.json: one of your own; --list tells them",
+         0, 0, NULL},
+        {"facing", 0, CLI_CHOICE, "F", &params.facing, "", 0, 0, "facing"},
+        {"frames", 'n', CLI_INT, "N", &params.frames, "of each motion (default: what its data say)",
+         2, 12, NULL},
+        {"reach", 0, CLI_INT, "PERCENT", &params.reach, "how far everything moves (default 100)",
+         25, 400, NULL},
+        {"speed", 0, CLI_INT, "PERCENT", &params.speed, "how fast it plays (default 100)", 10, 1000,
+         NULL},
+        {"keep-canvas", 0, CLI_FLAG, NULL, &keep,
+         "frames have the sprite's size; what leaves it is cut", 0, 0, NULL},
+        {"seed", 's', CLI_SEED, "N", &seed, "of the order in which pixels dissolve", 0, 0, NULL},
+        {"folder", 0, CLI_TEXT, "DIR", &params.folder, "your own motions, before those shipped", 0,
+         0, NULL},
+        {"describe", 'd', CLI_LIST, "FORMAT", &atlas.describe,
+         "of a .png: aseprite-array (default), aseprite-hash, tsj, tsx, ldtk,\nbevy-ron or none; "
+         "may be given several times",
+         0, 0, NULL},
+        {"columns", 0, CLI_INT, "N", &atlas.pack.columns,
+         "of a .png (default: a motion a row where all have as many frames)", 1, 16384, NULL},
+        {"padding", 0, CLI_INT, "N", &atlas.pack.padding, "of a .png: pixels between frames", 0,
+         256, NULL},
+        {"scale", 0, CLI_INT, "N", &atlas.png.scale, "enlarge an .apng by whole pixels", 1, 64,
+         NULL},
+        {"contact", 0, CLI_TEXT, "FILE.png", &contact,
+         "also every frame enlarged on one picture, for people", 0, 0, NULL},
+        {"list", 0, CLI_FLAG, NULL, &list, "the motions there are, and what each does", 0, 0, NULL},
+        {"report", 0, CLI_FLAG, NULL, &report,
+         "say on stderr where neck, hip and eyes were found and what was skipped", 0, 0, NULL},
+        {"json", 0, CLI_FLAG, NULL, &atlas.json, "print JSON", 0, 0, NULL},
+        {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
+    };
+    int words, code;
+    char *names = NULL;
+    dgxp_image *sprite = NULL;
+    dgxp_sheet *sheet = NULL;
+    dgxp_document *document = NULL;
+    if (!cli_parse(self, options, argc, argv, &words, &code)) {
+        goto done;
+    }
+    if (list) {
+        code = list_motions(params.folder, atlas.json);
+        goto done;
+    }
+    if (words != 1 || !atlas.output) {
+        code = cli_usage(self->name,
+                         words != 1 ? "name one sprite" : "say where to with -o knight.aseprite");
+        goto done;
+    }
+    if (!cli_check_picture_name(self->name, atlas.output) ||
+        (contact && !cli_check_picture_name(self->name, contact))) {
+        code = CLI_USAGE;
+        goto done;
+    }
+    if (atlas.png.scale > 1 && cli_has_suffix(atlas.output, ".png")) {
+        code = cli_usage(self->name, "--scale is for .apng: a sheet's description counts native "
+                                     "pixels");
+        goto done;
+    }
+    names = join_motions(&motions);
+    params.motions = names;
+    params.keep_canvas = keep;
+    params.seed = (uint64_t)seed;
+    dgxp_status status = dgxp_image_load(argv[0], &sprite);
+    status = status == DGXP_OK ? dgxp_motion(sprite, &params, &document, &sheet) : status;
+    code = status == DGXP_OK ? CLI_OK : cli_fail_at(argv[0], status);
+    if (code == CLI_OK && report) {
+        fprintf(stderr, "%s\n", dgxp_document_text(document));
+    }
+    code = code == CLI_OK ? cli_atlas_write(self->name, &atlas, sheet) : code;
+    code = code == CLI_OK && contact ? write_contact(sheet, contact) : code;
+done:
+    dgxp_document_free(document);
+    dgxp_sheet_free(sheet);
+    dgxp_image_free(sprite);
+    free(names);
+    free(atlas.describe.items);
+    free(motions.items);
+    return code;
+}
+
+const cli_command cli_motion = {
+    .name = "motion",
+    .summary = "Animate a still sprite by its own pixels: idle, walk, hit, death … No model",
+    .synopsis = "SPRITE.png -o FILE [--motion NAME,…] [options]",
+    .examples =
+        "  dgx-pixels motion knight.png --motion idle,walk,hit,death -o knight.aseprite\n"
+        "  dgx-pixels motion knight.png -m attack --facing right -o attack.apng --scale 8\n"
+        "  dgx-pixels motion coin.png -m spin -n 12 -o coin.png -d bevy-ron\n"
+        "  dgx-pixels motion slime.png -m all -o slime.png --contact look.png\n"
+        "  dgx-pixels motion --list\n"
+        "Every color is one of the sprite's, every move is of whole pixels, and the same sprite "
+        "gives\nthe same frames. A motion is a JSON file of offsets: docs/motion.md has its "
+        "format.\n",
+    .run = run,
+};

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Every shipped motion on sprites that we did not draw (CC0), and what the program writes of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+DATA = Path(os.environ.get("DGXP_TEST_DATA", "/nowhere")) / "sprites-cc0.tar.gz"
+WANTED = ("character", "monster", "prop", "item")
+
+
+def sprites(count: int) -> Iterator[tuple[str, np.ndarray]]:
+    """`count` sprites of 16 to 64 pixels, chosen by chance once and for all."""
+    with tarfile.open(DATA) as archive:
+        manifest = archive.extractfile("manifest.jsonl")
+        assert manifest
+        rows = [json.loads(line) for line in manifest]
+        fits = [row for row in rows if row["category"] in WANTED and row["semi"] == 0
+                and min(row["size"]) >= 16 and max(row["size"]) <= 64]
+        chosen = {row["file"] for row in random.Random(21).sample(fits, count)}
+        for member in archive:
+            if member.name in chosen:
+                file = archive.extractfile(member)
+                assert file
+                yield member.name, np.asarray(Pictures.open(io.BytesIO(file.read())).convert("RGBA"))
+
+
+def colors(pixels: np.ndarray) -> np.ndarray:
+    flat = np.ascontiguousarray(pixels).reshape(-1, 4)
+    return np.unique(flat[flat[:, 3] > 0].view(np.uint32))
+
+
+def test_every_motion_of_strangers_sprites(full: bool, evidence: Callable[[str, int, str], None]) -> None:
+    if not DATA.exists():
+        pytest.skip("needs sprites-cc0.tar.gz in DGXP_TEST_DATA")
+    from dgx_pixels import list_motions, motion
+
+    said = {row["name"]: row for row in list_motions()}
+    seen: dict[str, int] = {}
+    for count, (name, sprite) in enumerate(sprites(50 if full else 8)):
+        moved = motion(sprite, "all", facing=("front", "right", "left", "back")[count % 4])
+        own, solid = colors(sprite), (sprite[..., 3] >= 128)
+        feet = moved.report["pivot"][1] - 1
+        for row in moved.report["motions"]:
+            data = said[row["name"]]
+            if count % 4 in (1, 2):  # in profile a row of its own may take the name
+                data = said.get(row["name"] + "-side", data)
+            seen[row["name"]] = seen.get(row["name"], 0) + 1
+            for index in range(row["from"], row["to"] + 1):
+                frame = np.asarray(moved.sheet[index])
+                what = f"{name}: {row['name']} {index - row['from']}"
+                assert np.isin(colors(frame), own).all(), f"{what} has a new color"
+                area = (frame[..., 3] >= 128).sum() / solid.sum()
+                assert data["area"][0] - 1e-9 <= area <= data["area"][1] + 1e-9, f"{what}: area {area}"
+                if row["grounded"]:
+                    assert np.where((frame[..., 3] >= 128).any(1))[0].max() == feet, f"{what}: feet"
+            if row["grounded"]:
+                first = np.asarray(moved.sheet[row["from"]])
+                left = (first.shape[1] - sprite.shape[1]) // 2
+                top = feet - np.where(solid.any(1))[0].max()
+                part = first[top:top + sprite.shape[0], left:left + sprite.shape[1]]
+                assert (part[sprite[..., 3] > 0] == sprite[sprite[..., 3] > 0]).all(), name
+                assert (first[..., 3] > 0).sum() == (sprite[..., 3] > 0).sum(), name
+    assert len(seen) >= 18, seen
+    evidence("motions: colors a subset, feet on one row, area as the data say",
+             sum(seen.values()), f"{len(seen)} motions")
+
+
+def test_the_program_writes_every_format(build: Path, tmp_path: Path) -> None:
+    pixels = np.zeros((24, 16, 4), np.uint8)
+    pixels[2:10, 4:12] = (240, 190, 150, 255)
+    pixels[10:18, 3:13] = (180, 40, 40, 255)
+    pixels[18:24, 4:7] = pixels[18:24, 9:12] = (40, 40, 90, 255)
+    Pictures.fromarray(pixels).save(tmp_path / "hero.png")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([build / "bin/dgx-pixels", "motion", *words], cwd=tmp_path, text=True,
+                              capture_output=True)
+
+    done = run("hero.png", "-m", "idle,walk", "-m", "hit", "-o", "hero.png.out.png", "-d", "aseprite-array",
+               "-d", "bevy-ron", "--contact", "look.png")
+    assert done.returncode == 0, done.stderr
+    sheet = json.loads((tmp_path / "hero.png.out.json").read_text())
+    tags = {tag["name"]: tag for tag in sheet["meta"]["frameTags"]}
+    assert list(tags) == ["idle", "walk", "hit"] and tags["hit"]["repeat"] == "1"
+    assert [frame["duration"] for frame in sheet["frames"]][:4] == [400, 150, 400, 150]
+    assert Pictures.open(tmp_path / "look.png").width > 300
+    assert run("hero.png", "-m", "walk", "-o", "hero.apng", "--scale", "2").returncode == 0
+    with Pictures.open(tmp_path / "hero.apng") as played:
+        assert played.n_frames == 4 and played.info["duration"] == 150  # type: ignore[attr-defined]
+    assert run("hero.png", "-m", "all", "-o", "hero.aseprite").returncode == 0
+    assert (tmp_path / "hero.aseprite").read_bytes()[4:6] == b"\xe0\xa5"
+    again = (tmp_path / "hero.aseprite").read_bytes()
+    assert run("hero.png", "-m", "all", "-o", "hero.aseprite").returncode == 0
+    assert (tmp_path / "hero.aseprite").read_bytes() == again
+    wrong = run("hero.png", "-m", "dance", "-o", "no.aseprite")
+    assert wrong.returncode == 3 and "there are: appear,attack" in wrong.stderr
+    assert not (tmp_path / "no.aseprite").exists()
+    assert "walks towards us" in run("--list").stdout
