@@ -72,7 +72,7 @@ typedef enum dgxp_log_level {
 
 typedef void (*dgxp_log_callback)(dgxp_log_level level, const char *text, void *user_data);
 
-/** Hear what the library does, from any of its threads, one at a time.  NULL to stop. */
+/** Receive the library's log lines, from any of its threads, one at a time.  NULL to stop. */
 DGXP_API void dgxp_set_log_callback(dgxp_log_callback callback, void *user_data);
 
 /** Where host memory of the C half comes from.  `resize` takes NULL; both must be thread-safe. */

@@ -112,6 +112,25 @@ def test_sentences_of_the_library_name_parameters() -> None:
         assert f'{{"{name.replace("_", "-")}", ' in options, name
 
 
+# Pages whose lines are short; the others follow one by one, when somebody works on them.
+WRAPPED = ("CONTRIBUTING.md", "docs/README.md", "docs/architecture.md")
+
+
+@pytest.mark.parametrize("page", WRAPPED)
+def test_pages_are_read_in_a_terminal(page: str) -> None:
+    """Lines under 110 columns, the rows of tables apart; and each link leads to a file."""
+    for number, line in enumerate((ROOT / page).read_text().splitlines(), 1):
+        assert len(line) < 110 or line.startswith("|"), f"{page}:{number}: {len(line)} columns"
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", line):
+            assert ((ROOT / page).parent / target).exists(), f"{page}:{number}: {target}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        assert path.name == "README.md" or f"({path.name})" in index, path.name
+
+
 def test_every_source_has_its_licence_and_purpose() -> None:
     for path in sources(".c", ".h", ".cpp", ".hpp", ".py", ".rs"):
         lines = path.read_text().splitlines()
