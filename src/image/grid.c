@@ -395,14 +395,19 @@ static dgxp_status settle(search *self, const trial *chosen)
 }
 
 /* An interpolated enlargement has no edges to find; what explains the picture is no guess. */
-static dgxp_status try_linear(const search *self, int32_t count[2], bool *found)
+static dgxp_status try_linear(const search *self, const px_period *edges, int32_t count[2],
+                              bool *found)
 {
+    double hints[PX_PERIOD_PEAKS];
     *found = false;
     if (self->count > 1 || self->params.non_square || self->params.prior > 0 ||
         px_native_softness(self->images[0]) < INTERPOLATED) {
         return DGXP_OK;
     }
-    return px_linear_find(self->images[0], count, found);
+    for (int32_t k = 0; k < edges->count; k++) {
+        hints[k] = edges->peaks[k].period;
+    }
+    return px_linear_find(self->images[0], hints, edges->count, count, found);
 }
 
 /* Cells that were blurred bend at their edges, two or three times a cell, and finer cells explain
@@ -429,15 +434,18 @@ static dgxp_status find_grid(search *self)
     if (try_flat(self, &enough) || !enough) {
         return enough ? DGXP_OK : px_error_memory("the search for flat cells");
     }
-    bool linear;
+    bool linear = false;
     int32_t bends[2];
     px_period periods[3];
-    trial best;
-    dgxp_status status = try_linear(self, bends, &linear);
-    status = status ? status : build_edges(self);
+    trial best = {.why = {1, 1}};
+    dgxp_status status = build_edges(self);
     status = status ? status : px_period_search(&self->edges, self->params.prior, periods);
     status = status ? status : search_cells(self, periods, &best);
+    if (!status && best.why.inside > PX_EXPLAIN_FLAT / 2) { /* no enlargement is flat inside */
+        status = try_linear(self, &periods[PX_PERIOD_BOTH], bends, &linear);
+    }
     if (status) {
+        px_mem_free(best.centers);
         return status;
     }
     const dgxp_image *image = self->images[0];

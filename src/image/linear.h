@@ -8,9 +8,11 @@
 #include <stdbool.h>
 
 /**
- * Whether the whole picture is an even linear (or cubic) enlargement of `count` cells: these read at
- * their centres and enlarged again are the picture.  `*found` is false when none explains it.
+ * Whether the whole picture is an even linear, cubic or Lanczos enlargement of `count` cells: these
+ * read at their centres and enlarged again are the picture.  `hints` are periods in pixels to try
+ * beside those that the bends say.  `*found` is false when none explains it.
  */
-dgxp_status px_linear_find(const dgxp_image *image, int32_t count[2], bool *found);
+dgxp_status px_linear_find(const dgxp_image *image, const double *hints, int32_t hint_count,
+                           int32_t count[2], bool *found);
 
 #endif
