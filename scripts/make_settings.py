@@ -199,32 +199,47 @@ def page(told: dict[str, Any]) -> str:
 # ---------------------------------------------------------------------------------------------- Rust
 
 
+def variant(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("-"))
+
+
+def rust_enum(row: Row) -> list[str]:
+    kind = row["name"].capitalize()
+    lines = [f"/// {row['help'][0].upper()}{row['help'][1:]}.",
+             "#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]", "#[non_exhaustive]", f"pub enum {kind} {{"]
+    for choice in row["choices"]:
+        lines += [f"    /// {choice['help'][0].upper()}{choice['help'][1:]}."]
+        lines += ["    #[default]"] if choice["value"] == 0 else []
+        lines += [f"    {variant(choice['name'])},"]
+    lines += ["}", "", f"impl {kind} {{", "    /// As requests and recipes spell it.",
+              "    pub fn name(self) -> &'static str {", "        match self {"]
+    lines += [f'            Self::{variant(choice["name"])} => "{choice["name"]}",' for choice in row["choices"]]
+    return [*lines, "        }", "    }", "}", ""]
+
+
 def rust(told: dict[str, Any]) -> str:
     lines = ["// SPDX-License-Identifier: MIT OR Apache-2.0",
-             f"//! What a picture can be asked for.  {MADE}", "",
-             "use crate::{Job, Result, Sampler, Schedule, Spacing, Tiling};", "", "impl Job {"]
-    kinds = {"text": "text: &str", "integer": "value: u64", "number": "value: f64", "boolean": "value: bool"}
+             f"//! What a picture can be asked for.  {MADE}", "", "use crate::{Job, Result};", ""]
+    for row in asked(told["settings"]):
+        lines += rust_enum(row) if row["type"] == "choice" else []
+    lines.append("impl Job {")
     for row in asked(told["settings"]):
         name, kind = row["name"], row["type"]
-        if name in ("kind", "subject", "prompt", "init", "mask", "strength", "fields", "finish", "loras", "style",
-                    "speed") or row["field"]:
+        if name in ("kind", "subject", "prompt", "init", "mask", "strength", "style", "speed", "lora") or (
+                row["field"] or kind == "json"):
             continue  # they begin a job, or have a shape of their own: job.rs
-        range = "" if kind in ("text", "choice", "boolean") else f"  {limits(row)}."
+        about = "" if kind in ("text", "choice", "boolean") else f"  {limits(row)}."
         sentence = row["help"][0].upper() + row["help"][1:]
-        lines += [f"    /// {line}" for line in textwrap.wrap(f"{sentence}.{range}", 100)]
-        if kind == "sides":
-            lines += [f"    pub fn {name}(self, width: u32, height: u32) -> Result<Self> {{",
-                      f'        self.put("{name}", &format!("[{{width}}, {{height}}]"))', "    }", ""]
-        elif kind == "choice":
-            lines += [f"    pub fn {name}(self, {name}: {name.capitalize()}) -> Result<Self> {{",
-                      f"        self.put_text(\"{name}\", {name}.name())", "    }", ""]
-        elif kind == "text":
-            lines += [f"    pub fn {name}(self, text: &str) -> Result<Self> {{",
-                      f'        self.put_text("{name}", text)', "    }", ""]
-        else:
-            lines += [f"    pub fn {name}(self, {kinds[kind]}) -> Result<Self> {{",
-                      f'        self.put("{name}", &crate::job::number(value))' if kind == "number" else
-                      f'        self.put("{name}", &value.to_string())', "    }", ""]
+        lines += [f"    /// {line}" for line in textwrap.wrap(f"{sentence}.{about}", 96)]
+        whole = "u64" if row.get("high", 0) > 2**32 else "u32"
+        takes, puts = {
+            "sides": ("width: u32, height: u32", f'put("{name}", &format!("[{{width}}, {{height}}]"))'),
+            "choice": (f"{name}: {name.capitalize()}", f'put_text("{name}", {name}.name())'),
+            "text": ("text: &str", f'put_text("{name}", text)'),
+            "boolean": ("value: bool", f'put("{name}", &value.to_string())'),
+            "integer": (f"value: {whole}", f'put("{name}", &value.to_string())'),
+            "number": ("value: f64", f'put("{name}", &format!("{{value:?}}"))')}[kind]
+        lines += [f"    pub fn {name}(self, {takes}) -> Result<Self> {{", f"        self.{puts}", "    }", ""]
     lines[-1] = "}"
     return "\n".join([*lines, ""])
 
@@ -232,6 +247,7 @@ def rust(told: dict[str, Any]) -> str:
 FILES: dict[str, Callable[[dict[str, Any]], str]] = {
     "bindings/python/dgx_pixels/_settings.py": python,
     "bindings/python/dgx_pixels/server/asked.py": body,
+    "bindings/rust/dgx-pixels/src/settings.rs": rust,
     "docs/settings.md": page,
 }
 

@@ -92,6 +92,11 @@ typedef struct dgxp_request_params {
  */
 DGXP_API dgxp_status dgxp_job_request(const dgxp_model *model, const char *request,
                                       const dgxp_request_params *params, dgxp_job **out);
+/**
+ * Set whatever dgxp_settings() lists of a job that is there, but what begins one (its words, its
+ * preset, its pictures): `value` is JSON, "0.5", "[32, 48]", "\"ddim\"".  Fails as dgxp_job_request().
+ */
+DGXP_API dgxp_status dgxp_job_set(dgxp_job *job, const char *name, const char *value);
 /** The same with nothing but a folder beside it. */
 DGXP_API dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
                                              const char *folder, dgxp_job **out);

@@ -381,6 +381,53 @@ dgxp_status dgxp_job_request(const dgxp_model *model, const char *request,
     return status;
 }
 
+/* What a job is begun with, or what lies beside its request. */
+static bool begins(const px_setting *setting)
+{
+    static const char *const names[] = {"kind",  "subject", "prompt", "style",
+                                        "speed", "fields",  "init",   "mask"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(setting->name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return (setting->flags & (PX_SETTING_FIELD | PX_SETTING_TOLD)) != 0;
+}
+
+static dgxp_status set_value(dgxp_job *job, const px_setting *setting, const char *value)
+{
+    json_t *parsed = NULL, *object = NULL;
+    px_json root;
+    dgxp_status status = px_json_parse(setting->name, value, strlen(value), &parsed);
+    if (status == DGXP_OK) {
+        object = json_pack("{s:o}", setting->name, parsed);
+        status = object ? px_json_root("the job", object, &root) : px_error_memory("a setting");
+    }
+    status = status == DGXP_OK ? read_settings(&root, job) : status;
+    status = status == DGXP_OK ? read_finish(&root, job) : status;
+    status = status == DGXP_OK ? px_request_loras(&root, job) : status;
+    json_decref(object);
+    return status;
+}
+
+dgxp_status dgxp_job_set(dgxp_job *job, const char *name, const char *value)
+{
+    px_error_clear();
+    if (!job || !name || !value) {
+        return px_error_begin("dgxp_job_set", false, "a job, a name and a value");
+    }
+    const px_setting *setting = px_setting_find(name);
+    if (!setting) {
+        return refuse_name("the job", name);
+    }
+    if (begins(setting)) {
+        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                            "'%s' begins a job: put it into the request of dgxp_job_request()",
+                            setting->name);
+    }
+    return set_value(job, setting, value);
+}
+
 dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
                                     const char *folder, dgxp_job **out)
 {

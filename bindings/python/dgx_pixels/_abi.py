@@ -612,6 +612,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_job_create_preset": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_job_request": ("status", [c_void_p, c_char_p, POINTER(dgxp_request_params),
         POINTER(c_void_p)]),
+    "dgxp_job_set": ("status", [c_void_p, c_char_p, c_char_p]),
     "dgxp_job_create_request": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_settings": ("status", [POINTER(c_void_p)]),
     "dgxp_list_presets": ("status", [POINTER(c_void_p)]),

@@ -1793,6 +1793,14 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
+    #[doc = " Set whatever dgxp_settings() lists of a job that is there, but what begins one (its words, its\n preset, its pictures): `value` is JSON, \"0.5\", \"[32, 48]\", \"\\\"ddim\\\"\".  Fails as dgxp_job_request()."]
+    pub fn dgxp_job_set(
+        job: *mut dgxp_job,
+        name: *const ::core::ffi::c_char,
+        value: *const ::core::ffi::c_char,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
     #[doc = " The same with nothing but a folder beside it."]
     pub fn dgxp_job_create_request(
         model: *const dgxp_model,

@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char};
 use std::path::Path;
 
 use crate::error::check;
-use crate::{ImageRef, Model, Result, c_enum, c_int, c_path, c_text, handle, params, sys};
+use crate::{ImageRef, Model, Result, c_int, c_path, c_text, handle, params, sys};
 
 handle!(
     /// One picture to paint.  Setters check their range at once and give the job back; a job may be
@@ -20,74 +20,6 @@ handle!(
     /// # Ok(()) }
     /// ```
     Job, dgxp_job, dgxp_job_free
-);
-
-c_enum!(
-    /// How a step is made of the model's answer.
-    Sampler {
-        /// What the model recommends, else Euler.
-        #[default]
-        Auto = DGXP_SAMPLER_AUTO,
-        /// Euler.
-        Euler = DGXP_SAMPLER_EULER,
-        /// Euler ancestral.
-        EulerA = DGXP_SAMPLER_EULER_A,
-        /// DPM++ 2M.
-        Dpmpp2m = DGXP_SAMPLER_DPMPP_2M,
-        /// DPM++ 2M SDE.
-        Dpmpp2mSde = DGXP_SAMPLER_DPMPP_2M_SDE,
-        /// DDIM.
-        Ddim = DGXP_SAMPLER_DDIM,
-        /// Latent consistency: few steps, with its LoRA.
-        Lcm = DGXP_SAMPLER_LCM,
-        /// Trajectory consistency: few steps, with its LoRA.
-        Tcd = DGXP_SAMPLER_TCD,
-    }
-);
-
-c_enum!(
-    /// How noise falls from step to step.
-    Schedule {
-        /// What the model declares, else normal.
-        #[default]
-        Auto = DGXP_SCHEDULE_AUTO,
-        /// As it was trained.
-        Normal = DGXP_SCHEDULE_NORMAL,
-        /// Karras et al. 2022.
-        Karras = DGXP_SCHEDULE_KARRAS,
-        /// Evenly in the logarithm.
-        Exponential = DGXP_SCHEDULE_EXPONENTIAL,
-    }
-);
-
-c_enum!(
-    /// Which of the training's steps are taken.
-    Spacing {
-        /// What the model declares, else leading.
-        #[default]
-        Auto = DGXP_SPACING_AUTO,
-        /// The first of each stretch.
-        Leading = DGXP_SPACING_LEADING,
-        /// The last of each stretch.
-        Trailing = DGXP_SPACING_TRAILING,
-        /// Evenly, both ends included.
-        Linspace = DGXP_SPACING_LINSPACE,
-    }
-);
-
-c_enum!(
-    /// Along which axes the picture goes on at the other side.
-    Tiling {
-        /// Not at all.
-        #[default]
-        None = DGXP_TILING_NONE,
-        /// The left edge continues at the right one.
-        X = DGXP_TILING_X,
-        /// The upper edge continues at the lower one.
-        Y = DGXP_TILING_Y,
-        /// Both.
-        Xy = DGXP_TILING_XY,
-    }
 );
 
 /// What a job is made of, beside its subject: see `dgx-pixels presets`.
@@ -105,6 +37,20 @@ pub struct Preset<'a> {
     pub fields: &'a [&'a str],
     /// Of presets of your own, looked into first.
     pub folder: Option<&'a Path>,
+}
+
+/// What lies beside a request: where its paths begin, presets of one's own, and pictures in place of
+/// those that it names.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Beside<'a> {
+    /// Where paths in the request begin; none: the working directory.
+    pub folder: Option<&'a Path>,
+    /// Of presets of your own, looked into first.
+    pub presets: Option<&'a Path>,
+    /// The picture to start from; copied.
+    pub init: Option<&'a ImageRef>,
+    /// White paints anew; copied.
+    pub mask: Option<&'a ImageRef>,
 }
 
 impl Job {
@@ -143,96 +89,44 @@ impl Job {
         Self::create(|out| unsafe { sys::dgxp_job_create_styled(model.raw(), &params, out) })
     }
 
+    /// From a request: JSON with the settings that `docs/settings.md` lists.  A recipe
+    /// ([`Painted::recipe`](crate::Painted::recipe)) is one as it stands.
+    pub fn request(model: &Model, request: &str, beside: &Beside) -> Result<Self> {
+        fn pointer(text: &Option<CString>) -> *const c_char {
+            text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
+        }
+        let request = c_text(request)?;
+        let folder = beside.folder.map(c_path).transpose()?;
+        let presets = beside.presets.map(c_path).transpose()?;
+        let mut params = params!(dgxp_request_params);
+        (params.folder, params.presets) = (pointer(&folder), pointer(&presets));
+        params.init = beside.init.map_or(std::ptr::null(), |image| image.raw());
+        params.mask = beside.mask.map_or(std::ptr::null(), |image| image.raw());
+        Self::create(|out| unsafe { sys::dgxp_job_request(model.raw(), request.as_ptr(), &params, out) })
+    }
+
     fn set(self, status: sys::dgxp_status) -> Result<Self> {
         check(status).map(|()| self)
     }
 
-    /// What should not be there.
-    pub fn negative_prompt(self, text: &str) -> Result<Self> {
-        let text = c_text(text)?;
-        let status = unsafe { sys::dgxp_job_set_negative_prompt(self.raw(), text.as_ptr()) };
+    /// Any setting of the table by its name; `json` is its value: `0.5`, `[32, 48]`, `"ddim"`.
+    pub fn put(self, name: &str, json: &str) -> Result<Self> {
+        let (name, json) = (c_text(name)?, c_text(json)?);
+        let status = unsafe { sys::dgxp_job_set(self.raw(), name.as_ptr(), json.as_ptr()) };
         self.set(status)
     }
 
-    /// Sprite pixels that come out; 0 = whatever the canvas holds.
-    pub fn size(self, width: u32, height: u32) -> Result<Self> {
-        let (width, height) = (c_int(width)?, c_int(height)?);
-        let status = unsafe { sys::dgxp_job_set_size(self.raw(), width, height) };
-        self.set(status)
-    }
-
-    /// Canvas pixels, what the model paints; 0 = the model's native canvas.
-    pub fn canvas(self, width: u32, height: u32) -> Result<Self> {
-        let (width, height) = (c_int(width)?, c_int(height)?);
-        let status = unsafe { sys::dgxp_job_set_canvas(self.raw(), width, height) };
-        self.set(status)
-    }
-
-    /// 1..1000; 0 = the model's recommendation.
-    pub fn steps(self, steps: u32) -> Result<Self> {
-        let steps = c_int(steps)?;
-        let status = unsafe { sys::dgxp_job_set_steps(self.raw(), steps) };
-        self.set(status)
-    }
-
-    /// 0..100; at most 1 paints without the negative prompt, twice as fast.
-    pub fn guidance(self, guidance: f64) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_guidance(self.raw(), guidance) };
-        self.set(status)
-    }
-
-    /// Guidance rescale phi, 0..1.
-    pub fn guidance_rescale(self, phi: f64) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_guidance_rescale(self.raw(), phi) };
-        self.set(status)
-    }
-
-    /// Guidance ends after this share of the steps, 0..1; 1 = never.
-    pub fn cfg_stop(self, share: f64) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_cfg_stop(self.raw(), share) };
-        self.set(status)
-    }
-
-    /// How a step is made.
-    pub fn sampler(self, sampler: Sampler) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_sampler(self.raw(), sampler.value()) };
-        self.set(status)
-    }
-
-    /// How noise falls.
-    pub fn schedule(self, schedule: Schedule) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_schedule(self.raw(), schedule.value()) };
-        self.set(status)
-    }
-
-    /// Which steps are taken.
-    pub fn spacing(self, spacing: Spacing) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_spacing(self.raw(), spacing.value()) };
-        self.set(status)
-    }
-
-    /// Stochasticity of DDIM and TCD, 0..1.
-    pub fn eta(self, eta: f64) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_eta(self.raw(), eta) };
-        self.set(status)
-    }
-
-    /// The share of the noise that a whole run puts back, 0..1; below 1 surfaces come out smoother.
-    pub fn temperature(self, temperature: f64) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_temperature(self.raw(), temperature) };
-        self.set(status)
-    }
-
-    /// 0..2^53-1.  Without one a seed is drawn and stands in the recipe.
-    pub fn seed(self, seed: u64) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_seed(self.raw(), seed) };
-        self.set(status)
-    }
-
-    /// A seamless texture.
-    pub fn tiling(self, tiling: Tiling) -> Result<Self> {
-        let status = unsafe { sys::dgxp_job_set_tiling(self.raw(), tiling.value()) };
-        self.set(status)
+    pub(crate) fn put_text(self, name: &str, text: &str) -> Result<Self> {
+        let mut json = String::from("\"");
+        for letter in text.chars() {
+            match letter {
+                '"' | '\\' => json.extend(['\\', letter]),
+                '\0'..='\u{1f}' => json.push_str(&format!("\\u{:04x}", letter as u32)),
+                _ => json.push(letter),
+            }
+        }
+        json.push('"');
+        self.put(name, &json)
     }
 
     /// Start from a picture (copied).  `strength` 0..1: the share of the steps that is painted anew.

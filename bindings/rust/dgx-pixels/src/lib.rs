@@ -10,6 +10,7 @@ mod job;
 mod lora;
 mod model;
 mod palette;
+mod settings;
 mod sheet;
 
 pub use cancel::Cancel;
@@ -17,10 +18,11 @@ pub use error::{Error, Result, Status};
 pub use fix::{Fix, Fixed};
 pub use generate::{Generate, Painted, Phase, Progress};
 pub use image::{Image, ImageRef, PngOptions};
-pub use job::{Job, Preset, Sampler, Schedule, Spacing, Tiling};
+pub use job::{Beside, Job, Preset};
 pub use lora::{Lora, LoraUse, list_loras};
 pub use model::{Dtype, Model, ModelOptions, doctor, inspect, list_models, list_presets};
 pub use palette::{Dither, Palette};
+pub use settings::{Sampler, Schedule, Spacing, Tiling};
 pub use sheet::{Atlas, AtlasFormat, Direction, Pack, Place, Sheet, Tag};
 
 use std::ffi::{CStr, CString, c_char};
