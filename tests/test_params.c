@@ -82,6 +82,7 @@ READER_OF(motion_params, sheet, dgxp_motion(picture, given, NULL, &made))
 READER_OF(autotile_params, sheet, dgxp_autotile(picture, NULL, given, &made))
 READER_OF(model_params, model, dgxp_model_open("/nowhere/at/all", given, &made))
 READER_OF(preset_params, job, dgxp_job_create_styled(NULL, given, &made))
+READER_OF(request_params, job, dgxp_job_request(NULL, "{}", given, &made))
 READER_OF(generate_params, result, dgxp_generate(NULL, NULL, 1, given, &made))
 READER_OF(deploy_params, document, dgxp_deploy(&nothing, 1, given, &made))
 READER_OF(build_params, document, dgxp_build(given, &made))
@@ -156,6 +157,7 @@ static const struct {
                      GIVEN(motion_params),
                      GIVEN(model_params),
                      GIVEN(preset_params),
+                     GIVEN(request_params),
                      GIVEN(generate_params),
                      GIVEN(deploy_params),
                      GIVEN(build_params),
