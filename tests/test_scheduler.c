@@ -164,6 +164,30 @@ START_TEST(guidance_stops)
 }
 END_TEST
 
+START_TEST(guidance_starts)
+{
+    const px_bundle_settings model = sdxl();
+    static const struct {
+        double start, stop;
+        int32_t first, last; /* guided rows of 20 */
+    } cases[] = {{0, 1, 0, 20},    {0.2, 1, 4, 20}, {0.3, 0.7, 6, 14},
+                 {0.22, 1, 5, 20}, {1, 1, 20, 20},  {0.6, 0.5, 20, 20}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        px_scheduler_params params = params_for(&model, DGXP_SAMPLER_EULER, 20);
+        px_schedule table;
+        params.set.cfg_start = cases[i].start;
+        params.set.cfg_stop = cases[i].stop;
+        ck_assert_ok(px_scheduler_build(&params, &table));
+        ck_assert_int_eq(table.guided, cases[i].last - cases[i].first);
+        for (int32_t k = 0; k < table.count; k++) {
+            const bool on = k >= cases[i].first && k < cases[i].last;
+            ck_assert_double_eq(table.steps[k].guidance, on ? 5 : 1);
+        }
+        px_scheduler_free(&table);
+    }
+}
+END_TEST
+
 START_TEST(strength_leaves_out_the_first_steps)
 {
     const px_bundle_settings model = sdxl();
@@ -462,6 +486,7 @@ int main(void)
     tcase_add_test(core, karras_of_euler_and_dpm);
     tcase_add_test(core, grids_of_dpm_and_lcm);
     tcase_add_test(core, guidance_stops);
+    tcase_add_test(core, guidance_starts);
     tcase_add_test(core, strength_leaves_out_the_first_steps);
     tcase_add_test(core, a_perfect_model_ends_at_its_picture);
     suite_add_tcase(suite, core);

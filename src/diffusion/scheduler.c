@@ -477,7 +477,9 @@ static void set_guidance(const draft *d, px_schedule *table)
     const double guidance = d->params->set.guidance;
     for (int32_t i = 0; i < table->count; i++) {
         /* The small number forgives shares like 0.7 that are no binary fractions. */
-        const bool on = guidance > 1.0 && i + 1e-9 < d->params->set.cfg_stop * table->count;
+        const double at = i + 1e-9;
+        const bool on = guidance > 1.0 && at >= d->params->set.cfg_start * table->count &&
+                        at < d->params->set.cfg_stop * table->count;
         table->steps[i].guidance = on ? guidance : fmin(guidance, 1.0);
         table->guided += on;
     }

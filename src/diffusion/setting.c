@@ -69,6 +69,8 @@ static const px_setting settings[] = {
      "fast"},
     {"guidance_rescale", PX_SETTING_NUMBER, MODEL, SAME, AT(rescale), 0, 1, 0, "share",
      "against burnt colours"},
+    {"cfg_start", PX_SETTING_NUMBER, MODEL | QUIET, SAME, AT(cfg_start), 0, 1, 0, "share",
+     "guidance begins after this share of the steps: 0.2 leaves the first ones to the words alone"},
     {"cfg_stop", PX_SETTING_NUMBER, MODEL, SAME, AT(cfg_stop), 0, 1, 1, "share",
      "guidance ends after this share of the steps: 0.6 saves 20 %"},
     {"sampler", PX_SETTING_CHOICE, MODEL, SAME, AT(sampler), 0, 0, DGXP_SAMPLER_EULER, "",

@@ -29,7 +29,7 @@ typedef struct px_setting_values {
     int32_t canvas[2]; /* width, height that the model paints */
     int32_t size[2];   /* of the sprite */
     int32_t steps;
-    double guidance, rescale, cfg_stop;
+    double guidance, rescale, cfg_start, cfg_stop;
     int32_t sampler, schedule, spacing, tiling; /* values of the enums */
     double temperature, eta, strength;
     int32_t parity;

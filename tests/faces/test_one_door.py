@@ -25,6 +25,10 @@ PLAIN: dict[str, dict[str, Any]] = {
     "preset": {"kind": "item", "subject": "a potion", "style": "gameboy", "size": [16, 16], "steps": 2},
     "prompt": {"prompt": "a (red:1.2) potion", "negative_prompt": "blur", "size": [16, 16], "steps": 3,
                "guidance": 4, "guidance_rescale": 0.5, "cfg_stop": 0.7},
+    "window": {"prompt": "a (red:1.2) potion", "negative_prompt": "blur", "size": [16, 16], "steps": 5, "guidance": 8,
+               "cfg_start": 0.4, "cfg_stop": 0.8},
+    "no window": {"prompt": "a (red:1.2) potion", "negative_prompt": "blur", "size": [16, 16], "steps": 5,
+                  "guidance": 8, "cfg_stop": 0.8},
     "finish": {"prompt": "x", "size": [16, 16], "steps": 2, "colors": 4, "background": "auto",
                "finish": {"outline": "outer", "dither": "bayer4"}},
     "palette": {"prompt": "x", "size": [16, 16], "steps": 2, "palette": "pico-8", "tiling": "x"},
@@ -100,8 +104,9 @@ def told(png: bytes) -> dict[str, Any]:
 def test_every_face_paints_a_recipe_with_the_same_bytes(server: Server, model: Model, game: Path,
                                                         tmp_path: Path) -> None:
     requests = [{**request, "seed": 7 + i} for i, request in enumerate(PLAIN.values())]
+    requests[list(PLAIN).index("no window")]["seed"] = requests[list(PLAIN).index("window")]["seed"]
     first = [model.generate_many([Job.of(request)])[0].image.encode() for request in requests]
-    assert len({pixels(png)[2] for png in first}) == len(first), "some requests are one and the same"
+    assert len({(pixels(png), str(told(png))) for png in first}) == len(first), "some requests are one and the same"
     recipes = [recipe_of(png) for png in first]
     faces = {
         "python": [model.generate_many([Job.of(recipe)])[0].image.encode() for recipe in recipes],
@@ -113,6 +118,25 @@ def test_every_face_paints_a_recipe_with_the_same_bytes(server: Server, model: M
         for name, png, wanted in zip(PLAIN, painted, first, strict=True):
             assert pixels(png) == pixels(wanted), f"{face}: {name} is another picture"
             assert told(png) == told(wanted), f"{face}: {name} has another recipe"
+
+
+def test_every_setting_is_an_option(model: Model, tmp_path: Path) -> None:
+    request = {"prompt": "a potion", "seed": 5, "size": [16, 16], "steps": 5, "guidance": 8, "cfg_start": 0.4,
+               "sampler": "ddim", "eta": 0.5, "tiling": "x", "temperature": 0.5, "guidance_rescale": 0.25, "colors": 4}
+    words: list[str] = []
+    for name, value in request.items():
+        text = "x".join(map(str, value)) if isinstance(value, list) else str(value)
+        words += [] if name == "prompt" else ["--" + name.replace("_", "-"), text]
+    build = Path(os.environ["DGX_PIXELS_LIBRARY"]).parents[1]
+    subprocess.run([build / "bin/dgx-pixels", "generate", "a potion", "-m", "tiny", "--device", "cpu", "-q", *words,
+                    "-o", tmp_path / "a.png"], check=True, capture_output=True, text=True, cwd=tmp_path)
+    painted = (tmp_path / "a.png").read_bytes()
+    wanted = model.generate_many([Job.of(request)])[0].image.encode()
+    assert pixels(painted) == pixels(wanted) and told(painted) == told(wanted)
+    assert told(painted)["cfg_start"] == 0.4
+    wrong = subprocess.run([build / "bin/dgx-pixels", "generate", "a potion", "--cfg-start", "2"], text=True,
+                           capture_output=True, cwd=tmp_path)
+    assert wrong.returncode == 2 and "--cfg-start 2: must be a number from 0 to 1" in wrong.stderr
 
 
 def test_pictures_go_beside_the_request(server: Server, model: Model, tmp_path: Path) -> None:

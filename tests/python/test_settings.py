@@ -73,3 +73,19 @@ def test_a_recipe_is_a_request_with_all_that_it_tells(library: Library, model: M
     again = library.request(model, **recipe)
     assert library.document("dgxp_job_describe", again.handle, model.handle) == told
     assert (told["cfg_stop"], told["eta"], told["sampler"], told["parity"]) == (0.5, 0.25, "ddim", True)
+
+
+def test_guidance_has_a_window(library: Library, tiny: Path) -> None:
+    """cfg_start and cfg_stop: half of the guided steps, another picture, and a recipe that says so."""
+    with library.open(tiny / "tiny", device="cpu") as painting:
+        asked = {"prompt": "a potion", "negative_prompt": "blur", "canvas": [64, 64], "steps": 4, "guidance": 8,
+                 "seed": 3}
+        pictures, passes = [], []
+        for more in ({}, {"cfg_start": 0}, {"cfg_start": 0.5}, {"cfg_stop": 0.5}, {"cfg_start": 0.25, "cfg_stop": 0.75}):
+            job = library.request(painting, **asked, **more)
+            passes.append(library.document("dgxp_job_describe", job.handle, painting.handle)["unet_passes"])
+            pictures.append(painting.generate(job)[0])
+        assert passes == [8, 8, 6, 6, 6]
+        plain, zero, late, early, middle = (picture.canvas.tobytes() for picture in pictures)
+        assert plain == zero and len({plain, late, early, middle}) == 4
+        assert pictures[2].recipe["cfg_start"] == 0.5 and "cfg_start" not in pictures[0].recipe

@@ -29,6 +29,7 @@ class JobOptions(TypedDict, total=False):
     steps: int | None
     guidance: float | None
     guidance_rescale: float | None
+    cfg_start: float | None
     cfg_stop: float | None
     sampler: str | int | None
     schedule: str | int | None
@@ -70,6 +71,8 @@ class JobFields:
     guidance: how strictly the words are followed; 1 or less ignores the negative prompt and is twice as
         fast (0..100)
     guidance_rescale: against burnt colours (0..1)
+    cfg_start: guidance begins after this share of the steps: 0.2 leaves the first ones to the words
+        alone (0..1)
     cfg_stop: guidance ends after this share of the steps: 0.6 saves 20 % (0..1)
     sampler: how a step is made of the model's answer (auto, euler, euler-a, dpmpp-2m, dpmpp-2m-sde,
         ddim, lcm, tcd)
@@ -110,6 +113,7 @@ class JobFields:
     steps: int | None = None
     guidance: float | None = None
     guidance_rescale: float | None = None
+    cfg_start: float | None = None
     cfg_stop: float | None = None
     sampler: str | int | None = None
     schedule: str | int | None = None
@@ -133,9 +137,9 @@ class JobFields:
 # In the order of recipes.
 NAMES = (
     "style", "speed", "view", "facing", "outline", "shading", "detail", "isometric", "fields",
-    "negative_prompt", "seed", "canvas", "size", "steps", "guidance", "guidance_rescale", "cfg_stop",
-    "sampler", "schedule", "spacing", "tiling", "temperature", "eta", "init", "strength", "mask",
-    "palette", "colors", "background", "as_painted", "finish", "lora", "loras", "parity",
+    "negative_prompt", "seed", "canvas", "size", "steps", "guidance", "guidance_rescale", "cfg_start",
+    "cfg_stop", "sampler", "schedule", "spacing", "tiling", "temperature", "eta", "init", "strength",
+    "mask", "palette", "colors", "background", "as_painted", "finish", "lora", "loras", "parity",
 )
 # Jobs of one call may differ in these.
 VARIES = frozenset((

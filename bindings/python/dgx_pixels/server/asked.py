@@ -60,6 +60,9 @@ class GenerateBody(Asked):
         "is twice as fast", ge=0, le=100)
     guidance_rescale: Number | None = Field(
         None, description="against burnt colours", ge=0, le=1)
+    cfg_start: Number | None = Field(
+        None, description="guidance begins after this share of the steps: 0.2 leaves the first ones to the "
+        "words alone", ge=0, le=1)
     cfg_stop: Number | None = Field(
         None, description="guidance ends after this share of the steps: 0.6 saves 20 %", ge=0, le=1)
     sampler: Literal["auto", "euler", "euler-a", "dpmpp-2m", "dpmpp-2m-sde", "ddim", "lcm", "tcd"] | None = Field(

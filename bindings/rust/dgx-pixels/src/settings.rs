@@ -160,6 +160,12 @@ impl Job {
         self.put("guidance_rescale", &format!("{value:?}"))
     }
 
+    /// Guidance begins after this share of the steps: 0.2 leaves the first ones to the words alone.
+    /// 0..1.
+    pub fn cfg_start(self, value: f64) -> Result<Self> {
+        self.put("cfg_start", &format!("{value:?}"))
+    }
+
     /// Guidance ends after this share of the steps: 0.6 saves 20 %.  0..1.
     pub fn cfg_stop(self, value: f64) -> Result<Self> {
         self.put("cfg_stop", &format!("{value:?}"))

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use dgx_pixels::{Cancel, Generate, Job, Lora, LoraUse, Model, Painted, Phase, Preset, Status, list_loras};
+use dgx_pixels::{
+    Beside, Cancel, Generate, Job, Lora, LoraUse, Model, Painted, Phase, Preset, Sampler, Status, list_loras,
+};
 
 fn open() -> Option<Model> {
     if std::env::var_os("DGX_PIXELS_MODELS").is_none() {
@@ -172,4 +174,31 @@ fn adapters_come_and_go() {
     let missing = Lora::load("no/such.safetensors", Some(&model)).unwrap_err();
     assert_eq!(missing.status(), Status::NotFound);
     serde_json::from_str::<serde_json::Value>(&list_loras(Some(&model)).unwrap()).unwrap();
+}
+
+#[test]
+fn a_recipe_is_a_request_and_settings_are_put_by_name() {
+    let Some(model) = open() else { return };
+    let job = Job::new("a potion").unwrap().seed(5).unwrap().size(16, 16).unwrap().steps(5).unwrap();
+    let job = job.guidance(8.0).unwrap().cfg_start(0.4).unwrap().sampler(Sampler::Ddim).unwrap();
+    let job = job.put("eta", "0.5").unwrap().negative_prompt("a \"blur\"\n").unwrap().colors(4).unwrap();
+    let first = paint(&model, &[&job]);
+    let again = Job::request(&model, &first.recipe(0), &Beside::default()).unwrap();
+    let again = paint(&model, &[&again]);
+    assert_eq!(first.sprite(0).pixels(), again.sprite(0).pixels());
+    assert_eq!(first.recipe(0), again.recipe(0));
+    assert!(first.recipe(0).contains("\"cfg_start\":0.4"), "{}", first.recipe(0));
+
+    let init = first.sprite(0);
+    let beside = Beside { init: Some(init), ..Beside::default() };
+    let text = r#"{"prompt": "x", "size": 16, "steps": 4, "strength": 0.5, "seed": 3}"#;
+    assert!(
+        paint(&model, &[&Job::request(&model, text, &beside).unwrap()]).recipe(0).contains("init_pixels")
+    );
+    let error = Job::request(&model, text, &Beside::default()).unwrap_err();
+    assert!(error.message().contains("needs 'init'"), "{error}");
+    let error = Job::new("x").unwrap().put("negative", "\"y\"").unwrap_err();
+    assert!(error.message().contains("it is called 'negative_prompt'"), "{error}");
+    let error = Job::new("x").unwrap().put("subject", "\"y\"").unwrap_err();
+    assert!(error.message().contains("begins a job"), "{error}");
 }
