@@ -22,7 +22,8 @@ def main() -> int:
     names = subprocess.run(["git", "show", "--format=", "--name-only", commit], cwd=ROOT, text=True,
                            capture_output=True, check=True).stdout.split()
     made = sorted(name for name in names if name in MADE)
-    beside = sorted(name for name in names if name.startswith("tests/") and name not in MADE or name == "CHANGELOG.md")
+    beside = sorted(name for name in names if "tests" in name.split("/") and name not in MADE
+                    or name == "CHANGELOG.md")
     hand = sorted(name for name in names if name not in made and name not in beside)
     for title, group in (("by hand", hand), ("made by a script", made), ("tests and changelog", beside)):
         print(f"{len(group)} {title}:")
