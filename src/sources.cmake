@@ -74,6 +74,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/png.c
     src/image/quality.c
     src/image/quantize.c
+    src/image/recolor.c
     src/image/sequence.c
     src/image/sheet.c
     src/image/sheet_file.c

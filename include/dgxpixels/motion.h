@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /**
- * What a finished sprite becomes by its own pixels, without a model: an animation.
+ * What a finished sprite becomes by its own pixels, without a model: an animation, other colors.
  *
  *     dgxp_sheet *moves = NULL;
  *     dgxp_motion_params params = DGXP_MOTION_PARAMS_INIT;
@@ -67,6 +67,31 @@ DGXP_API dgxp_status dgxp_motion(const dgxp_image *sprite, const dgxp_motion_par
  * "area"}].  `folder` as in dgxp_motion_params.
  */
 DGXP_API dgxp_status dgxp_list_motions(const char *folder, dgxp_document **out);
+
+/* -------------------------------------------------------------------------------- colorways */
+
+typedef struct dgxp_recolor_params {
+    uint32_t struct_size;
+    int32_t variant;      /* 1..1000: every ramp that has a hue takes another; 0 = only what `map` says */
+    int32_t keep_skin;    /* 1: what has the color of skin stays */
+    int32_t move_outline; /* 1: the outline's dark colors move, too */
+    const char *map;      /* ramps by name or color, "red=blue,#c03030=silver"; or NULL */
+} dgxp_recolor_params;
+#define DGXP_RECOLOR_PARAMS_INIT {sizeof(dgxp_recolor_params), 0, 0, 0, NULL}
+
+/**
+ * A colorway of a sprite (at most 4,096 colors): its ramps, colors of one hue found in OKLab, take
+ * another hue while every shade stays as light as it is, so that the order of light in a ramp is kept.
+ *
+ * Names are red, orange, gold, yellow, lime, green, teal, cyan, blue, purple, magenta, pink, brown,
+ * silver, grey, white, black.  Dark colors without much hue are the outline and stay.  The same for the
+ * same input; alpha and text metadata are kept.  `*report` (or NULL) is {"ramps": [{"name", "pixels",
+ * "from": ["#rrggbb", dark to light], "to": the new ones}], "kept": the same}.  Fails with
+ * DGXP_ERR_INVALID_ARGUMENT on a color that is none, DGXP_ERR_NOT_FOUND when the sprite has no such
+ * ramp.  Any number of threads may call with the same sprite.  NULL params change nothing.
+ */
+DGXP_API dgxp_status dgxp_recolor(const dgxp_image *sprite, const dgxp_recolor_params *params,
+                                  dgxp_document **report, dgxp_image **out);
 
 #ifdef __cplusplus
 }

@@ -35,6 +35,7 @@ add_executable(dgx-pixels
     src/cli/presets.c
     src/cli/project.c
     src/cli/print.c
+    src/cli/recolor.c
     src/cli/regen.c
     src/cli/report.c
     src/cli/request.c

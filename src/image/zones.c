@@ -5,6 +5,7 @@
 #include "image/color.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_solid(const dgxp_image *image, int32_t x, int32_t y)

@@ -108,3 +108,26 @@ def test_the_program_writes_every_format(build: Path, tmp_path: Path) -> None:
     assert wrong.returncode == 3 and "there are: appear,attack" in wrong.stderr
     assert not (tmp_path / "no.aseprite").exists()
     assert "walks towards us" in run("--list").stdout
+
+
+def test_colorways_of_the_program(build: Path, tmp_path: Path) -> None:
+    """Variants of one sprite: all different, clear pixels clear, and the strip says what became of what."""
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    for row, color in enumerate(((24, 20, 32), (92, 28, 28), (144, 40, 40), (200, 56, 56), (216, 160, 40))):
+        pixels[3 * row:3 * row + 3, 2:14] = (*color, 255)
+    Pictures.fromarray(pixels).save(tmp_path / "hero.png")
+    done = subprocess.run([build / "bin/dgx-pixels", "recolor", "hero.png", "--variants", "8", "-o", "out",
+                           "--strip", "strip.png"], cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    made = [np.asarray(Pictures.open(tmp_path / f"out/hero-{i}.png").convert("RGBA")) for i in range(1, 9)]
+    assert len({image.tobytes() for image in made}) == 8
+    strip = np.asarray(Pictures.open(tmp_path / "strip.png").convert("RGBA"))
+    assert strip.shape == (9, 5, 4)
+    for row, image in enumerate(made, 1):
+        assert (image[..., 3] == pixels[..., 3]).all()
+        table = {strip[0, i].tobytes(): strip[row, i].tobytes() for i in range(5)}
+        for y in range(15):
+            assert table[pixels[y, 5].tobytes()] == image[y, 5].tobytes()
+    wrong = subprocess.run([build / "bin/dgx-pixels", "recolor", "hero.png", "--map", "red=bleu", "-o", "no.png"],
+                           cwd=tmp_path, text=True, capture_output=True)
+    assert wrong.returncode == 2 and "'bleu' is no color" in wrong.stderr and not (tmp_path / "no.png").exists()

@@ -325,6 +325,12 @@ class dgxp_motion_params(Structure):
         ("folder", c_char_p),
     ]
 
+class dgxp_recolor_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("variant", c_int32), ("keep_skin", c_int32),
+        ("move_outline", c_int32), ("map", c_char_p),
+    ]
+
 class dgxp_device_info(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("available", c_int32), ("id", c_char * 16),
@@ -458,6 +464,7 @@ STRUCTS = (
     dgxp_contact_params,
     dgxp_autotile_params,
     dgxp_motion_params,
+    dgxp_recolor_params,
     dgxp_device_info,
     dgxp_model_params,
     dgxp_lora_use,
@@ -589,6 +596,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_motion": ("status", [c_void_p, POINTER(dgxp_motion_params), POINTER(c_void_p),
         POINTER(c_void_p)]),
     "dgxp_list_motions": ("status", [c_char_p, POINTER(c_void_p)]),
+    "dgxp_recolor": ("status", [c_void_p, POINTER(dgxp_recolor_params), POINTER(c_void_p),
+        POINTER(c_void_p)]),
     "dgxp_device_count": ("status", [POINTER(c_int32)]),
     "dgxp_device_describe": ("status", [c_int32, POINTER(dgxp_device_info)]),
     "dgxp_doctor": ("status", [c_int32, POINTER(c_void_p)]),

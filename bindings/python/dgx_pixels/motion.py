@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""A still sprite moves, by its own pixels.  No model, no torch."""
+"""A still sprite moves and comes in other colors, by its own pixels.  No model, no torch."""
 
 from __future__ import annotations
 
@@ -48,3 +48,25 @@ def list_motions(folder: str | os.PathLike[str] | None = None) -> list[dict[str,
     found: list[dict[str, Any]] = document(
         lib.dgxp_list_motions, path_bytes(folder) if folder is not None else None)
     return found
+
+
+@dataclass(frozen=True)
+class Recolored:
+    """What recolor() made, and its ramps (the document of dgxp_recolor())."""
+
+    image: Image
+    report: dict[str, Any]
+
+    def _repr_png_(self) -> bytes:
+        return self.image.preview()
+
+
+def recolor(sprite: ImageLike, map: str | dict[str, str] | None = None, *, variant: int = 0,
+            keep_skin: bool = False, move_outline: bool = False) -> Recolored:
+    """A colorway: ramps by name or color ({"red": "blue"}), or `variant` 1, 2 … of the whole sprite."""
+    text = ",".join(f"{a}={b}" for a, b in map.items()) if isinstance(map, dict) else map
+    options = params(_abi.dgxp_recolor_params, variant=variant, keep_skin=int(keep_skin),
+                     move_outline=int(move_outline), map=text_bytes(text))
+    report, out = c_void_p(), c_void_p()
+    lib.dgxp_recolor(Image.of(sprite), byref(options), byref(report), byref(out))
+    return Recolored(Image._of(out.value), take_document(report))

@@ -1513,6 +1513,39 @@ unsafe extern "C" {
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct dgxp_recolor_params {
+    pub struct_size: u32,
+    pub variant: i32,
+    pub keep_skin: i32,
+    pub move_outline: i32,
+    pub map: *const ::core::ffi::c_char,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_recolor_params"][::core::mem::size_of::<dgxp_recolor_params>() - 24usize];
+    ["Alignment of dgxp_recolor_params"][::core::mem::align_of::<dgxp_recolor_params>() - 8usize];
+    ["Offset of field: dgxp_recolor_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_recolor_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_recolor_params::variant"]
+        [::core::mem::offset_of!(dgxp_recolor_params, variant) - 4usize];
+    ["Offset of field: dgxp_recolor_params::keep_skin"]
+        [::core::mem::offset_of!(dgxp_recolor_params, keep_skin) - 8usize];
+    ["Offset of field: dgxp_recolor_params::move_outline"]
+        [::core::mem::offset_of!(dgxp_recolor_params, move_outline) - 12usize];
+    ["Offset of field: dgxp_recolor_params::map"]
+        [::core::mem::offset_of!(dgxp_recolor_params, map) - 16usize];
+};
+unsafe extern "C" {
+    #[doc = " A colorway of a sprite (at most 4,096 colors): its ramps, colors of one hue found in OKLab, take\n another hue while every shade stays as light as it is, so that the order of light in a ramp is kept.\n\n Names are red, orange, gold, yellow, lime, green, teal, cyan, blue, purple, magenta, pink, brown,\n silver, grey, white, black.  Dark colors without much hue are the outline and stay.  The same for the\n same input; alpha and text metadata are kept.  `*report` (or NULL) is {\"ramps\": [{\"name\", \"pixels\",\n \"from\": [\"#rrggbb\", dark to light], \"to\": the new ones}], \"kept\": the same}.  Fails with\n DGXP_ERR_INVALID_ARGUMENT on a color that is none, DGXP_ERR_NOT_FOUND when the sprite has no such\n ramp.  Any number of threads may call with the same sprite.  NULL params change nothing."]
+    pub fn dgxp_recolor(
+        sprite: *const dgxp_image,
+        params: *const dgxp_recolor_params,
+        report: *mut *mut dgxp_document,
+        out: *mut *mut dgxp_image,
+    ) -> dgxp_status;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct dgxp_device_info {
     pub struct_size: u32,
     pub available: i32,
