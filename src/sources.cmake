@@ -42,6 +42,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/foreign.c
     src/image/gif.c
     src/image/bmp.c
+    src/image/board.c
     src/image/jpeg.c
     src/image/picture.c
     src/image/webp.c

@@ -260,6 +260,33 @@ START_TEST(blocks_of_a_photograph_are_no_cells)
 }
 END_TEST
 
+/* Squares of 10 and 16 pixels behind cells of 9: only the cells are cells. */
+START_TEST(painted_checkerboards_are_no_cells)
+{
+    for (int32_t tile = 10; tile <= 16; tile += 6) {
+        dgxp_image *sprite = make_sprite(48, (uint32_t)tile, true),
+                   *large = enlarge(sprite, 9, 0, 0);
+        uint32_t state = 5;
+        for (int32_t at = 0; at < large->width * large->height; at++) {
+            uint8_t *p = large->rgba + (size_t)at * 4;
+            const int32_t square = at % large->width / tile + at / large->width / tile;
+            const int noise = (int)(sprite_draw(&state) % 5) - 2;
+            for (int c = 0; c < 3; c++) {
+                const int value = p[3] < 128 ? (square % 2 ? 250 : 204) : p[c];
+                const int noisy = value + noise;
+                p[c] = (uint8_t)(noisy < 0 ? 0 : noisy > 255 ? 255 : noisy);
+            }
+            p[3] = 255;
+        }
+        const dgxp_grid_info info = detect(large, NULL, NULL);
+        ck_assert_msg(info.width == 48 && info.height == 48, "tile %d: %dx%d", tile, info.width,
+                      info.height);
+        dgxp_image_free(sprite);
+        dgxp_image_free(large);
+    }
+}
+END_TEST
+
 START_TEST(snap_and_border_are_obeyed)
 {
     dgxp_image *sprite = make_sprite(63, 6, false), *large = spoil(sprite, 10, 0.3, 0);
@@ -431,6 +458,7 @@ int main(void)
     tcase_add_test(core, non_square_cells_are_seen);
     tcase_add_test(core, linear_enlargements_are_recovered);
     tcase_add_test(core, blocks_of_a_photograph_are_no_cells);
+    tcase_add_test(core, painted_checkerboards_are_no_cells);
     tcase_add_test(core, snap_and_border_are_obeyed);
     tcase_add_test(core, painted_pictures_are_divided_evenly);
     tcase_add_test(core, few_colors_alone_are_no_pixel_art);

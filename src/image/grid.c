@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/params.h"
+#include "image/board.h"
 #include "image/edges.h"
 #include "image/explain.h"
 #include "image/flat.h"
@@ -25,7 +26,6 @@
 #define SURE 0.03         /* no photograph's cells come near */
 #define PLAIN_SCORE 0.5   /* of edges in step: a picture of few colors has cells, however noisy */
 #define SURE_LEAST 3.0
-#define CERTAIN 2.15  /* the confidence at which edges overrule bends */
 #define STRAIGHT 0.08 /* cells rms: below this, bending would only follow noise */
 #define CHAOTIC 0.22  /* cells rms: above this there is no lattice at the given period */
 #define PHASE_CELLS 8 /* fewer cells a side have too few edges to agree on a phase */
@@ -167,17 +167,6 @@ static dgxp_status measure_axes(search *self, const double cell[2])
     return DGXP_OK;
 }
 
-static int32_t snap_count(double count)
-{
-    static const int32_t usual[] = {16, 24, 32, 48, 64, 96, 128, 192, 256};
-    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
-        if (fabs(count - usual[i]) < 0.025 * usual[i]) {
-            return usual[i];
-        }
-    }
-    return (int32_t)rint(count);
-}
-
 /* Takes over the periods that the phases say, one for both axes unless asked otherwise. */
 static void adopt_periods(search *self, int32_t count[2])
 {
@@ -189,7 +178,7 @@ static void adopt_periods(search *self, int32_t count[2])
     }
     for (int i = 0; i < 2; i++) {
         const double cells = length[i] / period[i];
-        count[i] = self->params.snap ? snap_count(cells) : (int32_t)rint(cells);
+        count[i] = self->params.snap ? px_lattice_snap(cells) : (int32_t)rint(cells);
         count[i] = count[i] < 1 ? 1 : count[i];
         px_lattice_set_period(&axis[i],
                               self->params.snap ? (double)length[i] / count[i] : period[i]);
@@ -410,14 +399,6 @@ static dgxp_status try_linear(const search *self, const px_period *edges, int32_
     return px_linear_find(self->images[0], hints, edges->count, count, found);
 }
 
-/* Cells that were blurred bend at their edges, two or three times a cell, and finer cells explain
- * them as well: where edges tell a whole part of the count, edges are right. */
-static bool is_harmonic(const dgxp_grid *grid, const int32_t count[2], const double cell[2])
-{
-    const double share = cell[0] > 0 ? count[0] * cell[0] / grid->image_width : 0;
-    return grid->info.confidence >= CERTAIN && share > 1.5 && fabs(share - rint(share)) < .1;
-}
-
 static void adopt_linear(dgxp_grid *grid, const int32_t count[2])
 {
     set_even(grid, DGXP_GRID_CELLS, count[0], count[1]);
@@ -430,10 +411,6 @@ static dgxp_status find_grid(search *self)
     dgxp_grid *grid = self->grid;
     const int32_t length[2] = {grid->image_width, grid->image_height};
     const int32_t longer = px_image_most(length[0], length[1]);
-    bool enough;
-    if (try_flat(self, &enough) || !enough) {
-        return enough ? DGXP_OK : px_error_memory("the search for flat cells");
-    }
     bool linear = false;
     int32_t bends[2];
     px_period periods[3];
@@ -452,7 +429,8 @@ static dgxp_status find_grid(search *self)
     const bool few = px_native_few_colors(image);
     const double cell[2] = {best.info.cell_width, best.info.cell_height};
     bool cells = best.info.width > 0;
-    if (linear && !(cells && is_harmonic(grid, bends, cell))) {
+    if (linear &&
+        !(cells && px_linear_is_harmonic(&grid->info, grid->image_width / cell[0], bends[0]))) {
         px_mem_free(best.centers);
         adopt_linear(grid, bends);
         return DGXP_OK;
@@ -480,6 +458,26 @@ static dgxp_status find_grid(search *self)
     set_even(grid, DGXP_GRID_PAINTED, (int32_t)fmax(1, rint(length[0] / side)),
              (int32_t)fmax(1, rint(length[1] / side)));
     return DGXP_OK;
+}
+
+/* Flat cells, else what a painted checkerboard does not hide. */
+static dgxp_status find_any_grid(search *self)
+{
+    bool enough;
+    if (try_flat(self, &enough) || !enough) {
+        return enough ? DGXP_OK : px_error_memory("the search for flat cells");
+    }
+    dgxp_image *plain = NULL;
+    const dgxp_image *const *images = self->images, *shown;
+    dgxp_status status = self->count == 1 ? px_board_hide(images[0], &plain) : DGXP_OK;
+    if (plain) {
+        shown = plain;
+        self->images = &shown;
+    }
+    status = status ? status : find_grid(self);
+    self->images = images;
+    dgxp_image_free(plain);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------- forced */
@@ -563,7 +561,7 @@ dgxp_status dgxp_grid_detect_frames(const dgxp_image *const *images, int32_t cou
     self.grid->image_height = images[0]->height;
     const dgxp_grid_params *p = &self.params;
     const bool forced = p->width || p->height || p->cell_width > 0 || p->cell_height > 0;
-    status = forced ? force_grid(&self) : find_grid(&self);
+    status = forced ? force_grid(&self) : find_any_grid(&self);
     px_edges_free(&self.edges);
     px_lattice_free(&self.axis[0]);
     px_lattice_free(&self.axis[1]);

@@ -383,3 +383,14 @@ double px_lattice_origin(const px_lattice_axis *axis, int32_t length, int32_t co
     const double left = -axis->phase, right = length / axis->period - axis->phase;
     return ceil((left + right - count) / 2 - 0.5);
 }
+
+int32_t px_lattice_snap(double count)
+{
+    static const int32_t usual[] = {16, 24, 32, 48, 64, 96, 128, 192, 256};
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        if (fabs(count - usual[i]) < 0.025 * usual[i]) {
+            return usual[i];
+        }
+    }
+    return (int32_t)rint(count);
+}

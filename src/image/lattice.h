@@ -43,4 +43,7 @@ double px_lattice_share(const px_lattice_axis axis[2]);
  */
 double px_lattice_origin(const px_lattice_axis *axis, int32_t length, int32_t count);
 
+/** The usual number of cells within 2.5 %, else the nearest whole one. */
+int32_t px_lattice_snap(double count);
+
 #endif

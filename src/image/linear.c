@@ -16,6 +16,7 @@
  * What the comb says is then proved: the cells are read, enlarged, and must be the picture.
  */
 #define CELL_LEAST 3
+#define CERTAIN 2.15 /* the confidence at which edges overrule bends */
 #define CELL_MOST 64
 #define COMB_LEAST 0.15    /* of both axes together: a comb to try */
 #define ERROR_SHARE 0.10   /* of the contrast of neighbouring cells */
@@ -330,4 +331,10 @@ dgxp_status px_linear_find(const dgxp_image *image, const double *hints, int32_t
     px_mem_free(profiles);
     px_mem_free(scores);
     return status;
+}
+
+bool px_linear_is_harmonic(const dgxp_grid_info *info, double edges, int32_t bends)
+{
+    const double share = bends / edges;
+    return info->confidence >= CERTAIN && share > 1.5 && fabs(share - rint(share)) < .1;
 }

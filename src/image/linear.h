@@ -15,4 +15,11 @@
 dgxp_status px_linear_find(const dgxp_image *image, const double *hints, int32_t hint_count,
                            int32_t count[2], bool *found);
 
+/**
+ * Whether `bends` cells are a multiple of the `edges` that the grid's candidates say.  Cells that were
+ * blurred bend at their edges, two or three times a cell, and finer cells explain them as well: where
+ * edges tell a whole part of the count, edges are right.
+ */
+bool px_linear_is_harmonic(const dgxp_grid_info *info, double edges, int32_t bends);
+
 #endif
