@@ -73,7 +73,7 @@ static void fill_gap(drawing *self, int32_t x, int32_t y, bool across)
 {
     const px_box *box = &self->zones.box;
     const int32_t before_x = across ? x - 1 : x, before_y = across ? y : y - 1;
-    if (before_x < box->x0 || before_y < box->y0) {
+    if (before_x < box->x0 || before_y < box->y0 || x > box->x1 || y > box->y1) {
         return;
     }
     const uint8_t *first = px_image_at(self->now, before_x, before_y);
