@@ -1,6 +1,7 @@
 # Every source of libdgxpixels.so, by room.  A new room is one line here and one in tests/tests.cmake.
 set(DGXP_CORE_SOURCES
     src/core/beneath.c
+    src/core/buffer.c
     src/core/cancel.c
     src/core/choice.c
     src/core/clock.c

@@ -165,6 +165,8 @@ void cli_erase_line(void);
 /** Seconds from a steady clock. */
 double cli_now(void);
 
+/** A text of an object, borrowed; "" where there is none. */
+const char *cli_text_of(const struct json_t *object, const char *key);
 /** Print each sentence of a report's list to stderr: "dgx-pixels: KIND: …". */
 void cli_print_list(const struct json_t *report, const char *field, const char *kind);
 

@@ -15,17 +15,11 @@ typedef struct settings {
     bool undo, force, array, no_sidecar, dry_run, json, confirm;
 } settings;
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 void cli_deploy_print_confirmed(const json_t *file)
 {
     const json_t *confirmed = json_object_get(file, "confirmed");
     if (confirmed) {
-        printf("%-9s  %s\n", text_of(confirmed, "state"), text_of(confirmed, "reason"));
+        printf("%-9s  %s\n", cli_text_of(confirmed, "state"), cli_text_of(confirmed, "reason"));
     }
 }
 
@@ -41,8 +35,8 @@ void cli_deploy_print(const json_t *report, bool json)
     }
     json_array_foreach(json_object_get(report, "files"), i, file)
     {
-        printf("%-9s  %s\n", text_of(file, "action"),
-               *text_of(file, "load") ? text_of(file, "load") : text_of(file, "path"));
+        printf("%-9s  %s\n", cli_text_of(file, "action"),
+               *cli_text_of(file, "load") ? cli_text_of(file, "load") : cli_text_of(file, "path"));
         cli_deploy_print_confirmed(file);
     }
 }

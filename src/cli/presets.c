@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 static int list_presets(bool json)
 {
     static const char *const groups[][2] = {
@@ -30,8 +24,8 @@ static int list_presets(bool json)
         printf("%s%s\n", g ? "\n" : "", groups[g][1]);
         json_array_foreach(list, i, preset)
         {
-            if (strcmp(text_of(preset, "group"), groups[g][0]) == 0) {
-                printf("  %-12s %s\n", text_of(preset, "name"), text_of(preset, "help"));
+            if (strcmp(cli_text_of(preset, "group"), groups[g][0]) == 0) {
+                printf("  %-12s %s\n", cli_text_of(preset, "name"), cli_text_of(preset, "help"));
             }
         }
     }
@@ -46,8 +40,8 @@ static void print_fields(const json_t *fields)
     json_t *field, *ignored;
     json_object_foreach((json_t *)(uintptr_t)fields, name, field)
     {
-        const char *preset = text_of(field, "default");
-        printf("  --%-10s %s\n  %-12s", name, text_of(field, "help"), "");
+        const char *preset = cli_text_of(field, "default");
+        printf("  --%-10s %s\n  %-12s", name, cli_text_of(field, "help"), "");
         json_object_foreach(json_object_get(field, "choices"), value, ignored)
         {
             printf(" %s%s", value, strcmp(value, preset) == 0 ? " (default)" : "");
@@ -95,8 +89,8 @@ static int describe(const char *name, bool json)
     }
     json_t *preset = json_loads(dgxp_document_text(document), 0, NULL);
     const json_t *sizes = json_object_get(preset, "sizes");
-    printf("%s: %s\n%s\n", text_of(preset, "name"), text_of(preset, "help"),
-           text_of(preset, "path"));
+    printf("%s: %s\n%s\n", cli_text_of(preset, "name"), cli_text_of(preset, "help"),
+           cli_text_of(preset, "path"));
     if (sizes) {
         printf("sizes: %d to %d pixels a side\n",
                (int)json_integer_value(json_object_get(sizes, "min")),

@@ -5,6 +5,12 @@
 #include <jansson.h>
 #include <string.h>
 
+const char *cli_text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
 static void print_value(const char *key, json_t *value, int depth);
 
 static void print_scalar(json_t *value)

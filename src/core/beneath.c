@@ -266,6 +266,23 @@ dgxp_status px_beneath_read(int folder, const char *shown, const char *name, siz
     return DGXP_OK;
 }
 
+dgxp_status px_beneath_hash(int folder, const char *shown, const char *name, size_t limit,
+                            char hash[PX_HASH_HEX])
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    dgxp_status status = px_beneath_read(folder, shown, name, limit, &bytes, &size);
+    hash[0] = '\0';
+    if (status == DGXP_OK) {
+        px_hash_bytes(bytes, size, hash);
+    } else if (status == DGXP_ERR_NOT_FOUND) {
+        px_error_clear();
+        status = DGXP_OK;
+    }
+    px_mem_free(bytes);
+    return status;
+}
+
 dgxp_status px_beneath_create(int folder, const char *shown, const char *name, const void *bytes,
                               size_t size)
 {

@@ -3,6 +3,7 @@
 #ifndef PX_BENEATH_H
 #define PX_BENEATH_H
 
+#include "core/hash.h"
 #include "dgxpixels.h"
 
 #include <stdbool.h>
@@ -47,6 +48,10 @@ dgxp_status px_beneath_alone(int folder, const char *shown, const char *name);
  */
 dgxp_status px_beneath_read(int folder, const char *shown, const char *name, size_t limit,
                             uint8_t **bytes, size_t *size);
+
+/** The hash of such a file, "" when it is absent. */
+dgxp_status px_beneath_hash(int folder, const char *shown, const char *name, size_t limit,
+                            char hash[PX_HASH_HEX]);
 
 /** Make a new file with these bytes, synced to the disk; on failure nothing is left. */
 dgxp_status px_beneath_create(int folder, const char *shown, const char *name, const void *bytes,

@@ -93,3 +93,9 @@ int px_number_print(char *out, size_t size, const char *format, ...)
     va_end(arguments);
     return length;
 }
+
+int px_number_order(const void *left, const void *right)
+{
+    const float a = *(const float *)left, b = *(const float *)right;
+    return (a > b) - (a < b);
+}

@@ -27,4 +27,7 @@ int px_number_print(char *out, size_t size, const char *format, ...)
 int px_number_vprint(char *out, size_t size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
+/** For qsort() of floats, none of which is a NaN. */
+int px_number_order(const void *left, const void *right);
+
 #endif

@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FILE_LIMIT = 1 << 30 };
-
 typedef enum wish_state {
     WISH_CURRENT,
     WISH_MISSING,
@@ -44,8 +42,6 @@ static dgxp_status hash_asset(const building *b, const char *path, char hash[PX_
 {
     char *whole = px_mem_format("%s/%s", b->project.assets, path);
     const char *slash = whole ? strrchr(whole, '/') : NULL;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
     int folder = -1;
     dgxp_status status = whole ? DGXP_OK : px_error_memory("a path");
     hash[0] = '\0';
@@ -56,16 +52,12 @@ static dgxp_status hash_asset(const building *b, const char *path, char hash[PX_
         px_mem_free(above);
     }
     if (status == DGXP_OK) {
-        status = px_beneath_read(folder, b->project.folder, slash + 1, FILE_LIMIT, &bytes, &size);
+        status = px_beneath_hash(folder, b->project.folder, slash + 1, PX_STAGE_FILE_MAX, hash);
         close(folder);
-    }
-    if (status == DGXP_OK) {
-        px_hash_bytes(bytes, size, hash);
     } else if (status == DGXP_ERR_NOT_FOUND) {
         px_error_clear();
         status = DGXP_OK;
     }
-    px_mem_free(bytes);
     px_mem_free(whole);
     return status;
 }

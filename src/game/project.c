@@ -38,21 +38,27 @@ static bool has_table(const char *text, const char *name)
     return false;
 }
 
-/* A Cargo.toml that is no more than the list of a workspace's members is no game. */
-static bool holds_package(const char *folder)
+/* The text of a folder's Cargo.toml in a new string; NULL where there is none that can be read. */
+static char *read_cargo(const char *folder)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
     char *path = px_file_join(folder, "Cargo.toml");
-    const bool there = path && px_file_exists(path);
-    bool package = there;
-    if (there && px_file_read(path, CARGO_LIMIT, &bytes, &size) == DGXP_OK) {
-        const char *text = (const char *)bytes;
-        package = !has_table(text, "[workspace") || has_table(text, "[package]");
+    if (!path || px_file_read(path, CARGO_LIMIT, &bytes, &size) != DGXP_OK) {
+        px_error_clear();
     }
-    px_error_clear();
-    px_mem_free(bytes);
     px_mem_free(path);
+    return (char *)bytes;
+}
+
+/* A Cargo.toml that is no more than the list of a workspace's members is no game; one that cannot
+ * be read may be one. */
+static bool holds_package(const char *folder)
+{
+    char *text = read_cargo(folder);
+    const bool package = text ? !has_table(text, "[workspace") || has_table(text, "[package]")
+                              : holds(folder, "Cargo.toml");
+    px_mem_free(text);
     return package;
 }
 
@@ -274,17 +280,9 @@ static bool names_word(const char *text, const char *quoted)
  */
 static int asks_for_watcher(const char *folder)
 {
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    char *path = px_file_join(folder, "Cargo.toml");
-    int found = -1;
-    if (path && px_file_exists(path) && px_file_read(path, CARGO_LIMIT, &bytes, &size) == DGXP_OK) {
-        const char *text = (const char *)bytes;
-        found = names_word(text, "file_watcher\"") || names_word(text, "\"dev\"");
-    }
-    px_error_clear();
-    px_mem_free(bytes);
-    px_mem_free(path);
+    char *text = read_cargo(folder);
+    const int found = text ? names_word(text, "file_watcher\"") || names_word(text, "\"dev\"") : -1;
+    px_mem_free(text);
     return found;
 }
 

@@ -432,13 +432,8 @@ static dgxp_status finish(px_stage *stage, const json_t *changes, int64_t number
     json_t *merged = json_copy(stage->entries);
     dgxp_status status = record && merged ? px_stage_merge(merged, record, "after")
                                           : px_error_memory("the lock file");
+    status = status == DGXP_OK ? px_stage_adopt(stage, &merged) : status;
     if (status == DGXP_OK) {
-        status = px_lock_save(stage->project, stage->staging, merged);
-    }
-    if (status == DGXP_OK) {
-        json_t *old = stage->entries;
-        stage->entries = merged;
-        merged = old;
         px_stage_record_name(number, true, pending);
         px_stage_record_name(number, false, done);
         renameat(stage->history, pending, stage->history, done);

@@ -101,6 +101,8 @@ dgxp_status px_stage_folder(const px_stage *stage, const char *path, bool make, 
 /** The hash of a file, "" when there is none. */
 dgxp_status px_stage_hash(const px_stage *stage, int folder, const char *name,
                           char hash[PX_HASH_HEX]);
+/** Save the lock file with `*entries` as the stage's; what it had before takes their place. */
+dgxp_status px_stage_adopt(px_stage *stage, json_t **entries);
 /** Remove those of a deployment's new folders ("a", "a/b") that nothing is left in. */
 void px_stage_clear(const px_stage *stage, const json_t *folders);
 /** Apply the lock's side of a record to `entries`: "after" or "before" of each changed path. */

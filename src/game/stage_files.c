@@ -57,17 +57,16 @@ dgxp_status px_stage_folder(const px_stage *stage, const char *path, bool make, 
 dgxp_status px_stage_hash(const px_stage *stage, int folder, const char *name,
                           char hash[PX_HASH_HEX])
 {
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    dgxp_status status =
-        px_beneath_read(folder, stage->shown, name, PX_STAGE_FILE_MAX, &bytes, &size);
-    hash[0] = '\0';
+    return px_beneath_hash(folder, stage->shown, name, PX_STAGE_FILE_MAX, hash);
+}
+
+dgxp_status px_stage_adopt(px_stage *stage, json_t **entries)
+{
+    const dgxp_status status = px_lock_save(stage->project, stage->staging, *entries);
     if (status == DGXP_OK) {
-        px_hash_bytes(bytes, size, hash);
-    } else if (status == DGXP_ERR_NOT_FOUND) {
-        px_error_clear();
-        status = DGXP_OK;
+        json_t *old = stage->entries;
+        stage->entries = *entries;
+        *entries = old;
     }
-    px_mem_free(bytes);
     return status;
 }

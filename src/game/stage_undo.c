@@ -140,13 +140,8 @@ static dgxp_status adopt(px_stage *stage, const char *name, int64_t number)
             json_object_set(merged, path, entry);
         }
     }
+    status = status == DGXP_OK ? px_stage_adopt(stage, &merged) : status;
     if (status == DGXP_OK) {
-        status = px_lock_save(stage->project, stage->staging, merged);
-    }
-    if (status == DGXP_OK) {
-        json_t *old = stage->entries;
-        stage->entries = merged;
-        merged = old;
         px_stage_record_name(number, false, done);
         renameat(stage->history, name, stage->history, done);
     }

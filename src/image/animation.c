@@ -2,6 +2,7 @@
 /* APNG into sheets and back: the chunks that libpng does not know, around pictures that it does. */
 #include "image/animation.h"
 
+#include "core/buffer.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "image/png.h"
@@ -25,49 +26,22 @@ static uint32_t read_u16(const uint8_t *at)
 }
 
 /* A PNG file that is put together in memory. */
-typedef struct builder {
-    uint8_t *bytes;
-    size_t size, capacity;
-    bool no_memory;
-} builder;
-
-static void put_bytes(builder *to, const void *bytes, size_t size)
-{
-    if (to->capacity - to->size < size) {
-        size_t wanted = to->capacity ? to->capacity * 2 : 4096;
-        while (wanted - to->size < size) {
-            wanted *= 2;
-        }
-        uint8_t *larger = to->no_memory ? NULL : px_mem_resize(to->bytes, wanted, 1);
-        if (!larger) {
-            to->no_memory = true;
-            return;
-        }
-        to->bytes = larger;
-        to->capacity = wanted;
-    }
-    if (size) {
-        memcpy(to->bytes + to->size, bytes, size);
-        to->size += size;
-    }
-}
-
-static void put_u32(builder *to, uint32_t value)
+static void put_u32(px_buffer *to, uint32_t value)
 {
     const uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
                               (uint8_t)value};
-    put_bytes(to, bytes, 4);
+    px_buffer_put(to, bytes, 4);
 }
 
 /* A chunk of one or two parts with its checksum. */
-static void put_chunk(builder *to, const char *type, const void *head, size_t head_size,
+static void put_chunk(px_buffer *to, const char *type, const void *head, size_t head_size,
                       const void *body, size_t body_size)
 {
     put_u32(to, (uint32_t)(head_size + body_size));
     const size_t from = to->size;
-    put_bytes(to, type, 4);
-    put_bytes(to, head, head_size);
-    put_bytes(to, body, body_size);
+    px_buffer_put(to, type, 4);
+    px_buffer_put(to, head, head_size);
+    px_buffer_put(to, body, body_size);
     if (!to->no_memory) {
         put_u32(to, (uint32_t)crc32(0, to->bytes + from, (uInt)(to->size - from)));
     }
@@ -126,9 +100,9 @@ typedef struct reader {
     dgxp_sheet *sheet;
     dgxp_image *canvas;    /* what is shown: the newest frame, which the sheet owns */
     dgxp_image *kept;      /* what it was before, when that frame asks to be taken back */
-    builder shared;        /* PLTE and tRNS, which hold for every frame */
-    builder once;          /* texts and the like, which come with the first frame */
-    builder frame;         /* the frame that is being read, a PNG of its own */
+    px_buffer shared;      /* PLTE and tRNS, which hold for every frame */
+    px_buffer once;        /* texts and the like, which come with the first frame */
+    px_buffer frame;       /* the frame that is being read, a PNG of its own */
     const uint8_t *header; /* IHDR's 13 bytes */
     uint32_t width, height, frames, sequence;
     control now, drawn; /* of the frame that is read, and of the newest that is shown */
@@ -182,10 +156,10 @@ static void begin_frame(reader *self)
         header[4 + i] = (uint8_t)(self->now.height >> (24 - 8 * i));
     }
     self->frame.size = 0;
-    put_bytes(&self->frame, signature, sizeof signature);
+    px_buffer_put(&self->frame, signature, sizeof signature);
     put_chunk(&self->frame, "IHDR", header, sizeof header, NULL, 0);
-    put_bytes(&self->frame, self->shared.bytes, self->shared.size);
-    put_bytes(&self->frame, self->once.bytes, self->once.size);
+    px_buffer_put(&self->frame, self->shared.bytes, self->shared.size);
+    px_buffer_put(&self->frame, self->once.bytes, self->once.size);
     self->once.size = 0;
     self->in_frame = true;
 }
@@ -332,10 +306,10 @@ static dgxp_status read_chunk(reader *self, const chunk *c)
         const bool all = is_chunk(c, "PLTE") || is_chunk(c, "tRNS");
         const size_t size = (size_t)c->size + 12;
         if (self->in_frame) {
-            put_bytes(&self->frame, c->whole, size);
+            px_buffer_put(&self->frame, c->whole, size);
         }
         if (all || !self->in_frame) {
-            put_bytes(all ? &self->shared : &self->once, c->whole, size);
+            px_buffer_put(all ? &self->shared : &self->once, c->whole, size);
         }
     }
     return status;
@@ -434,7 +408,7 @@ static dgxp_status stand_frame(const char *name, const dgxp_sheet *sheet, size_t
     return status;
 }
 
-static void put_control(builder *to, uint32_t sequence, const uint8_t *size, int32_t duration)
+static void put_control(px_buffer *to, uint32_t sequence, const uint8_t *size, int32_t duration)
 {
     uint8_t head[26] = {(uint8_t)(sequence >> 24), (uint8_t)(sequence >> 16),
                         (uint8_t)(sequence >> 8), (uint8_t)sequence};
@@ -447,7 +421,7 @@ static void put_control(builder *to, uint32_t sequence, const uint8_t *size, int
 }
 
 /* Take a frame's PNG apart: the first gives the head of the file, each gives its pixels. */
-static dgxp_status put_frame(builder *to, const dgxp_sheet *sheet, size_t index, int32_t plays,
+static dgxp_status put_frame(px_buffer *to, const dgxp_sheet *sheet, size_t index, int32_t plays,
                              scanner from, uint32_t *sequence)
 {
     bool controlled = false;
@@ -464,7 +438,7 @@ static dgxp_status put_frame(builder *to, const dgxp_sheet *sheet, size_t index,
             controlled = true;
         }
         if (index == 0 && !is_chunk(&c, "IEND")) {
-            put_bytes(to, c.whole, (size_t)c.size + 12);
+            px_buffer_put(to, c.whole, (size_t)c.size + 12);
         } else if (pixels) {
             const uint32_t n = (*sequence)++;
             const uint8_t head[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
@@ -487,7 +461,7 @@ dgxp_status px_apng_encode(const char *name, const dgxp_sheet *sheet, int32_t sc
                            uint8_t **bytes, size_t *size)
 {
     const dgxp_png_params params = {sizeof params, scale, 1, 0};
-    builder to = {.size = 0};
+    px_buffer to = {.size = 0};
     uint32_t sequence = 0;
     int32_t width, height;
     dgxp_status status = DGXP_OK;
@@ -496,7 +470,7 @@ dgxp_status px_apng_encode(const char *name, const dgxp_sheet *sheet, int32_t sc
                             name, plays);
     }
     px_sheet_canvas(sheet, &width, &height);
-    put_bytes(&to, signature, sizeof signature);
+    px_buffer_put(&to, signature, sizeof signature);
     for (size_t i = 0; i < sheet->frame_count && !status; i++) {
         dgxp_image *frame = NULL;
         uint8_t *png = NULL;

@@ -2,6 +2,7 @@
 /* Sheets into .aseprite files: one layer, trimmed cels, tags, slices, palette. */
 #include "image/aseprite.h"
 
+#include "core/buffer.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "image/sheet.h"
@@ -11,33 +12,12 @@
 
 typedef struct writer {
     const char *name;
-    uint8_t *bytes;
-    size_t size, capacity;
-    bool no_memory;
+    px_buffer file;
     uint8_t palette[256][4];
     int32_t colors;       /* of an indexed file, transparent entry 0 included; 0 = RGBA */
     uint16_t slots[1024]; /* open addressing: entries by color */
     int32_t width, height;
 } writer;
-
-static void put_bytes(writer *to, const void *bytes, size_t size)
-{
-    if (to->capacity - to->size < size) {
-        size_t wanted = to->capacity ? to->capacity * 2 : 4096;
-        while (wanted - to->size < size) {
-            wanted *= 2;
-        }
-        uint8_t *larger = to->no_memory ? NULL : px_mem_resize(to->bytes, wanted, 1);
-        if (!larger) {
-            to->no_memory = true;
-            return;
-        }
-        to->bytes = larger;
-        to->capacity = wanted;
-    }
-    memcpy(to->bytes + to->size, bytes, size);
-    to->size += size;
-}
 
 /* A little-endian number of 1, 2 or 4 bytes. */
 static void put(writer *to, int64_t value, size_t size)
@@ -46,35 +26,35 @@ static void put(writer *to, int64_t value, size_t size)
     for (size_t i = 0; i < size; i++) {
         bytes[i] = (uint8_t)((uint64_t)value >> (8 * i));
     }
-    put_bytes(to, bytes, size);
+    px_buffer_put(&to->file, bytes, size);
 }
 
 static void put_zeros(writer *to, size_t count)
 {
     static const uint8_t zeros[84];
-    put_bytes(to, zeros, count);
+    px_buffer_put(&to->file, zeros, count);
 }
 
 static void put_text(writer *to, const char *text)
 {
     put(to, (int64_t)strlen(text), 2);
-    put_bytes(to, text, strlen(text));
+    px_buffer_put(&to->file, text, strlen(text));
 }
 
 /* Fill in a size that was not known when its four bytes were written. */
 static void patch_size(writer *to, size_t at)
 {
-    if (!to->no_memory) {
-        const size_t size = to->size - at;
+    if (!to->file.no_memory) {
+        const size_t size = to->file.size - at;
         for (size_t i = 0; i < 4; i++) {
-            to->bytes[at + i] = (uint8_t)(size >> (8 * i));
+            to->file.bytes[at + i] = (uint8_t)(size >> (8 * i));
         }
     }
 }
 
 static size_t begin_chunk(writer *to, int type)
 {
-    const size_t at = to->size;
+    const size_t at = to->file.size;
     put(to, 0, 4);
     put(to, type, 2);
     return at;
@@ -152,7 +132,7 @@ static void put_palette(writer *to)
     put_zeros(to, 8);
     for (int32_t i = 0; i < to->colors; i++) {
         put(to, 0, 2);
-        put_bytes(to, to->palette[i], 4);
+        px_buffer_put(&to->file, to->palette[i], 4);
     }
     patch_size(to, at);
 }
@@ -261,7 +241,7 @@ static dgxp_status put_pixels(writer *to, const dgxp_image *image, const box *pa
         status = px_error_memory("zlib");
         goto done;
     }
-    put_bytes(to, packed, packed_size);
+    px_buffer_put(&to->file, packed, packed_size);
 done:
     px_mem_free(raw);
     px_mem_free(packed);
@@ -303,7 +283,7 @@ static dgxp_status put_cel(writer *to, const dgxp_sheet *sheet, size_t frame, si
 
 static dgxp_status put_frame(writer *to, const dgxp_sheet *sheet, size_t frame, size_t *linked)
 {
-    const size_t at = to->size;
+    const size_t at = to->file.size;
     uint32_t chunks = 0;
     put(to, 0, 4);
     put(to, PX_ASE_FRAME_MAGIC, 2);
@@ -327,17 +307,17 @@ static dgxp_status put_frame(writer *to, const dgxp_sheet *sheet, size_t frame, 
         }
         chunks = 2u + (to->colors > 0) + (sheet->tag_count > 0) + (uint32_t)sheet->slice_count;
     }
-    const size_t before = to->size;
+    const size_t before = to->file.size;
     const dgxp_status status = put_cel(to, sheet, frame, linked);
-    chunks += to->size > before;
+    chunks += to->file.size > before;
     patch_size(to, at);
-    if (!to->no_memory) { /* the chunk counts, old and new */
+    if (!to->file.no_memory) { /* the chunk counts, old and new */
         for (size_t i = 0; i < 4; i++) {
-            to->bytes[at + 12 + i] = (uint8_t)(chunks >> (8 * i));
+            to->file.bytes[at + 12 + i] = (uint8_t)(chunks >> (8 * i));
         }
         const uint32_t old = chunks < 0xFFFF ? chunks : 0xFFFF;
-        to->bytes[at + 6] = (uint8_t)old;
-        to->bytes[at + 7] = (uint8_t)(old >> 8);
+        to->file.bytes[at + 6] = (uint8_t)old;
+        to->file.bytes[at + 7] = (uint8_t)(old >> 8);
     }
     return status;
 }
@@ -353,22 +333,22 @@ dgxp_status px_aseprite_encode(const char *name, const dgxp_sheet *sheet, int32_
     }
     put_header(&to, sheet);
     dgxp_status status = DGXP_OK;
-    for (size_t i = 0; i < sheet->frame_count && !status && !to.no_memory; i++) {
+    for (size_t i = 0; i < sheet->frame_count && !status && !to.file.no_memory; i++) {
         status = put_frame(&to, sheet, i, &linked);
     }
     patch_size(&to, 0);
-    if (!status && to.no_memory) {
+    if (!status && to.file.no_memory) {
         status = px_error_memory("an .aseprite file");
     }
-    if (!status && to.size > PX_SHEET_BYTES_MAX) {
+    if (!status && to.file.size > PX_SHEET_BYTES_MAX) {
         status = px_error_set(DGXP_ERR_LIMIT, "%s: over %zu bytes; split the sheet", name,
                               PX_SHEET_BYTES_MAX);
     }
     if (status) {
-        px_mem_free(to.bytes);
+        px_mem_free(to.file.bytes);
     } else {
-        *bytes = to.bytes;
-        *size = to.size;
+        *bytes = to.file.bytes;
+        *size = to.file.size;
     }
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/number.h"
 #include "core/params.h"
 #include "image/cleanup.h"
 #include "image/color.h"
@@ -195,12 +196,6 @@ static bool has_visible_frame(const px_fixing *self)
 
 /* ------------------------------------------------------------------------------------ palette */
 
-static int compare_floats(const void *left, const void *right)
-{
-    const float a = *(const float *)left, b = *(const float *)right;
-    return (a > b) - (a < b);
-}
-
 /*
  * How far cells of one color lie apart: pixel art has many neighbours of one color, so a quarter of
  * all steps between neighbours is wobble.  Where there is none, close colors are the artist's.
@@ -222,7 +217,7 @@ static dgxp_status choose_merge(const px_fixing *self, dgxp_palette_params *para
     }
     params->merge = MERGE_MOST;
     if (found >= 16) {
-        qsort(steps, found, sizeof *steps, compare_floats);
+        qsort(steps, found, sizeof *steps, px_number_order);
         const float wobble = sqrtf(steps[found / 4]);
         params->merge = fminf(fmaxf(MERGE_SHARE * wobble, MERGE_LEAST), MERGE_MOST);
     }

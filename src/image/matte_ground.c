@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/number.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -150,12 +151,6 @@ static int32_t take_in(px_matting *m, const ground *g, double *rms)
     return tail;
 }
 
-static int compare_floats(const void *left, const void *right)
-{
-    const float a = *(const float *)left, b = *(const float *)right;
-    return (a > b) - (a < b);
-}
-
 /* The median step between neighbours that were taken in: the noise of the ground itself. */
 static bool measure_noise(const px_matting *m, int32_t members, float *noise)
 {
@@ -169,7 +164,7 @@ static bool measure_noise(const px_matting *m, int32_t members, float *noise)
     }
     *noise = 0;
     if (steps && count) {
-        qsort(steps, (size_t)count, sizeof *steps, compare_floats);
+        qsort(steps, (size_t)count, sizeof *steps, px_number_order);
         *noise = steps[count / 2] * (float)M_SQRT1_2;
     }
     px_mem_free(steps);

@@ -2,6 +2,7 @@
 /* PNG bytes into a picture and back. */
 #include "image/png.h"
 
+#include "core/buffer.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/limits.h"
@@ -31,8 +32,7 @@ typedef struct codec {
     size_t left;
     dgxp_image *image;
 
-    uint8_t *bytes; /* what was written */
-    size_t size, capacity;
+    px_buffer file; /* what was written */
 } codec;
 
 /* Texts unpack a thousand to one, and a file may have hundreds: libpng bounds each, we their sum. */
@@ -376,21 +376,11 @@ static bool collect_colors(const dgxp_image *image, color_table *table)
 static void write_bytes(png_structp png, png_bytep bytes, size_t count)
 {
     codec *self = png_get_io_ptr(png);
-    if (self->capacity - self->size < count) {
-        size_t wanted = self->capacity ? self->capacity * 2 : 4096;
-        while (wanted - self->size < count) {
-            wanted *= 2;
-        }
-        uint8_t *larger = px_mem_resize(self->bytes, wanted, 1);
-        if (!larger) {
-            self->no_memory = true;
-            png_error(png, "out of memory");
-        }
-        self->bytes = larger;
-        self->capacity = wanted;
+    px_buffer_put(&self->file, bytes, count);
+    if (self->file.no_memory) {
+        self->no_memory = true;
+        png_error(png, "out of memory");
     }
-    memcpy(self->bytes + self->size, bytes, count);
-    self->size += count;
 }
 
 static void flush_nothing(png_structp png)
@@ -496,10 +486,10 @@ done:
     px_mem_free(table);
     px_mem_free(row);
     if (status) {
-        px_mem_free(self.bytes);
+        px_mem_free(self.file.bytes);
     } else {
-        *bytes = self.bytes;
-        *size = self.size;
+        *bytes = self.file.bytes;
+        *size = self.file.size;
     }
     return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Tiled's external tilesets: one tree, written as TSJ or as TSX. */
+#include "core/buffer.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "image/pack.h"
@@ -143,38 +144,12 @@ json_t *px_tiled_build(const px_atlas_view *of)
 
 /* ----------------------------------------------------------------------------------------- XML */
 
-typedef struct page {
-    char *text;
-    size_t size, capacity;
-    bool no_memory;
-} page;
-
-static void put(page *to, const char *text, size_t size)
+static void put_text(px_buffer *to, const char *text)
 {
-    if (to->capacity - to->size <= size) {
-        size_t wanted = to->capacity ? to->capacity * 2 : 4096;
-        while (wanted - to->size <= size) {
-            wanted *= 2;
-        }
-        char *larger = to->no_memory ? NULL : px_mem_resize(to->text, wanted, 1);
-        if (!larger) {
-            to->no_memory = true;
-            return;
-        }
-        to->text = larger;
-        to->capacity = wanted;
-    }
-    memcpy(to->text + to->size, text, size);
-    to->size += size;
-    to->text[to->size] = '\0';
+    px_buffer_put(to, text, strlen(text));
 }
 
-static void put_text(page *to, const char *text)
-{
-    put(to, text, strlen(text));
-}
-
-static void put_escaped(page *to, const char *text)
+static void put_escaped(px_buffer *to, const char *text)
 {
     for (; *text; text++) {
         switch (*text) {
@@ -195,14 +170,15 @@ static void put_escaped(page *to, const char *text)
             break;
         default:
             if ((unsigned char)*text >= 32) { /* XML has no way to write the others */
-                put(to, text, 1);
+                px_buffer_put(to, text, 1);
             }
         }
     }
 }
 
 /* The members that are attributes, in the tree's order. */
-static void put_attributes(page *to, const json_t *object, const char *const *names, size_t count)
+static void put_attributes(px_buffer *to, const json_t *object, const char *const *names,
+                           size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const json_t *value = json_object_get(object, names[i]);
@@ -220,7 +196,7 @@ static void put_attributes(page *to, const json_t *object, const char *const *na
     }
 }
 
-static void put_tile(page *to, const json_t *tile)
+static void put_tile(px_buffer *to, const json_t *tile)
 {
     static const char *const of_tile[] = {"id"}, *const of_property[] = {"name", "value"},
                              *const of_frame[] = {"tileid", "duration"};
@@ -246,7 +222,7 @@ static void put_tile(page *to, const json_t *tile)
     put_text(to, " </tile>\n");
 }
 
-static void put_wangset(page *to, const json_t *set)
+static void put_wangset(px_buffer *to, const json_t *set)
 {
     static const char *const of_set[] = {"name", "type", "tile"},
                              *const of_color[] = {"name", "color", "tile", "probability"},
@@ -284,7 +260,7 @@ char *px_tiled_print(const json_t *tileset)
                                          "margin",    "tilecount",    "columns"};
     const json_t *tiles = json_object_get(tileset, "tiles");
     const json_t *wangsets = json_object_get(tileset, "wangsets");
-    page to = {NULL, 0, 0, false};
+    px_buffer to = {.size = 0};
     char size[64];
     put_text(&to, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<tileset");
     put_attributes(&to, tileset, of_set, sizeof of_set / sizeof *of_set);
@@ -302,8 +278,8 @@ char *px_tiled_print(const json_t *tileset)
     }
     put_text(&to, "</tileset>\n");
     if (to.no_memory) {
-        px_mem_free(to.text);
+        px_mem_free(to.bytes);
         return NULL;
     }
-    return to.text;
+    return (char *)to.bytes;
 }
