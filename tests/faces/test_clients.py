@@ -80,7 +80,7 @@ def test_the_openai_package(server: Server) -> None:
         client.images.generate(prompt="a", model="/etc/passwd")
 
 
-SILLY = {  # what SillyTavern's image extension sends with its defaults, by its source
+SILLY = {  # what SillyTavern's image extension sends with its defaults: written from memory, not compared with its source
     "prompt": "a knight", "negative_prompt": "blurry", "sampler_name": "Euler a", "scheduler": "Automatic", "steps": 4,
     "cfg_scale": 7, "width": 512, "height": 512, "restore_faces": False, "enable_hr": False, "hr_upscaler": "Latent",
     "hr_scale": 1.0, "hr_additional_modules": [], "denoising_strength": 0.7, "hr_second_pass_steps": 0, "seed": -1,
