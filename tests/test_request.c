@@ -93,7 +93,7 @@ START_TEST(request_check_names_field_and_range)
         {"{\"subject\": \"a\", \"loras\": [{}]}", "loras[0].name"},
         {"{\"subject\": \"a\", \"loras\": [{\"name\": \"b\", \"unet\": 101}]}", "loras[0].unet"},
         {"{\"subject\": \"a\", \"colors\": 257}", "'colors' is 257"},
-        {"{\"subject\": \"a\", \"finish\": {\"palete\": 1}}", "palete"},
+        {"{\"subject\": \"a\", \"finish\": {\"palettte\": 1}}", "palettte"},
         {"{\"subject\": \"a\", \"finish\": []}", "'finish'"},
         {"{\"subject\": \"a\", \"kind\": 7}", "'kind'"},
     };

@@ -164,10 +164,9 @@ static void explain_absence(answer *a, const json_t *file, const about *game)
     const char *action = json_string_value(json_object_get(file, "action"));
     if (game->origin == ORIGIN_OTHER) {
         char text[600];
-        snprintf(
-            text, sizeof text,
-            "another game answers, whose assets are in %s; name the address of yours (--brp)",
-            game->assets);
+        snprintf(text, sizeof text,
+                 "another game answers, whose assets are in %s; name the address of yours (--brp)",
+                 game->assets);
         explain(a, "unconfirmed", text);
         return;
     }

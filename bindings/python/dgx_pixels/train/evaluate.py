@@ -60,7 +60,7 @@ class Classifier:
     def __init__(self, path: Path) -> None:
         extra = {"kinds.txt": ""}
         try:
-            self.program: Any = torch.jit.load(  # type: ignore[no-untyped-call]
+            self.program: Any = torch.jit.load(
                 str(path), map_location="cpu", _extra_files=extra)
         except (RuntimeError, ValueError, OSError) as error:
             raise TrainError(f"{path}: is no TorchScript program: {str(error).splitlines()[0]}") from None

@@ -61,7 +61,7 @@ pub type dgxp_log_callback = ::core::option::Option<
     ),
 >;
 unsafe extern "C" {
-    #[doc = " Hear what the library does, from any of its threads, one at a time.  NULL to stop."]
+    #[doc = " Receive the library's log lines, from any of its threads, one at a time.  NULL to stop."]
     pub fn dgxp_set_log_callback(callback: dgxp_log_callback, user_data: *mut ::core::ffi::c_void);
 }
 #[doc = " Where host memory of the C half comes from.  `resize` takes NULL; both must be thread-safe."]
