@@ -119,6 +119,8 @@ START_TEST(build_init_and_describe)
     ck_assert_ptr_nonnull(strstr(dgxp_document_text(document), "sprites/knight.png"));
     dgxp_document_free(document);
     json_decref(build(&dry, 0, "missing"));
+    ck_assert_status(dgxp_project_init_bevy(px_folder_path("none"), &document),
+                     DGXP_ERR_NOT_FOUND); /* no game; tests/game has one that is built by cargo */
     ck_assert_refused(dgxp_project_describe(px_folder_path("none"), &document), DGXP_ERR_NOT_FOUND,
                       "none");
 }
