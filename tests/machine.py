@@ -12,9 +12,16 @@ import os
 import pty
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
+
+
+def too_late() -> str:
+    """Why nothing long should begin any more: $STOP_AT, in seconds since 1970, has passed."""
+    at = float(os.environ.get("STOP_AT") or "inf")
+    return "" if time.time() < at else "this machine was too slow: the time of the whole run is over"
 
 
 def refused(*words: str) -> str:
