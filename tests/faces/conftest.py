@@ -65,7 +65,7 @@ Python = Callable[..., subprocess.CompletedProcess[str]]
 def python() -> Iterator[Python]:
     """Run a Python program that can import the package; `env` adds variables."""
 
-    def run(*words: object, env: dict[str, str] | None = None, timeout: float = 120,
+    def run(*words: object, env: dict[str, str] | None = None, timeout: float = 600,
             check: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *map(str, words)], text=True, capture_output=True, timeout=timeout,

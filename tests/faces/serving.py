@@ -66,7 +66,7 @@ class Server:
             self.process = subprocess.Popen(
                 [*self.within, sys.executable, *self.run, *map(str, self.words)], env=self.env,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while time.monotonic() < end:
             try:
                 if self.ask("GET", "/readyz").status == 200:

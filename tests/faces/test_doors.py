@@ -40,7 +40,7 @@ class Door:
         request = urllib.request.Request(self.url + self.path, json.dumps(self.body).encode() if body else None,
                                          names, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=600) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, dict(error.headers), error.read())
@@ -63,7 +63,7 @@ def open_mcp(folder: Path, *words: object, token: str | None = None) -> Door:
          folder / "mcp-data", "--http", str(port), *map(str, [*words, *more])],
         env=environment(), stdin=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while True:
         try:
             urllib.request.urlopen(url, timeout=5)

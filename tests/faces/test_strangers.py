@@ -149,7 +149,7 @@ def test_the_documentation_comes_from_the_server_alone(tiny: Path, tmp_path: Pat
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
             page.goto(f"{server.url}/docs")
-            page.get_by_text("/api/v1/generate", exact=True).wait_for(timeout=60_000)
+            page.get_by_text("/api/v1/generate", exact=True).wait_for(timeout=600_000)
             page.locator("#operations-jobs-generate").click()
             page.get_by_role("button", name="Execute").first.wait_for()
             assert not faults, faults

@@ -121,7 +121,7 @@ class Pair:
 
 
 def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=60)
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(params=[

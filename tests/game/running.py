@@ -35,7 +35,7 @@ class Game:
             body["params"] = params
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/", json.dumps(body).encode(),
                                          {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=600) as response:
             answer = json.load(response)
         if "error" in answer:
             raise Refused(answer["error"]["message"])
@@ -45,7 +45,7 @@ class Game:
         images = self.ask("dgx_pixels/status", {"path": path})["images"]
         return images[0] if images else {"state": "absent", "generation": 0}
 
-    def wait(self, path: str, generation: int, seconds: float = 30) -> dict[str, Any]:
+    def wait(self, path: str, generation: int, seconds: float = 600) -> dict[str, Any]:
         """Until the game has loaded `path` so many times."""
         end = time.monotonic() + seconds
         while (image := self.image(path))["generation"] < generation or image["state"] == "loading":
@@ -53,7 +53,7 @@ class Game:
             time.sleep(0.05)
         return image
 
-    def wait_for_hash(self, path: str, digest: str, seconds: float = 30) -> dict[str, Any]:
+    def wait_for_hash(self, path: str, digest: str, seconds: float = 600) -> dict[str, Any]:
         """Until the game holds these pixels."""
         end = time.monotonic() + seconds
         while (image := self.image(path)).get("hash") != digest:
@@ -67,7 +67,7 @@ class Game:
 
         The answer may come a frame before the game has put the capture away; until then it refuses the next.
         """
-        end = time.monotonic() + 60
+        end = time.monotonic() + 600
         while True:
             try:
                 self.ask("brp_extras/screenshot", {"path": str(path)})
@@ -78,7 +78,7 @@ class Game:
 
     def drawn(self, path: Path) -> None:
         """Until the first sprites are on the screen: the shaders are compiled after they are loaded."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 600
         while len(self.screenshot(path).getcolors(1 << 20) or []) < 8:
             assert time.monotonic() < end, self.log.read_text()[-2000:]
             time.sleep(0.1)
@@ -102,7 +102,7 @@ def start(program: Path, project: Path, log: Path) -> Iterator[Game]:
         )
     game = Game(project, process, port, log)
     try:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while True:
             try:
                 game.ask("rpc.discover")

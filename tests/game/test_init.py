@@ -29,7 +29,7 @@ def test_a_new_game_builds(build: Path, tmp_path: Path) -> None:
     (tmp_path / "src/main.rs").write_text(program[1])
 
     said = subprocess.run([build / "bin/dgx-pixels", "init", "--bevy", tmp_path], text=True, capture_output=True,
-                          check=True, timeout=60).stdout
+                          check=True, timeout=600).stdout
     assert "main.rs" not in said, "the README's program has the plugin"
     built = subprocess.run(["cargo", "build", "--offline"], cwd=tmp_path, text=True, capture_output=True,
                            timeout=3600, check=False, env={**os.environ, "CARGO_TERM_COLOR": "never"})

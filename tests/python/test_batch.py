@@ -317,7 +317,7 @@ def test_interrupt_stops_and_resumes(build: Path, tiny: Path, tmp_path: Path) ->
     assert process.stdout
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, text = process.communicate(timeout=60)
+    _, text = process.communicate(timeout=600)
     assert process.returncode == 130 and "--resume" in text
     assert run(build, *words, "--resume").returncode == 0
     check_once(out, 50)

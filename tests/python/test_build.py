@@ -191,7 +191,7 @@ def test_a_stopped_build_goes_on(build: Path, cli: Run, game: Path) -> None:
     while not first.exists() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert process.returncode == 130
     states, report = build_it(cli, game)
     assert states["sprites/knight.png"] == "current" and 0 < report["made"] < 3

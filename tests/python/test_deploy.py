@@ -224,7 +224,7 @@ def test_two_deployments_at_once_both_stand(build: Path, game: Path, tmp_path: P
     names = [f"s{i}.png" for i in range(12)]
     running = [subprocess.Popen([build / "bin/dgx-pixels", "deploy", paint(tmp_path / name)], cwd=game,
                                 stdout=subprocess.DEVNULL) for name in names]
-    assert [process.wait(timeout=60) for process in running] == [0] * len(names)
+    assert [process.wait(timeout=600) for process in running] == [0] * len(names)
     assert sorted(lock_of(game)) == sorted(names)
 
 
@@ -383,7 +383,7 @@ def test_read_only_folders(build: Path, knight: Path, public: Path) -> None:
     (game / "assets/locked").chmod(0o555)
 
     def deploy(*words: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([program, "deploy", *map(str, words)], cwd=game, text=True, timeout=60,
+        return subprocess.run([program, "deploy", *map(str, words)], cwd=game, text=True, timeout=600,
                               env={**os.environ, "LD_LIBRARY_PATH": str(library)},
                               capture_output=True, check=False, **as_user)  # type: ignore[call-overload]
 

@@ -173,5 +173,5 @@ def test_generate_deploys_and_the_next_one_replaces(cli: Run, tiny: Path, tmp_pa
     sidecar = json.loads((game / "dgx-pixels.recipes/sprites/red-potion.json").read_text())
     assert sidecar["recipe"]["seed"] == 2 and sidecar["recipe"]["subject"] == "red potion"
     (game / "assets/sprites/red-potion.png").write_bytes(b"mine")
-    done = cli(*words, env={**STUB, "DGXP_STUB_DELAY_MS": "60000"}, cwd=game, timeout=30)
+    done = cli(*words, env={**STUB, "DGXP_STUB_DELAY_MS": "60000"}, cwd=game, timeout=600)
     assert done.returncode == 4 and "changed since" in done.stderr, "painted before it was refused"

