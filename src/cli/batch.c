@@ -178,11 +178,11 @@ static int check(const settings *s, dgxp_batch *batch)
     params.cancel = cli_cancel();
     params.check_only = 1;
     described.describe_only = 1;
-    if (dgxp_model_open(s->model_path, &described, &model) != DGXP_OK) {
-        fprintf(stderr, "dgx-pixels: sizes and LoRAs are not checked: %s\n",
-                cli_plain(dgxp_last_error()));
+    dgxp_status status = dgxp_model_open(s->model_path, &described, &model);
+    if (status != DGXP_OK) {
+        fprintf(stderr, "dgx-pixels: sizes and LoRAs are not checked: %s\n", cli_error(status));
     }
-    const dgxp_status status = dgxp_batch_run(batch, model, &params, &summary);
+    status = dgxp_batch_run(batch, model, &params, &summary);
     const int code = status == DGXP_OK ? CLI_OK : cli_exit_code(status);
     const int failed = summary ? count_failed(summary) : 0;
     if (failed) {

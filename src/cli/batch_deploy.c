@@ -161,22 +161,42 @@ static dgxp_status try_open(cli_batch_deploy *self, int number, dgxp_batch_param
     return dgxp_batch_open(params, out);
 }
 
-/* Those that are there come first, for one of them may be this batch begun earlier. */
-dgxp_status cli_batch_deploy_open(cli_batch_deploy *self, dgxp_batch_params *params,
+/* The latest folder that takes this batch; DGXP_ERR_MISMATCH when none does. */
+static dgxp_status open_one_there(cli_batch_deploy *self, dgxp_batch_params *params, int *unused,
                                   dgxp_batch **out)
 {
-    self->base = base_name(self, params->manifest);
     dgxp_status status = DGXP_ERR_MISMATCH;
     const int last = last_number(self);
-    int unused = last + 1;
+    *unused = last + 1;
     for (int number = last; number > 0 && status == DGXP_ERR_MISMATCH; number--) {
         char *staging = staging_name(self, number);
         if (cli_is_folder(staging)) {
             status = try_open(self, number, params, out);
         } else {
-            unused = number;
+            *unused = number;
         }
         free(staging);
+    }
+    return status;
+}
+
+/*
+ * Those that are there come first, for one of them may be this batch begun earlier.  Its own list
+ * before another one of which some lines are the same: only `resume` takes the second.
+ */
+dgxp_status cli_batch_deploy_open(cli_batch_deploy *self, dgxp_batch_params *params,
+                                  dgxp_batch **out)
+{
+    self->base = base_name(self, params->manifest);
+    const int32_t resume = params->resume;
+    int unused = 1;
+    params->resume = 0;
+    dgxp_status status = open_one_there(self, params, &unused, out);
+    params->resume = resume;
+    if (resume && status == DGXP_ERR_MISMATCH) {
+        status = open_one_there(self, params, &unused, out);
+    } else if (resume && status == DGXP_ERR_INVALID_ARGUMENT) { /* holds some of it already */
+        status = dgxp_batch_open(params, out);
     }
     status = status == DGXP_ERR_MISMATCH ? try_open(self, unused, params, out) : status;
     if (status == DGXP_OK) {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SAY = ("include/dgxpixels.h", "pyproject.toml", "bindings/rust/Cargo.toml", "CHANGELOG.md")
+SAY = ("include/dgxpixels/base.h", "pyproject.toml", "bindings/rust/Cargo.toml", "CHANGELOG.md")
 
 
 def release(where: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
