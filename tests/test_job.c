@@ -90,12 +90,16 @@ START_TEST(job_setters_and_requests_make_one_job)
                                       setters[i].name, setters[i].field);
         ck_assert_ok(setters[i].set(set));
         ck_assert_ok(dgxp_job_create_request(model, request, NULL, &requested));
-        char *one = describe(set), *other = describe(requested);
+        dgxp_job *named = create();
+        ck_assert_ok(dgxp_job_set(named, setters[i].name, setters[i].field));
+        char *one = describe(set), *other = describe(requested), *third = describe(named);
         ck_assert_str_eq(one, other);
+        ck_assert_str_eq(one, third);
         ck_assert_msg(strcmp(one, plain) != 0 || strcmp(setters[i].name, "parity") == 0,
                       "%s changes nothing", setters[i].name);
         px_mem_free(one);
         px_mem_free(other);
+        px_mem_free(third);
         px_mem_free(request);
     }
     px_mem_free(plain);

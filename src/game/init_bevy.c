@@ -166,7 +166,7 @@ static dgxp_status fill_ignored(page *ignored)
 /* The program is the person's own: the line is told, and no more when it is there. */
 static dgxp_status tell_plugin(const char *folder, json_t *todo)
 {
-    page program = {NULL};
+    page program = {.path = NULL};
     const dgxp_status status = page_open(folder, "src/main.rs", &program);
     if (status == DGXP_OK && !strstr(program.text, "DgxPixelsPlugin")) {
         json_array_append_new(
@@ -205,7 +205,7 @@ static dgxp_status find_crates(char **out)
 
 static dgxp_status fill(const char *folder, const char *crates, json_t *changed, json_t *todo)
 {
-    page cargo = {NULL}, build = {NULL}, ignored = {NULL};
+    page cargo = {.path = NULL}, build = {.path = NULL}, ignored = {.path = NULL};
     dgxp_status status = page_open(folder, "Cargo.toml", &cargo);
     if (status == DGXP_OK && !has_line(cargo.text, "[package]")) {
         status = px_error_set(DGXP_ERR_NOT_FOUND,

@@ -106,7 +106,7 @@ static bool find_board(const dgxp_image *image, int32_t greys[2])
 
 dgxp_status px_board_hide(const dgxp_image *image, dgxp_image **out)
 {
-    int32_t greys[2];
+    int32_t greys[2] = {0, 0};
     *out = NULL;
     if (!find_board(image, greys)) {
         return DGXP_OK;

@@ -344,6 +344,7 @@ static void put_between(px_motion *motion, int32_t frames)
     px_motion_key keys[PX_MOTION_FRAMES_MAX];
     int32_t parts[PX_MOTION_FRAMES_MAX], out = 0;
     const int32_t gaps = motion->loops ? motion->count : motion->count - 1;
+    memset(keys, 0, sizeof keys);
     for (int32_t i = 0; i < motion->count; i++) {
         parts[i] = 1;
     }

@@ -140,7 +140,7 @@ static void close_eyes(drawing *self)
 {
     for (int32_t i = 0; i < self->zones.eye_count; i++) {
         const px_box *eye = &self->zones.eyes[i];
-        const uint8_t *dark = NULL;
+        const uint8_t *dark = px_image_at(self->now, eye->x0, eye->y0);
         int least = INT32_MAX;
         for (int32_t y = eye->y0; y <= eye->y1; y++) {
             for (int32_t x = eye->x0; x <= eye->x1; x++) {

@@ -165,7 +165,9 @@ def place(build: Path | None = None, folder: Path = FOLDER, build_needed: bool =
     if not unpacked.is_dir():
         part = Path(tempfile.mkdtemp(prefix="unpacking-", dir=folder))
         with tarfile.open(packed) as held:
-            held.extractall(part, filter="data")
+            # Debian 12 has a Python without the argument `filter`.
+            held.extraction_filter = getattr(tarfile, "data_filter", None)
+            held.extractall(part)
         for name in LINKED:
             (part / "build/lib" / name).symlink_to(ROOT / name)
         part.rename(unpacked)
