@@ -20,7 +20,7 @@ def test_a_new_game_builds(build: Path, tmp_path: Path) -> None:
     cargo = re.sub(r"(?ms)^\[(features|build-dependencies|profile\.dev\.package\.sha2)\].*?(?=^\[|\Z)", "", cargo)
     cargo = "".join(line for line in cargo.splitlines(True) if "dgx-pixels" not in line).replace(", optional = true", "")
     assert "dgx" not in cargo.lower().replace("dgx-pixels but", "")
-    (tmp_path / "Cargo.toml").write_text(cargo)
+    (tmp_path / "Cargo.toml").write_text(cargo.replace('"bevy-game"', '"new-game"'))
     shutil.copy(EXAMPLE / "Cargo.lock", tmp_path)
     readme = (ROOT / "bindings/rust/dgx-pixels-bevy/README.md").read_text()
     program = re.search(r"```rust,ignore\n(use bevy.*?)```", readme, re.S)
