@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-struct json_t;
-
 /** Exit codes are stable; `dgx-pixels --help` lists them. */
 typedef enum cli_exit {
     CLI_OK = 0,
@@ -166,9 +164,9 @@ void cli_erase_line(void);
 double cli_now(void);
 
 /** A text of an object, borrowed; "" where there is none. */
-const char *cli_text_of(const struct json_t *object, const char *key);
+const char *cli_text_of(const json_t *object, const char *key);
 /** Print each sentence of a report's list to stderr: "dgx-pixels: KIND: …". */
-void cli_print_list(const struct json_t *report, const char *field, const char *kind);
+void cli_print_list(const json_t *report, const char *field, const char *kind);
 
 /** Print a document: as it is with `json`, else as indented "key: value" lines for people. */
 void cli_print_document(const dgxp_document *document, bool json);

@@ -71,18 +71,6 @@ static dgxp_status page_save(const page *p, json_t *changed)
     return status;
 }
 
-/* Whether a line of the text begins so. */
-static bool has_line(const char *text, const char *start)
-{
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, start, strlen(start)) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static dgxp_status add_crate(page *cargo, const char *table, const char *crate, const char *crates)
 {
     if (strstr(cargo->text, crate)) {
@@ -111,7 +99,7 @@ static dgxp_status fill_cargo(page *cargo, const char *crates, json_t *todo)
         status = add_crate(cargo, "build-dependencies", "dgx-pixels-build", crates);
     }
     if (status == DGXP_OK && !strstr(cargo->text, "bevy/file_watcher")) {
-        if (!has_line(cargo->text, "[features]")) {
+        if (!px_project_has_line(cargo->text, "[features]")) {
             status = page_add(cargo, features, true);
         } else if (!strstr(cargo->text, "file_watcher")) {
             json_array_append_new(
@@ -154,7 +142,8 @@ static dgxp_status fill_ignored(page *ignored)
         char *line = px_mem_format("%s\n", lines[i]);
         if (!bare || !line) {
             status = px_error_memory("a line");
-        } else if (!has_line(ignored->text, bare) && !has_line(ignored->text, bare + 1)) {
+        } else if (!px_project_has_line(ignored->text, bare) &&
+                   !px_project_has_line(ignored->text, bare + 1)) {
             status = page_add(ignored, line, false);
         }
         px_mem_free(bare);
@@ -207,7 +196,7 @@ static dgxp_status fill(const char *folder, const char *crates, json_t *changed,
 {
     page cargo = {.path = NULL}, build = {.path = NULL}, ignored = {.path = NULL};
     dgxp_status status = page_open(folder, "Cargo.toml", &cargo);
-    if (status == DGXP_OK && !has_line(cargo.text, "[package]")) {
+    if (status == DGXP_OK && !px_project_has_line(cargo.text, "[package]")) {
         status = px_error_set(DGXP_ERR_NOT_FOUND,
                               "%s: no game's Cargo.toml is here; run `cargo init` and `cargo add "
                               "bevy` first, or name the game's folder",

@@ -26,12 +26,11 @@ static bool holds(const char *folder, const char *name)
     return there;
 }
 
-/* Whether a line of TOML begins so. */
-static bool has_table(const char *text, const char *name)
+bool px_project_has_line(const char *text, const char *start)
 {
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, name, strlen(name)) == 0) {
+        if (strncmp(line, start, strlen(start)) == 0) {
             return true;
         }
     }
@@ -56,8 +55,9 @@ static char *read_cargo(const char *folder)
 static bool holds_package(const char *folder)
 {
     char *text = read_cargo(folder);
-    const bool package = text ? !has_table(text, "[workspace") || has_table(text, "[package]")
-                              : holds(folder, "Cargo.toml");
+    const bool package =
+        text ? !px_project_has_line(text, "[workspace") || px_project_has_line(text, "[package]")
+             : holds(folder, "Cargo.toml");
     px_mem_free(text);
     return package;
 }

@@ -31,6 +31,9 @@ void px_project_close(px_project *project);
  */
 dgxp_status px_project_of_asset(const char *path, px_project *out, char **asset);
 
+/** Whether a line of a file's text begins so: a table of a Cargo.toml. */
+bool px_project_has_line(const char *text, const char *start);
+
 /**
  * What would keep a running game from reloading files, as a sentence, or NULL: Bevy's feature
  * `file_watcher` (or `dev`, which has it) is named neither in Cargo.toml nor in the workspace's.

@@ -209,17 +209,6 @@ static px_box find_canvas(const maker *self)
     return canvas;
 }
 
-static dgxp_status cut_frame(const dgxp_image *frame, const px_box *canvas, dgxp_image **out)
-{
-    const int32_t width = canvas->x1 - canvas->x0 + 1, height = canvas->y1 - canvas->y0 + 1;
-    const dgxp_status status = px_image_create("dgxp_motion", width, height, out);
-    for (int32_t y = 0; y < height && !status; y++) {
-        memcpy(px_image_at(*out, 0, y), px_image_at(frame, canvas->x0, canvas->y0 + y),
-               (size_t)width * 4);
-    }
-    return status;
-}
-
 /* The middle of the lowest eighth, as frames that are aligned by their feet have it. */
 static int32_t find_feet(const maker *self)
 {
@@ -258,7 +247,7 @@ static dgxp_status fill_sheet(maker *self, const px_box *canvas, dgxp_sheet *she
             dgxp_image *image = NULL;
             char name[PX_MOTION_NAME_MAX + 16];
             snprintf(name, sizeof name, "%s %d", motion->name, (int)k);
-            status = cut_frame(self->frames[index++], canvas, &image);
+            status = px_box_cut("dgxp_motion", self->frames[index++], canvas, &image);
             status =
                 status ? status
                        : px_sheet_take_frame("dgxp_motion", sheet, image, name, motion->keys[k].ms);

@@ -77,17 +77,6 @@ static dgxp_status double_size(const dgxp_image *image, dgxp_image **out)
     return status;
 }
 
-static dgxp_status cut_box(const dgxp_image *image, const px_box *box, dgxp_image **out)
-{
-    const int32_t width = box->x1 - box->x0 + 1, height = box->y1 - box->y0 + 1;
-    const dgxp_status status = px_image_create("turning a sprite", width, height, out);
-    for (int32_t y = 0; y < height && !status; y++) {
-        memcpy(px_image_at(*out, 0, y), px_image_at(image, box->x0, box->y0 + y),
-               (size_t)width * 4);
-    }
-    return status;
-}
-
 dgxp_status px_turn(const dgxp_image *image, const px_box *box, double degrees, dgxp_image *out)
 {
     const double turned = degrees - 360 * floor(degrees / 360), quarter = turned / 90;
@@ -96,7 +85,7 @@ dgxp_status px_turn(const dgxp_image *image, const px_box *box, double degrees, 
         return DGXP_OK;
     }
     dgxp_image *large = NULL;
-    dgxp_status status = cut_box(image, box, &large);
+    dgxp_status status = px_box_cut("turning a sprite", image, box, &large);
     for (int i = 0; i < 3 && !status; i++) {
         dgxp_image *larger = NULL;
         status = double_size(large, &larger);

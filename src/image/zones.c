@@ -336,3 +336,15 @@ bool px_zones_find(const dgxp_image *image, px_zones *out)
     find_eyes(image, out);
     return true;
 }
+
+dgxp_status px_box_cut(const char *what, const dgxp_image *image, const px_box *box,
+                       dgxp_image **out)
+{
+    const int32_t width = box->x1 - box->x0 + 1, height = box->y1 - box->y0 + 1;
+    const dgxp_status status = px_image_create(what, width, height, out);
+    for (int32_t y = 0; y < height && !status; y++) {
+        memcpy(px_image_at(*out, 0, y), px_image_at(image, box->x0, box->y0 + y),
+               (size_t)width * 4);
+    }
+    return status;
+}

@@ -18,6 +18,10 @@ typedef struct px_box {
     int32_t x0, y0, x1, y1; /* both ends included */
 } px_box;
 
+/** A copy of what lies in the box, which lies in the image; `what` as for px_image_create(). */
+dgxp_status px_box_cut(const char *what, const dgxp_image *image, const px_box *box,
+                       dgxp_image **out);
+
 /** A sprite's parts; everything is in pixels of the picture. */
 typedef struct px_zones {
     px_box box;             /* of all pixels with alpha >= 128 */
