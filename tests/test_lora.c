@@ -103,7 +103,7 @@ static char *write_file(const spec *specs, const char *metadata)
 static dgxp_status open_specs(const spec *specs, const char *metadata, dgxp_lora **out)
 {
     char *path = write_file(specs, metadata);
-    const dgxp_status status = px_lora_open(path, out);
+    const dgxp_status status = px_lora_open(path, false, out);
     unlink(path);
     px_mem_free(path);
     return status;

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static dgxp_model *model;
 
@@ -82,6 +83,47 @@ START_TEST(model_adapters_come_and_go)
 }
 END_TEST
 
+/* A mapped adapter that is cut while it is in use ends the process with SIGBUS. */
+START_TEST(model_without_mappings_outlives_cut_adapters)
+{
+    const dgxp_model_params params = {.struct_size = sizeof params, .no_mmap = 1};
+    dgxp_model *own = NULL;
+    dgxp_lora *lora = NULL;
+    dgxp_job *job = NULL;
+    dgxp_result *result = NULL;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    char *file = px_mem_format("%s/starter/loras/nouns.safetensors", getenv("DGX_PIXELS_MODELS"));
+    char *path = px_mem_text(px_folder_path("cut.safetensors"));
+    ck_assert_ok(px_file_read(file, 1 << 30, &bytes, &size));
+    ck_assert_ok(px_file_write(path, bytes, size));
+    ck_assert_ok(dgxp_model_open("starter", &params, &own));
+    ck_assert_ok(dgxp_lora_load(path, own, &lora));
+    ck_assert_int_eq(truncate(path, 0), 0);
+    const dgxp_lora_use use = {lora, 1, 1, 1};
+    ck_assert_ok(dgxp_model_set_loras(own, &use, 1, 1, NULL));
+    ck_assert_ok(dgxp_model_set_loras(own, NULL, 0, 0, NULL));
+
+    /* The same of one that jobs name: opened by the first, cut, and still held by the model. */
+    ck_assert_ok(px_file_write(path, bytes, size));
+    ck_assert_ok(dgxp_job_create("a knight", &job));
+    ck_assert_ok(dgxp_job_add_lora(job, path, 1, 1));
+    const dgxp_job *jobs[] = {job};
+    ck_assert_ok(dgxp_generate(own, jobs, 1, NULL, &result));
+    dgxp_result_free(result);
+    ck_assert_int_eq(truncate(path, 8), 0);
+    ck_assert_refused(dgxp_generate(own, jobs, 1, NULL, &result), DGXP_ERR_BAD_FORMAT,
+                      "cut.safetensors");
+    ck_assert_ok(dgxp_model_set_loras(own, &use, 1, 1, NULL));
+    dgxp_job_free(job);
+    dgxp_lora_free(lora);
+    dgxp_model_free(own);
+    px_mem_free(bytes);
+    px_mem_free(path);
+    px_mem_free(file);
+}
+END_TEST
+
 START_TEST(model_programs_are_trusted_by_their_hash)
 {
     dgxp_document *document = NULL;
@@ -117,6 +159,7 @@ int main(void)
     tcase_add_test(core, model_tells_what_it_is);
     tcase_add_test(core, model_and_machine);
     tcase_add_test(core, model_adapters_come_and_go);
+    tcase_add_test(core, model_without_mappings_outlives_cut_adapters);
     tcase_add_test(core, model_programs_are_trusted_by_their_hash);
     suite_add_tcase(suite, core);
     return px_check_run(suite);

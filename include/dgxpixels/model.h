@@ -66,7 +66,7 @@ typedef struct dgxp_model_params {
     int32_t dtype;         /* a dgxp_dtype */
     int32_t prediction;    /* a dgxp_prediction */
     int32_t threads;       /* CPU threads, 0 = all cores */
-    int32_t no_mmap;       /* 1: copy the weights; for files that others may truncate */
+    int32_t no_mmap;       /* 1: copy the weights, and its LoRAs'; for files that others may truncate */
     int32_t no_graph;      /* 1: no captured CUDA graphs */
     int32_t describe_only; /* 1: read the files but load nothing; enough for descriptions */
     const char *device;    /* "cpu", "cuda", "cuda:1"; NULL = cuda when there is one, else cpu */
@@ -116,7 +116,8 @@ typedef struct dgxp_lora dgxp_lora;
  *
  * Every tensor is checked: one that is not finite, a factor without its partner or of another rank
  * is DGXP_ERR_BAD_FORMAT; a file without any adapter in it DGXP_ERR_UNSUPPORTED.  The file is
- * memory-mapped: nobody may truncate it while it is open.  Needs no backend.
+ * memory-mapped, so nobody may truncate it while it is open, unless `model` was opened with
+ * `no_mmap`: then it is read into memory.  Needs no backend.
  */
 DGXP_API dgxp_status dgxp_lora_load(const char *name_or_path, const dgxp_model *model,
                                     dgxp_lora **out);

@@ -445,7 +445,7 @@ static dgxp_status refuse_file(const dgxp_lora *lora)
                         px_family_title(family), px_family_advice(family));
 }
 
-dgxp_status px_lora_open(const char *path, dgxp_lora **out)
+dgxp_status px_lora_open(const char *path, bool copy, dgxp_lora **out)
 {
     static atomic_uint_fast64_t serials;
     json_t *config = NULL;
@@ -460,8 +460,9 @@ dgxp_status px_lora_open(const char *path, dgxp_lora **out)
     if (lora->name && px_file_has_suffix(lora->name, "safetensors")) {
         *strrchr(lora->name, '.') = '\0';
     }
-    status =
-        lora->name ? px_safetensors_open(path, NULL, &lora->set) : px_error_memory("an adapter");
+    const px_safetensors_options options = {.copy = copy};
+    status = lora->name ? px_safetensors_open(path, &options, &lora->set)
+                        : px_error_memory("an adapter");
     if (status == DGXP_OK) {
         fstat(px_safetensors_map(lora->set, 0)->fd, &lora->file);
         status = px_lora_config(lora->set, &config);

@@ -54,8 +54,11 @@ struct dgxp_lora {
     struct stat file;         /* as it was when it was opened */
 };
 
-/** Read and check the file at `path`.  Free with dgxp_lora_free(). */
-dgxp_status px_lora_open(const char *path, dgxp_lora **out);
+/**
+ * Read and check the file at `path`; with `copy` into memory, not mapped.  Free with
+ * dgxp_lora_free().
+ */
+dgxp_status px_lora_open(const char *path, bool copy, dgxp_lora **out);
 /** One owner more; const, because users may share a handle. */
 dgxp_lora *px_lora_keep(const dgxp_lora *lora);
 

@@ -269,7 +269,7 @@ dgxp_status dgxp_lora_load(const char *name_or_path, const dgxp_model *model, dg
     }
     dgxp_status status = px_lora_find(name_or_path, model, &path);
     if (status == DGXP_OK) {
-        status = px_lora_open(path, out);
+        status = px_lora_open(path, model && model->no_mmap, out);
     }
     px_mem_free(path);
     return status;
@@ -290,7 +290,7 @@ static bool put_owner(json_t *entry, const char *path)
     return px_json_put_text(entry, "model", px_file_name(folder));
 }
 
-static bool put_entry(json_t *list, const found *item)
+static bool put_entry(json_t *list, const found *item, bool copy)
 {
     json_t *entry = json_object();
     dgxp_lora *lora = NULL;
@@ -300,7 +300,7 @@ static bool put_entry(json_t *list, const found *item)
         *strrchr(name, '.') = '\0';
     }
     fine = fine && px_json_put_text(entry, "name", name);
-    if (fine && px_lora_open(item->path, &lora) == DGXP_OK) {
+    if (fine && px_lora_open(item->path, copy, &lora) == DGXP_OK) {
         fine = px_json_put_text(entry, "base", lora->base.name) &&
                px_json_put_integer(entry, "modules", lora->module_count) &&
                px_json_put_integer(entry, "bytes", (int64_t)lora->file.st_size);
@@ -332,7 +332,7 @@ dgxp_status dgxp_list_loras(const dgxp_model *model, dgxp_document **out)
     }
     bool fine = !list.failed && entries;
     for (size_t i = 0; i < list.count && fine; i++) {
-        fine = put_entry(entries, &list.items[i]);
+        fine = put_entry(entries, &list.items[i], model && model->no_mmap);
     }
     free_listing(&list);
     if (!fine) {

@@ -258,12 +258,13 @@ static dgxp_status open_files(dgxp_model *model, const char *path, const dgxp_mo
     char *vae = NULL, *text_encoders = NULL;
     px_bundle *bundle = NULL;
     bool own;
+    model->no_mmap = params->no_mmap != 0;
     dgxp_status status = params->vae ? px_find_part("vae", params->vae, &vae) : DGXP_OK;
     if (status == DGXP_OK && params->text_encoders) {
         status = px_find_part("text_encoders", params->text_encoders, &text_encoders);
     }
     const px_checkpoint_options options = {
-        .vae = vae, .text_encoders = text_encoders, .copy = params->no_mmap != 0};
+        .vae = vae, .text_encoders = text_encoders, .copy = model->no_mmap};
     status = status == DGXP_OK ? px_checkpoint_open(path, &options, &model->checkpoint) : status;
     px_mem_free(vae);
     px_mem_free(text_encoders);

@@ -26,6 +26,7 @@ struct dgxp_model {
     const px_shim *shim; /* NULL: opened for descriptions only */
     px_shim_model *backend;
     char device[32];
+    bool no_mmap;      /* its weights and its adapters' are read, not mapped */
     int32_t threads;   /* as asked for; 0 = all cores */
     int32_t dtype;     /* px_dtype that text encoders and UNet compute in */
     int32_t vae_dtype; /* px_dtype of the VAE */

@@ -158,7 +158,7 @@ static dgxp_status open_once(dgxp_model *model, const char *name, dgxp_lora **ou
         }
     }
     if (!lora) {
-        status = px_lora_open(path, &lora);
+        status = px_lora_open(path, model->no_mmap, &lora);
         if (status == DGXP_OK && adapters->opened_count == OPENED) {
             dgxp_lora_free(adapters->opened[0]);
             memmove(&adapters->opened[0], &adapters->opened[1],

@@ -1677,7 +1677,7 @@ pub struct dgxp_lora {
     _unused: [u8; 0],
 }
 unsafe extern "C" {
-    #[doc = " Read an adapter: a path (it holds a slash or ends with `.safetensors`), or a name that is looked\n up in `loras/` of the models folders and then, with a `model` (else NULL), in the model's own\n `loras/`.  A name is a file's name without `.safetensors`; one that is unknown or fits several files is refused with the candidates.\n\n Every tensor is checked: one that is not finite, a factor without its partner or of another rank\n is DGXP_ERR_BAD_FORMAT; a file without any adapter in it DGXP_ERR_UNSUPPORTED.  The file is\n memory-mapped: nobody may truncate it while it is open.  Needs no backend."]
+    #[doc = " Read an adapter: a path (it holds a slash or ends with `.safetensors`), or a name that is looked\n up in `loras/` of the models folders and then, with a `model` (else NULL), in the model's own\n `loras/`.  A name is a file's name without `.safetensors`; one that is unknown or fits several files is refused with the candidates.\n\n Every tensor is checked: one that is not finite, a factor without its partner or of another rank\n is DGXP_ERR_BAD_FORMAT; a file without any adapter in it DGXP_ERR_UNSUPPORTED.  The file is\n memory-mapped, so nobody may truncate it while it is open, unless `model` was opened with\n `no_mmap`: then it is read into memory.  Needs no backend."]
     pub fn dgxp_lora_load(
         name_or_path: *const ::core::ffi::c_char,
         model: *const dgxp_model,
