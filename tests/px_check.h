@@ -4,6 +4,7 @@
 #define PX_CHECK_H
 
 #include "dgxpixels.h"
+#include "px_host.h"
 
 #include <check.h>
 #include <stdbool.h>
@@ -33,6 +34,7 @@
 static inline int px_check_run(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
+    px_host_begin();
     srunner_run_all(runner, CK_ENV);
     const int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

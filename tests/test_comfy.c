@@ -2,6 +2,7 @@
 /* flow: ComfyUI's graphs become workflows, or are refused by node and class. */
 #include "flow/comfy.h"
 
+#include "core/json.h"
 #include "core/mem.h"
 #include "px_check.h"
 
@@ -45,13 +46,13 @@ START_TEST(comfy_plain_graph_is_a_workflow)
     ck_assert_ok(import_changed("18446744073709551615", "156680208700286", &workflow));
     ck_assert_str_eq(json_string_value(json_object_get(workflow, "model")), "tiny");
     ck_assert_int_eq(json_integer_value(json_object_get(workflow, "count")), 2);
-    char *text = json_dumps(json_object_get(workflow, "request"), JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = px_json_dump(json_object_get(workflow, "request"), JSON_COMPACT | JSON_SORT_KEYS);
     /* ComfyUI's own meaning of its fields, as tests/python/test_workflows.py has it, too. */
     ck_assert_str_eq(text,
                      "{\"canvas\":[64,72],\"guidance\":8.0,\"negative_prompt\":\"blurry\","
                      "\"prompt\":\"a red slime\",\"sampler\":\"euler\",\"schedule\":\"normal\","
                      "\"seed\":156680208700286,\"spacing\":\"linspace\",\"steps\":20}");
-    free(text);
+    px_mem_free(text);
     json_decref(workflow);
 }
 END_TEST

@@ -283,14 +283,12 @@ static int32_t allowed;
 
 static void *resize_some(void *block, size_t size, void *user_data)
 {
-    (void)user_data;
-    return allowed-- > 0 ? realloc(block, size) : NULL;
+    return allowed-- > 0 ? px_host_resize(block, size, user_data) : NULL;
 }
 
 static void free_any(void *block, void *user_data)
 {
-    (void)user_data;
-    free(block);
+    px_host_free(block, user_data);
 }
 
 START_TEST(fix_survives_every_failed_allocation)
@@ -311,7 +309,7 @@ START_TEST(fix_survives_every_failed_allocation)
         dgxp_document_free(document);
     }
     ck_assert_ok(status);
-    dgxp_set_allocator(NULL);
+    px_host_begin();
     dgxp_image_free(big);
 }
 END_TEST

@@ -50,7 +50,7 @@ static void set_pixels(int64_t pixels)
 
 static void tear_down(void)
 {
-    dgxp_set_allocator(NULL);
+    px_host_begin();
     ck_assert_ok(dgxp_set_limits(NULL));
 }
 
@@ -184,7 +184,7 @@ START_TEST(limits_of_texts_hold_together)
     ck_assert(status == DGXP_OK || status == DGXP_ERR_BAD_FORMAT);
     dgxp_image_free(back);
     ck_assert_uint_eq(held, 0);
-    dgxp_set_allocator(NULL);
+    px_host_begin();
     free(text);
     free(packed);
     free(whole);

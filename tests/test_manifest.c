@@ -2,6 +2,7 @@
 /* batch: what a list of wishes means, in its three formats, and what is wrong with it. */
 #include "batch/manifest.h"
 
+#include "core/json.h"
 #include "core/mem.h"
 #include "px_stub.h"
 
@@ -29,7 +30,7 @@ static char *request_of(const px_manifest *manifest, int32_t picture, int64_t *s
     ck_assert_ok(px_manifest_wish(manifest, picture, &wish));
     *seed = json_integer_value(json_object_get(wish.request, "seed"));
     json_object_del(wish.request, "seed");
-    char *text = json_dumps(wish.request, JSON_SORT_KEYS | JSON_COMPACT);
+    char *text = px_json_dump(wish.request, JSON_SORT_KEYS | JSON_COMPACT);
     px_wish_free(&wish);
     return text;
 }
@@ -57,8 +58,8 @@ START_TEST(manifest_formats_mean_the_same)
                                 "\"subject\":\"a knight, \\\"brave\\\"\"}");
         ck_assert_str_eq(second, "{\"size\":[32,48],\"subject\":\"a bat\"}");
         ck_assert_int_eq(seed, 5);
-        free(first);
-        free(second);
+        px_mem_free(first);
+        px_mem_free(second);
         px_manifest_free(list);
     }
 }
@@ -97,8 +98,8 @@ START_TEST(manifest_matrix_varies_each_line)
     ck_assert_str_eq(last, "{\"negative_prompt\":\"c\",\"steps\":9,\"subject\":\"one\"}");
     ck_assert_str_eq(second, "{\"negative_prompt\":\"c\",\"steps\":8,\"subject\":\"one\"}");
     ck_assert_int_eq(seeds[0], seeds[1]); /* only the axes differ */
-    free(last);
-    free(second);
+    px_mem_free(last);
+    px_mem_free(second);
     px_manifest_free(list);
     params.matrix_count = 1;
     static const char *const faults[] = {"steps", "=8", "steps=8,,9", "stepz=8", "steps=eight"};

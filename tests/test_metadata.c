@@ -36,9 +36,9 @@ static void assert_parsed(const char *text, const char *wanted)
 {
     json_t *root = NULL;
     ck_assert_ok(px_metadata_parse(text, &root));
-    char *got = json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII);
+    char *got = px_json_dump(root, JSON_COMPACT | JSON_ENSURE_ASCII);
     ck_assert_str_eq(got, wanted);
-    free(got);
+    px_mem_free(got);
     json_decref(root);
 }
 

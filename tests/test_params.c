@@ -127,7 +127,7 @@ static dgxp_status read_allocator(const void *given)
     ck_assert_int_eq(asked, both); /* without both functions it is the system's memory */
     char said[256];
     snprintf(said, sizeof said, "%s", dgxp_last_error());
-    dgxp_set_allocator(NULL);
+    px_host_begin();
     return px_error_set(status, "%s", said);
 }
 

@@ -200,15 +200,13 @@ static size_t largest_request;
 
 static void *watch_resize(void *block, size_t size, void *user_data)
 {
-    (void)user_data;
     largest_request = size > largest_request ? size : largest_request;
-    return realloc(block, size);
+    return px_host_resize(block, size, user_data);
 }
 
 static void watch_free(void *block, void *user_data)
 {
-    (void)user_data;
-    free(block);
+    px_host_free(block, user_data);
 }
 
 START_TEST(huge_headers_are_refused_before_allocation)
@@ -236,7 +234,7 @@ START_TEST(huge_headers_are_refused_before_allocation)
         dgxp_bytes_free(bytes);
         dgxp_image_free(image);
     }
-    dgxp_set_allocator(NULL);
+    px_host_begin();
 }
 END_TEST
 
@@ -260,8 +258,7 @@ static int32_t allocations_left;
 
 static void *failing_resize(void *block, size_t size, void *user_data)
 {
-    (void)user_data;
-    return allocations_left-- > 0 ? realloc(block, size) : NULL;
+    return allocations_left-- > 0 ? px_host_resize(block, size, user_data) : NULL;
 }
 
 START_TEST(every_failing_allocation_is_reported)
@@ -288,7 +285,7 @@ START_TEST(every_failing_allocation_is_reported)
         ck_assert(status == DGXP_OK || status == DGXP_ERR_OUT_OF_MEMORY);
         ck_assert_int_lt((int)tries, 200);
     }
-    dgxp_set_allocator(NULL);
+    px_host_begin();
     dgxp_bytes_free(bytes);
     dgxp_bytes_free(again);
     dgxp_image_free(image);

@@ -2,6 +2,7 @@
 /* job: a request's fields, names, types and ranges, and the job that it becomes. */
 #include "job/request.h"
 
+#include "core/json.h"
 #include "core/mem.h"
 #include "px_stub.h"
 
@@ -40,9 +41,9 @@ START_TEST(request_text_takes_its_fields_type)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *request = json_object();
         ck_assert_ok(px_request_put("list:3", request, cases[i].name, cases[i].text));
-        char *text = json_dumps(request, JSON_COMPACT);
+        char *text = px_json_dump(request, JSON_COMPACT);
         ck_assert_str_eq(text, cases[i].expected);
-        free(text);
+        px_mem_free(text);
         json_decref(request);
     }
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
@@ -59,15 +60,15 @@ START_TEST(request_weights_go_to_the_named_adapter)
 {
     json_t *request = parse("{\"loras\": [{\"name\": \"a\"}, {\"name\": \"b\", \"unet\": 2}]}");
     ck_assert_ok(px_request_put("x", request, "lora.a.weight", "0.5"));
-    char *text = json_dumps(request, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = px_json_dump(request, JSON_COMPACT | JSON_SORT_KEYS);
     ck_assert_str_eq(text, "{\"loras\":[{\"name\":\"a\",\"text\":0.5,\"unet\":0.5},"
                            "{\"name\":\"b\",\"unet\":2}]}");
-    free(text);
+    px_mem_free(text);
     ck_assert_ok(px_request_put("x", request, "lora.weight", "1.5"));
-    text = json_dumps(request, JSON_COMPACT | JSON_SORT_KEYS);
+    text = px_json_dump(request, JSON_COMPACT | JSON_SORT_KEYS);
     ck_assert_str_eq(text, "{\"loras\":[{\"name\":\"a\",\"text\":1.5,\"unet\":1.5},"
                            "{\"name\":\"b\",\"text\":1.5,\"unet\":1.5}]}");
-    free(text);
+    px_mem_free(text);
     json_decref(request);
 }
 END_TEST

@@ -235,7 +235,7 @@ START_TEST(tokenizer_names_the_byte_that_is_not_utf8)
 }
 END_TEST
 
-/* The small vocabulary as vocab.json, in malloc()ed text. */
+/* The small vocabulary as vocab.json, yours. */
 static char *write_vocab(void)
 {
     px_tokenizer *small = create_small();
@@ -267,7 +267,7 @@ static char *write_vocab(void)
         json_object_set_new(object, spelling, json_integer(id));
     }
     px_tokenizer_free(small);
-    char *text = json_dumps(object, JSON_COMPACT);
+    char *text = px_json_dump(object, JSON_COMPACT);
     json_decref(object);
     return text;
 }
@@ -322,7 +322,7 @@ START_TEST(tokenizer_refuses_each_broken_vocabulary)
     ck_assert_refused(create("[1]", "", 0), DGXP_ERR_BAD_FORMAT, "not an object");
     ck_assert_refused(create("{}", "", 0), DGXP_ERR_BAD_FORMAT, "lacks");
     ck_assert_refused(create("", "", 0), DGXP_ERR_BAD_FORMAT, "not valid JSON");
-    free(vocab);
+    px_mem_free(vocab);
 }
 END_TEST
 
@@ -446,7 +446,7 @@ START_TEST(tokenizer_survives_mutated_files)
     }
     printf("tokenizer: %d mutated files, %d refused\n", rounds, refused);
     ck_assert_int_gt(refused, rounds / 2);
-    free(vocab);
+    px_mem_free(vocab);
 }
 END_TEST
 

@@ -25,9 +25,9 @@ START_TEST(workflow_placeholders_take_values)
                       "{\"who\": \"red {bat}\", \"steps\": 4}", &document));
     json_t *filled = json_loads(dgxp_document_text(document), 0, NULL);
     ck_assert_int_eq(json_integer_value(json_object_get(filled, "count")), 3);
-    char *text = json_dumps(json_object_get(filled, "request"), JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = px_json_dump(json_object_get(filled, "request"), JSON_COMPACT | JSON_SORT_KEYS);
     ck_assert_str_eq(text, "{\"steps\":4,\"subject\":\"a red {bat} of 3, {a|b}\"}");
-    free(text);
+    px_mem_free(text);
     json_decref(filled);
     dgxp_document_free(document);
 }

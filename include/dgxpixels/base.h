@@ -75,7 +75,10 @@ typedef void (*dgxp_log_callback)(dgxp_log_level level, const char *text, void *
 /** Receive the library's log lines, from any of its threads, one at a time.  NULL to stop. */
 DGXP_API void dgxp_set_log_callback(dgxp_log_callback callback, void *user_data);
 
-/** Where host memory of the C half comes from.  `resize` takes NULL; both must be thread-safe. */
+/**
+ * Where host memory of the C half comes from.  `resize` takes NULL; both must be thread-safe.
+ * docs/security.md lists the libraries that keep some memory of their own (jansson, giflib, …).
+ */
 typedef struct dgxp_allocator {
     uint32_t struct_size;
     void *(*resize)(void *block, size_t size, void *user_data);

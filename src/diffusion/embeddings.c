@@ -48,7 +48,8 @@ static int32_t count_vectors(const px_tensor *tensor)
 static dgxp_status read_file(px_embedding *e, const char *path)
 {
     static const char *const keys[] = {"clip_l", "clip_g"};
-    const px_safetensors_options options = {.copy = true}; /* kilobytes, which anybody may rewrite */
+    const px_safetensors_options options = {.copy =
+                                                true}; /* kilobytes, which anybody may rewrite */
     dgxp_status status = px_safetensors_open(path, &options, &e->set);
     for (int i = 0; i < 2 && status == DGXP_OK; i++) {
         const px_tensor *tensor = px_safetensors_find(e->set, keys[i]);

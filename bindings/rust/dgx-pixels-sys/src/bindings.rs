@@ -64,7 +64,7 @@ unsafe extern "C" {
     #[doc = " Receive the library's log lines, from any of its threads, one at a time.  NULL to stop."]
     pub fn dgxp_set_log_callback(callback: dgxp_log_callback, user_data: *mut ::core::ffi::c_void);
 }
-#[doc = " Where host memory of the C half comes from.  `resize` takes NULL; both must be thread-safe."]
+#[doc = " Where host memory of the C half comes from.  `resize` takes NULL; both must be thread-safe.\n docs/security.md lists the libraries that keep some memory of their own (jansson, giflib, …)."]
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct dgxp_allocator {
