@@ -117,7 +117,6 @@ BODY = {
     "negative_prompt": "Text", "fields": "Fields", "canvas": "Canvases", "size": "Size",
     "init": "Picture", "mask": "Picture", "palette": "str | list[Hex] | dict[str, Any]",
     "background": "Background", "finish": "dict[str, Any]", "lora": "Loras", "loras": "LoraUses"}
-HTTP_HIGH = {"steps": 200, "seed": 2**53 - 17}
 
 
 def body_type(row: Row) -> tuple[str, str]:
@@ -130,7 +129,7 @@ def body_type(row: Row) -> tuple[str, str]:
     if row["type"] == "boolean":
         return "bool", ", strict=True"
     if row["type"] in ("integer", "number"):
-        high = HTTP_HIGH.get(name, row["high"])
+        high = row.get("shared_high", row["high"])
         return "Whole" if row["type"] == "integer" else "Number", f", ge={row['low']}, le={high}"
     return ("Slug" if row["type"] == "text" else "Any"), ""
 

@@ -105,6 +105,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/find.c
     src/diffusion/fingerprint.c
     src/diffusion/finish.c
+    src/diffusion/generate.c
     src/diffusion/inspect.c
     src/diffusion/job.c
     src/diffusion/latents.c
@@ -133,6 +134,7 @@ set(DGXP_DIFFUSION_SOURCES
 )
 
 set(DGXP_JOB_SOURCES
+    src/job/panel.c
     src/job/preset.c
     src/job/preset_files.c
     src/job/preset_job.c

@@ -186,6 +186,122 @@ START_TEST(job_pictures_noise_and_results)
 }
 END_TEST
 
+static dgxp_job *ask(const char *request)
+{
+    dgxp_job *job = NULL;
+    ck_assert_ok(dgxp_job_request(model, request, NULL, &job));
+    return job;
+}
+
+static double score_of(const dgxp_image *image)
+{
+    dgxp_document *report = NULL;
+    ck_assert_ok(dgxp_quality(&image, 1, NULL, &report));
+    json_t *root = json_loads(dgxp_document_text(report), 0, NULL);
+    const double score = json_number_value(json_object_get(root, "score"));
+    json_decref(root);
+    dgxp_document_free(report);
+    return score;
+}
+
+typedef struct steps_seen {
+    int32_t calls, last, count;
+} steps_seen;
+
+static int32_t see_steps(const dgxp_progress *now, void *user_data)
+{
+    steps_seen *seen = user_data;
+    if (now->phase == DGXP_PHASE_DENOISE) {
+        ck_assert_int_ge(now->step, seen->last);
+        *seen = (steps_seen){seen->calls + 1, now->step, now->step_count};
+    }
+    return 0;
+}
+
+/* Whichever is kept, its recipe paints it, and no candidate of the first seeds is better. */
+START_TEST(job_best_of_keeps_the_best_candidate)
+{
+    static const char request[] = "{\"prompt\": \"a bat\", \"seed\": 7, \"steps\": 2, "
+                                  "\"size\": [16, 16], \"best_of\": 5}";
+    dgxp_generate_params params = DGXP_GENERATE_PARAMS_INIT;
+    steps_seen seen = {0, 0, 0};
+    dgxp_result *best = NULL, *same = NULL, *again = NULL;
+    dgxp_job *job = ask(request);
+    params.progress = see_steps;
+    params.user_data = &seen;
+    ck_assert_ok(dgxp_generate(model, (const dgxp_job *const *)&job, 1, &params, &best));
+    ck_assert_int_eq(seen.last, 10);
+    ck_assert_int_eq(seen.count, 10);
+    json_t *recipe = json_loads(dgxp_result_recipe(best, 0), 0, NULL);
+    const json_t *chosen = json_object_get(recipe, "chosen");
+    ck_assert_int_eq(json_integer_value(json_object_get(chosen, "of")), 5);
+    ck_assert_double_eq_tol(json_number_value(json_object_get(chosen, "quality")),
+                            score_of(dgxp_result_image(best, 0)), 1e-9);
+    ck_assert_ptr_null(json_object_get(recipe, "best_of"));
+    ck_assert_str_eq(dgxp_image_text(dgxp_result_image(best, 0), "dgx_pixels"),
+                     dgxp_result_recipe(best, 0));
+    dgxp_job *told = ask(dgxp_result_recipe(best, 0)), *first = ask(request);
+    ck_assert_ok(dgxp_job_set(first, "best_of", "1"));
+    ck_assert_ok(dgxp_generate(model, (const dgxp_job *const *)&told, 1, NULL, &again));
+    ck_assert_mem_eq(dgxp_image_pixels(dgxp_result_image(best, 0)),
+                     dgxp_image_pixels(dgxp_result_image(again, 0)), 16 * 16 * 4);
+    ck_assert_ok(dgxp_generate(model, (const dgxp_job *const *)&first, 1, NULL, &same));
+    ck_assert_double_ge(score_of(dgxp_result_image(best, 0)), score_of(dgxp_result_image(same, 0)));
+    dgxp_result_free(same);
+    params.at_once = 3; /* the same candidates, three in a batch and then two */
+    seen = (steps_seen){0, 0, 0};
+    ck_assert_ok(dgxp_generate(model, (const dgxp_job *const *)&job, 1, &params, &same));
+    ck_assert_mem_eq(dgxp_image_pixels(dgxp_result_image(best, 0)),
+                     dgxp_image_pixels(dgxp_result_image(same, 0)), 16 * 16 * 4);
+    params.at_once = 65;
+    dgxp_result *none = NULL;
+    ck_assert_refused(dgxp_generate(model, (const dgxp_job *const *)&job, 1, &params, &none),
+                      DGXP_ERR_INVALID_ARGUMENT, "at_once is 65");
+    const dgxp_job *const other[2] = {job, first};
+    ck_assert_refused(dgxp_generate(model, other, 2, NULL, &none), DGXP_ERR_MISMATCH, "best_of");
+    json_decref(recipe);
+    dgxp_result_free(same);
+    dgxp_result_free(again);
+    dgxp_result_free(best);
+    dgxp_job_free(first);
+    dgxp_job_free(told);
+    dgxp_job_free(job);
+}
+END_TEST
+
+START_TEST(job_panels_tell_their_nine_parts)
+{
+    dgxp_result *result = NULL;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    dgxp_job *job = ask("{\"kind\": \"panel\", \"subject\": \"oak\", \"seed\": 7, \"steps\": 1, "
+                        "\"size\": [24, 24], \"panel\": 0.25}");
+    ck_assert_ok(dgxp_generate(model, (const dgxp_job *const *)&job, 1, NULL, &result));
+    ck_assert_ok(dgxp_panel_describe(dgxp_result_image(result, 0), "oak.png", &bytes, &size));
+    json_t *root = json_loadb((const char *)bytes, size, 0, NULL);
+    const json_t *meta = json_object_get(root, "meta");
+    const json_t *slice = json_array_get(json_object_get(meta, "slices"), 0);
+    const json_t *key = json_array_get(json_object_get(slice, "keys"), 0);
+    const json_t *center = json_object_get(key, "center");
+    ck_assert_str_eq(json_string_value(json_object_get(meta, "image")), "oak.png");
+    ck_assert_int_eq(json_integer_value(json_object_get(center, "x")), 6);
+    ck_assert_int_eq(json_integer_value(json_object_get(center, "w")), 12);
+    json_decref(root);
+    dgxp_bytes_free(bytes);
+    ck_assert_ok(dgxp_panel_describe(dgxp_result_canvas(result, 0), "oak.png", &bytes, &size));
+    ck_assert_ptr_null(bytes); /* a canvas has no recipe */
+    dgxp_image *broken = NULL;
+    ck_assert_ok(dgxp_image_create(8, 8, NULL, &broken));
+    ck_assert_ok(dgxp_image_set_text(broken, "dgx_pixels", "{\"panel\": 0.5}"));
+    ck_assert_refused(dgxp_panel_describe(broken, "a.png", &bytes, &size), DGXP_ERR_BAD_FORMAT,
+                      "'panel' is 0.5");
+    ck_assert_status(dgxp_panel_describe(NULL, "a.png", &bytes, &size), DGXP_ERR_INVALID_ARGUMENT);
+    dgxp_image_free(broken);
+    dgxp_result_free(result);
+    dgxp_job_free(job);
+}
+END_TEST
+
 START_TEST(job_presets)
 {
     dgxp_job *job = NULL;
@@ -217,6 +333,8 @@ int main(void)
     tcase_add_test(core, job_setters_and_requests_make_one_job);
     tcase_add_test(core, job_setters_refuse_what_is_out_of_range);
     tcase_add_test(core, job_pictures_noise_and_results);
+    tcase_add_test(core, job_best_of_keeps_the_best_candidate);
+    tcase_add_test(core, job_panels_tell_their_nine_parts);
     tcase_add_test(core, job_presets);
     suite_add_tcase(suite, core);
     return px_check_run(suite);

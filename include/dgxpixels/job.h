@@ -102,9 +102,10 @@ DGXP_API dgxp_status dgxp_job_create_request(const dgxp_model *model, const char
                                              const char *folder, dgxp_job **out);
 /**
  * All that a picture can be asked for, as every face has it: {"settings": [{"name", "type" (text,
- * integer, number, boolean, sides: [width, height], choice, json), "low", "high", "bytes", "choices",
- * "default", "unit", "varies": jobs of one call may differ in it, "field": of presets, "in": [request,
- * preset, bundle], "help"}], "renamed": {old name: name}}.
+ * integer, number, boolean, sides: [width, height], choice, json), "low", "high", "shared_high": what
+ * a server takes of strangers at most, "bytes", "choices", "default", "unit", "varies": jobs of one
+ * call may differ in it, "field": of presets, "in": [request, preset, bundle], "help"}], "renamed":
+ * {old name: name}}.
  */
 DGXP_API dgxp_status dgxp_settings(dgxp_document **out);
 /** The presets that exist: "group" (kind, style, speed, field), name, help, path, content. */
@@ -233,8 +234,10 @@ typedef struct dgxp_generate_params {
     void *user_data;
     const dgxp_cancel *cancel;
     int32_t keep_latents; /* 1: dgxp_result_latents() works */
+    int32_t at_once;      /* candidates of `best_of` that are painted in one batch, when there are
+                             fewer jobs: 1..64; 0 = as many as jobs */
 } dgxp_generate_params;
-#define DGXP_GENERATE_PARAMS_INIT {sizeof(dgxp_generate_params), 0, NULL, NULL, NULL, 0}
+#define DGXP_GENERATE_PARAMS_INIT {sizeof(dgxp_generate_params), 0, NULL, NULL, NULL, 0, 0}
 
 typedef struct dgxp_result dgxp_result;
 
@@ -246,6 +249,11 @@ typedef struct dgxp_result dgxp_result;
  * are one batch, the others one of their own within the call, so that no prompt is padded to a
  * mate's length.  At equal batch shape (size, and machine, torch version and threads) the bytes are
  * equal; at another one kernels round differently: f32 latents by at most 1e-4.
+ *
+ * Jobs with the setting `best_of` are painted so often, the first time with their own seed and then
+ * with others that come of it; each result is the candidate whose dgxp_quality() is highest, and its
+ * recipe tells that one's seed, and in "chosen" of how many it is and the quality.  Progress counts the
+ * steps of all candidates.
  *
  * Cancelling returns within one step.  After a cancelled, failed or out-of-memory call the model
  * works as before.  NULL params are the defaults.  Calls on one model from several threads queue.
@@ -263,6 +271,13 @@ DGXP_API const char *dgxp_result_recipe(const dgxp_result *result, int32_t index
 DGXP_API const float *dgxp_result_latents(const dgxp_result *result, int32_t index,
                                           int32_t shape[3]);
 DGXP_API void dgxp_result_free(dgxp_result *result);
+/**
+ * Aseprite's JSON of a picture whose recipe tells `panel`: a slice "panel" with its nine parts, for a
+ * picture that will be called `name` ("frame.png").  `*bytes` is yours, for dgxp_bytes_free(); NULL
+ * when the picture is no panel.  DGXP_ERR_BAD_FORMAT: its recipe is broken.
+ */
+DGXP_API dgxp_status dgxp_panel_describe(const dgxp_image *image, const char *name, uint8_t **bytes,
+                                         size_t *size);
 
 /** What a job expands to on this model (prompt chunks, steps, memory), without painting. */
 DGXP_API dgxp_status dgxp_job_describe(const dgxp_job *job, const dgxp_model *model,

@@ -16,7 +16,6 @@ add_executable(dgx-pixels
     src/cli/fix_print.c
     src/cli/fix_steps.c
     src/cli/generate.c
-    src/cli/generate_best.c
     src/cli/generate_deploy.c
     src/cli/generate_job.c
     src/cli/generate_paint.c
@@ -31,7 +30,6 @@ add_executable(dgx-pixels
     src/cli/models.c
     src/cli/motion.c
     src/cli/palette.c
-    src/cli/panel.c
     src/cli/presets.c
     src/cli/project.c
     src/cli/print.c

@@ -124,7 +124,6 @@ static int run(int argc, char **argv)
                   .seed = -1,
                   .count = 1,
                   .batch = 1,
-                  .best_of = 1,
                   .guidance = -1,
                   .rescale = -1,
                   .cfg_stop = -1,
@@ -147,10 +146,6 @@ static int run(int argc, char **argv)
         {"count", 'n', CLI_INT, "N", &s.count, "how many, with seeds N, N+1, …", 1, 100000, NULL},
         {"batch", 0, CLI_INT, "N", &s.batch, "how many at once (a GPU likes 4)", 1, MAX_BATCH,
          NULL},
-        {"best-of", 0, CLI_INT, "N", &s.best_of,
-         "paint N candidates for each, with seeds of their own, and keep\n"
-         "the one that the quality report likes best",
-         1, 64, NULL},
         {"style", 0, CLI_TEXT, "S", &s.style, "with a KIND: 8bit, 16bit, 32bit, gameboy, nes, 1bit",
          0, 0, NULL},
         {"speed", 0, CLI_TEXT, "S", &s.speed, "with a KIND: fast, balanced, quality", 0, 0, NULL},

@@ -25,7 +25,7 @@ typedef struct cli_generate_settings {
     const char *model_path;
     dgxp_deploy_params deploy;
     int64_t seed;
-    int32_t count, batch, best_of, size[2], canvas[2], steps, scale, colors;
+    int32_t count, batch, size[2], canvas[2], steps, scale, colors;
     int32_t sampler, schedule, spacing, tiling;
     double guidance, rescale, cfg_stop, eta, temperature, strength;
     bool dry_run, json, quiet, show, deploys, force, as_painted;
@@ -47,25 +47,6 @@ int cli_generate_paint(const cli_generate_settings *settings);
 dgxp_status cli_generate_job(const cli_generate_settings *settings, const dgxp_model *model,
                              uint64_t seed, const dgxp_image *init, const dgxp_image *mask,
                              dgxp_job **out);
-
-/** The best candidate until now; `result` is yours, NULL before the first. */
-typedef struct cli_generate_best {
-    dgxp_result *result;
-    int32_t index;
-    uint64_t seed;
-    double score; /* dgxp_quality()'s, 0..100 */
-} cli_generate_best;
-
-/** Takes `result`, painted with seeds from `first` on, and keeps it if it holds a better picture.
- */
-dgxp_status cli_generate_prefer(dgxp_result *result, uint64_t first, cli_generate_best *best);
-
-/**
- * Of a panel its Aseprite JSON with the 9-slice, for a picture that is called `picture`; free
- * `*bytes` with dgxp_bytes_free().  NULL bytes: the kind is no panel.
- */
-dgxp_status cli_generate_panel(const cli_generate_settings *settings, const dgxp_image *image,
-                               const char *picture, uint8_t **bytes, size_t *size);
 
 /**
  * Deploy picture `index`, and its panel; `image` NULL only checks whether it could be, before

@@ -54,7 +54,7 @@ dgxp_status cli_generate_deploy(const cli_generate_settings *s, int index, const
     dgxp_status status = encode(image, &picture, &files[0].size);
     files[0].bytes = picture;
     if (status == DGXP_OK && image) {
-        status = cli_generate_panel(s, image, name, &slices, &files[1].size);
+        status = dgxp_panel_describe(image, name, &slices, &files[1].size);
     }
     if (slices) {
         snprintf(panel, sizeof panel, "%.*s.json", (int)strlen(name) - 4, name);

@@ -71,14 +71,13 @@ static void report(const painting *p, const char *path, const char *recipe, cons
 }
 
 /* FILE.json beside FILE.png, when the kind is a panel. */
-static dgxp_status save_panel(const cli_generate_settings *s, const dgxp_image *image,
-                              const char *path)
+static dgxp_status save_panel(const dgxp_image *image, const char *path)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
     dgxp_status status = DGXP_OK;
     if (cli_has_suffix(path, ".png")) {
-        status = cli_generate_panel(s, image, path, &bytes, &size);
+        status = dgxp_panel_describe(image, cli_base(path), &bytes, &size);
     }
     if (bytes) {
         char *panel = cli_format("%.*s.json", (int)strlen(path) - 4, path);
@@ -149,7 +148,7 @@ static dgxp_status save_result(painting *p, const dgxp_result *result, int32_t i
         output_path(s, s->output, index, seed, path);
         status = dgxp_image_save(image, path, &png);
         if (status == DGXP_OK) {
-            status = save_panel(s, image, path);
+            status = save_panel(image, path);
         }
         if (status == DGXP_OK) {
             report(p, path, recipe, image);
@@ -167,6 +166,23 @@ static dgxp_status save_result(painting *p, const dgxp_result *result, int32_t i
 
 /* ----------------------------------------------------------------------------------- painting */
 
+/* Of `best_of` candidates the one that was kept, whose seed is not the one that was asked for. */
+static uint64_t tell_choice(const cli_generate_settings *s, const char *recipe, uint64_t seed)
+{
+    json_t *root = json_loads(recipe, 0, NULL);
+    const json_t *chosen = json_object_get(root, "chosen");
+    if (chosen) {
+        seed = (uint64_t)json_integer_value(json_object_get(root, "seed"));
+    }
+    if (chosen && !s->quiet && !s->json) {
+        fprintf(stderr, "seed %" PRIu64 " is the best of %d: quality %.1f\n", seed,
+                (int)json_integer_value(json_object_get(chosen, "of")),
+                json_number_value(json_object_get(chosen, "quality")));
+    }
+    json_decref(root);
+    return seed;
+}
+
 /* `count` pictures with seeds from `seed` on; `*result` is yours. */
 static dgxp_status paint_batch(const painting *p, const char *label, int count, uint64_t seed,
                                dgxp_result **result)
@@ -182,6 +198,7 @@ static dgxp_status paint_batch(const painting *p, const char *label, int count, 
         params.progress = cli_progress_callback;
         params.user_data = &progress;
         params.cancel = cli_cancel();
+        params.at_once = p->s->batch;
         status = dgxp_generate(p->model, (const dgxp_job *const *)jobs, count, &params, result);
         cli_progress_clear(&progress);
     }
@@ -191,79 +208,32 @@ static dgxp_status paint_batch(const painting *p, const char *label, int count, 
     return status;
 }
 
-/* Takes the result of one batch over: `done` pictures came before it, its seeds begin at `seed`. */
-typedef dgxp_status (*take_batch)(painting *p, dgxp_result *result, int done, uint64_t seed,
-                                  void *user_data);
-
-/* `count` pictures with seeds from `seed` on, a batch at a time. */
-static dgxp_status paint_seeds(painting *p, const char *label, int count, uint64_t seed,
-                               take_batch take, void *user_data)
+static dgxp_status save_batch(painting *p, const dgxp_result *result, int done, uint64_t seed)
 {
-    dgxp_status status = DGXP_OK;
-    for (int done = 0; done < count && status == DGXP_OK; done += p->s->batch) {
-        const int size = count - done < p->s->batch ? count - done : p->s->batch;
-        const uint64_t first = seed + (uint64_t)done;
-        char place[64] = "";
-        dgxp_result *result = NULL;
-        if (count > 1) {
-            snprintf(place, sizeof place, "%s%d/%d", label, done + size, count);
-        }
-        status = paint_batch(p, place, size, first, &result);
-        if (status == DGXP_OK) {
-            status = take(p, result, done, first, user_data);
-        }
-    }
-    return status;
-}
-
-static dgxp_status save_batch(painting *p, dgxp_result *result, int done, uint64_t seed,
-                              void *user_data)
-{
-    (void)user_data;
     dgxp_status status = DGXP_OK;
     for (int32_t i = 0; i < dgxp_result_count(result) && status == DGXP_OK; i++) {
-        status = save_result(p, result, i, done + i, seed + (uint64_t)i);
+        const uint64_t own = tell_choice(p->s, dgxp_result_recipe(result, i), seed + (uint64_t)i);
+        status = save_result(p, result, i, done + i, own);
     }
-    dgxp_result_free(result);
     return status;
 }
 
-static dgxp_status keep_best(painting *p, dgxp_result *result, int done, uint64_t seed,
-                             void *user_data)
-{
-    (void)p;
-    (void)done;
-    return cli_generate_prefer(result, seed, user_data);
-}
-
-/* One picture of `best_of` seeds: the candidate that the quality report likes best. */
-static dgxp_status paint_best(painting *p, int index, uint64_t seed)
-{
-    const cli_generate_settings *s = p->s;
-    cli_generate_best best = {.score = -1};
-    char label[48];
-    snprintf(label, sizeof label, "%d/%d, candidate ", index + 1, s->count);
-    dgxp_status status = paint_seeds(p, label, s->best_of, seed, keep_best, &best);
-    if (status == DGXP_OK) {
-        if (!s->quiet && !s->json) {
-            fprintf(stderr, "seed %" PRIu64 " is the best of %d: quality %.1f\n", best.seed,
-                    s->best_of, best.score);
-        }
-        status = save_result(p, best.result, best.index, index, best.seed);
-    }
-    dgxp_result_free(best.result);
-    return status;
-}
-
+/* A batch at a time. */
 static dgxp_status paint_all(painting *p, uint64_t seed)
 {
     const cli_generate_settings *s = p->s;
-    if (s->best_of == 1) {
-        return paint_seeds(p, "", s->count, seed, save_batch, NULL);
-    }
     dgxp_status status = DGXP_OK;
-    for (int i = 0; i < s->count && status == DGXP_OK; i++) {
-        status = paint_best(p, i, seed + (uint64_t)i * (uint64_t)s->best_of);
+    for (int done = 0; done < s->count && status == DGXP_OK; done += s->batch) {
+        const int size = s->count - done < s->batch ? s->count - done : s->batch;
+        const uint64_t first = seed + (uint64_t)done;
+        char place[64] = "";
+        dgxp_result *result = NULL;
+        if (s->count > 1) {
+            snprintf(place, sizeof place, "%d/%d", done + size, s->count);
+        }
+        status = paint_batch(p, place, size, first, &result);
+        status = status == DGXP_OK ? save_batch(p, result, done, first) : status;
+        dgxp_result_free(result);
     }
     return status;
 }

@@ -24,6 +24,12 @@ int32_t px_estimate_passes(const px_plan *plan)
     return plan->table.count + plan->table.guided;
 }
 
+/* A plan is of one candidate; so many are painted. */
+static double count_candidates(const px_plan *plan)
+{
+    return plan->set.best_of > 1 ? plan->set.best_of : 1;
+}
+
 /* ------------------------------------------------------------------------------------ measured */
 
 /* "starter 32x32 x1": what must agree for a time to be comparable. */
@@ -131,7 +137,7 @@ static json_t *guess(const dgxp_model *model, const px_plan *plan)
     const double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
     json_t *entry = json_object();
     px_json_put_text(entry, "device", "cpu");
-    px_json_put_number(entry, "seconds", flop / (core_flops * cores));
+    px_json_put_number(entry, "seconds", count_candidates(plan) * flop / (core_flops * cores));
     px_json_put_integer(entry, "memory_mib",
                         (int64_t)(((unet + vae + text) * 4 + pixels * 2048) / (1 << 20)) + 300);
     px_json_put_text(entry, "basis",
@@ -158,9 +164,10 @@ json_t *px_estimate(const dgxp_model *model, const px_plan *plan)
     {
         json_t *found = json_object();
         px_json_put_text(found, "device", device);
-        px_json_put_number(found, "seconds",
-                           number_of(entry, "pass") * px_estimate_passes(plan) +
-                               number_of(entry, "rest"));
+        px_json_put_number(
+            found, "seconds",
+            count_candidates(plan) *
+                (number_of(entry, "pass") * px_estimate_passes(plan) + number_of(entry, "rest")));
         px_json_put_integer(found, "memory_mib", (int64_t)number_of(entry, "mib"));
         px_json_put_text(found, "basis", "measured here when such a picture was last painted");
         px_json_append(list, found);

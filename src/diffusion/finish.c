@@ -70,7 +70,7 @@ static json_t *to_parameters(const json_t *recipe, const dgxp_image *sprite)
     return parameters;
 }
 
-static dgxp_status write_recipe(dgxp_image *sprite, const char *text)
+dgxp_status px_finish_recipe(dgxp_image *sprite, const char *text)
 {
     json_t *recipe = NULL;
     dgxp_status status = px_json_parse("the recipe", text, strlen(text), &recipe);
@@ -112,7 +112,7 @@ dgxp_status px_finish(const dgxp_image *canvas, const px_finish_params *params, 
                       : shrink(canvas, params->width, params->height, params->at_border, &sprite);
     if (status == DGXP_OK) {
         harden_alpha(sprite);
-        status = write_recipe(sprite, params->recipe);
+        status = px_finish_recipe(sprite, params->recipe);
     }
     if (status != DGXP_OK) {
         dgxp_image_free(sprite);

@@ -23,4 +23,7 @@ typedef struct px_finish_params {
  */
 dgxp_status px_finish(const dgxp_image *canvas, const px_finish_params *params, dgxp_image **out);
 
+/** Write a recipe into the sprite's metadata, in place of the one that is there. */
+dgxp_status px_finish_recipe(dgxp_image *sprite, const char *recipe);
+
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* dgxp_generate(): orders the steps, reports progress, looks for cancel. */
+/* One batch of jobs: orders the steps, reports progress, looks for cancel. */
+#include "diffusion/pipeline.h"
+
 #include "core/cancel.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/mem.h"
-#include "core/params.h"
 #include "diffusion/adapters.h"
 #include "diffusion/backend.h"
 #include "diffusion/canvas.h"
@@ -447,25 +448,6 @@ static void free_run(run *r)
     px_mem_free(r->canvas_masks);
 }
 
-static dgxp_status check_call(const dgxp_model *model, const dgxp_job *const *jobs, int32_t count)
-{
-    if (!model || !jobs || count < 1 || count > PX_PLAN_JOBS) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_generate: needs a model and 1 to %d jobs, not %d", PX_PLAN_JOBS,
-                            count);
-    }
-    if (!model->shim) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_generate: this model was opened with describe_only");
-    }
-    for (int32_t i = 0; i < count; i++) {
-        if (!jobs[i]) {
-            return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_generate: job %d is NULL", i);
-        }
-    }
-    return DGXP_OK;
-}
-
 /* The call's jobs in parts; `*parts` [returned in `*count`]. */
 static dgxp_status divide(call *c, const dgxp_job *const *jobs, run **parts, int32_t *count)
 {
@@ -503,19 +485,13 @@ static dgxp_status divide(call *c, const dgxp_job *const *jobs, run **parts, int
     return status;
 }
 
-dgxp_status dgxp_generate(dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
-                          const dgxp_generate_params *params, dgxp_result **out)
+dgxp_status px_pipeline_paint(dgxp_model *model, const dgxp_job *const *jobs, int32_t count,
+                              const dgxp_generate_params *params, dgxp_result **out)
 {
-    dgxp_generate_params p;
-    px_error_clear();
-    call c = {.model = model, .params = &p, .count = count, .began = px_clock_now()};
+    call c = {.model = model, .params = params, .count = count, .began = px_clock_now()};
     run *parts = NULL;
     int32_t part_count = 0, finished = 0;
-    dgxp_status status = px_params_read("dgxp_generate", params, &p, sizeof p);
-    status = status == DGXP_OK ? check_call(model, jobs, count) : status;
-    if (status == DGXP_OK) {
-        status = divide(&c, jobs, &parts, &part_count);
-    }
+    dgxp_status status = divide(&c, jobs, &parts, &part_count);
     if (status == DGXP_OK) {
         status = px_result_create(count, &c.result);
     }

@@ -84,6 +84,13 @@ static const px_setting settings[] = {
     {"temperature", PX_SETTING_NUMBER, MODEL, SAME, AT(temperature), 0, 1, 1, "share",
      "below 1 surfaces come out smoother"},
     {"eta", PX_SETTING_NUMBER, MODEL, SAME, AT(eta), 0, 1, -1, "share", "noise of ddim and tcd"},
+    {"best_of", PX_SETTING_INTEGER, PRESET | QUIET, SAME, AT(best_of), 1, PX_BEST_LIMIT, 1, "",
+     "paint so many candidates, each of a seed of its own, and keep the one that the quality "
+     "report "
+     "likes best"},
+    {"panel", PX_SETTING_NUMBER, PRESET | QUIET, SAME, AT(panel), 0, 0.49, 0, "share",
+     "the picture is a frame that is stretched in nine parts: how much of a side each border "
+     "takes"},
     {"init", PX_SETTING_TEXT, 0, VARIES, NOWHERE, 0, PATH, -1, "", "the picture to start from"},
     {"strength", PX_SETTING_NUMBER, 0, SAME, AT(strength), 0, 1, 0.75, "share",
      "with init: 0 keeps it, 1 ignores it"},
@@ -115,6 +122,8 @@ static const px_setting settings[] = {
     {"mask_pixels", PX_SETTING_OTHER, TOLD, VARIES, NOWHERE, 0, 0, -1, "", "mask's SHA-256"},
     {"model", PX_SETTING_OTHER, TOLD, SAME, NOWHERE, 0, 0, -1, "", "what painted it"},
     {"batch", PX_SETTING_OTHER, TOLD, VARIES, NOWHERE, 0, 0, -1, "", "its place in its call"},
+    {"chosen", PX_SETTING_OTHER, TOLD, VARIES, NOWHERE, 0, 0, -1, "",
+     "of how many candidates it is the best, and its quality"},
 };
 
 enum { SETTINGS = sizeof settings / sizeof *settings };
@@ -135,6 +144,13 @@ static const struct {
     {"mask_image", "mask"},
     {"rescale", "guidance_rescale"},
 };
+
+/* What a server that strangers ask takes at most, where that is less: seconds of work, and seeds that
+ * leave room for the pictures of one body. */
+static const struct {
+    const char *name;
+    double high;
+} shared[] = {{"steps", 200}, {"best_of", 16}, {"seed", (double)(PX_JOB_SEED_LIMIT - 16)}};
 
 const px_setting *px_setting_list(size_t *count)
 {
@@ -485,6 +501,11 @@ static json_t *list_places(const px_setting *setting)
     return list;
 }
 
+static json_t *write_limit(double value)
+{
+    return value == floor(value) ? json_integer((json_int_t)value) : json_real(value);
+}
+
 static json_t *describe(const px_setting *setting)
 {
     static const char *const types[] = {"text",  "integer", "number", "boolean",
@@ -496,8 +517,13 @@ static json_t *describe(const px_setting *setting)
     px_json_put_text(row, "name", setting->name);
     px_json_put_text(row, "type", types[setting->type]);
     if (ranged) {
-        px_json_put(row, "low", json_integer((json_int_t)setting->low));
-        px_json_put(row, "high", json_integer((json_int_t)setting->high));
+        px_json_put(row, "low", write_limit(setting->low));
+        px_json_put(row, "high", write_limit(setting->high));
+        for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+            if (strcmp(shared[i].name, setting->name) == 0) {
+                px_json_put(row, "shared_high", write_limit(shared[i].high));
+            }
+        }
     } else if (setting->type == PX_SETTING_TEXT) {
         px_json_put_integer(row, "bytes", (int64_t)setting->high);
     }

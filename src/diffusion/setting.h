@@ -14,6 +14,7 @@ enum {
     PX_JOB_PROMPT_LIMIT = 65536, /* bytes */
     PX_JOB_CANVAS_LIMIT = 4096,  /* pixels a side */
     PX_JOB_STEPS_LIMIT = 1000,
+    PX_BEST_LIMIT = 64,    /* candidates */
     PX_SETTING_PATH = 4096 /* bytes */
 };
 
@@ -31,7 +32,8 @@ typedef struct px_setting_values {
     int32_t steps;
     double guidance, rescale, cfg_start, cfg_stop;
     int32_t sampler, schedule, spacing, tiling; /* values of the enums */
-    double temperature, eta, strength;
+    double temperature, eta, strength, panel;
+    int32_t best_of;
     int32_t parity;
 } px_setting_values;
 

@@ -38,6 +38,8 @@ PLAIN: dict[str, dict[str, Any]] = {
     **{f"sampler {name}": {"prompt": "x", "size": [16, 16], "steps": 3, "sampler": name, "spacing": "trailing"}
        for name in ("euler", "euler-a", "dpmpp-2m", "dpmpp-2m-sde", "ddim", "lcm", "tcd")},
     "noise": {"prompt": "x", "size": [16, 16], "steps": 3, "sampler": "ddim", "eta": 0.5},
+    "best of": {"prompt": "x", "size": [16, 16], "steps": 2, "best_of": 3},
+    "panel": {"kind": "panel", "subject": "oak", "size": [24, 24], "steps": 2, "panel": 0.25},
     "karras": {"prompt": "x", "size": [16, 16], "steps": 3, "schedule": "karras", "spacing": "linspace"},
 }
 PICTURED = {"prompt": "x", "size": [16, 16], "steps": 4, "strength": 0.5}
@@ -98,7 +100,7 @@ def recipe_of(png: bytes) -> dict[str, Any]:
 def told(png: bytes) -> dict[str, Any]:
     """The recipe without what tells of the place rather than of the picture."""
     recipe = recipe_of(png)
-    return {name: value for name, value in recipe.items() if name not in ("batch", "model", "version")}
+    return {name: value for name, value in recipe.items() if name not in ("batch", "model", "version", "chosen")}
 
 
 def test_every_face_paints_a_recipe_with_the_same_bytes(server: Server, model: Model, game: Path,
@@ -107,7 +109,11 @@ def test_every_face_paints_a_recipe_with_the_same_bytes(server: Server, model: M
     requests[list(PLAIN).index("no window")]["seed"] = requests[list(PLAIN).index("window")]["seed"]
     first = [model.generate_many([Job.of(request)])[0].image.encode() for request in requests]
     assert len({(pixels(png), str(told(png))) for png in first}) == len(first), "some requests are one and the same"
-    recipes = [recipe_of(png) for png in first]
+    chosen = list(PLAIN).index("best of")
+    assert recipe_of(first[chosen])["chosen"]["of"] == 3
+    names = [*PLAIN, "best of, asked for itself"]
+    recipes = [*(recipe_of(png) for png in first), requests[chosen]]
+    first.append(first[chosen])
     faces = {
         "python": [model.generate_many([Job.of(recipe)])[0].image.encode() for recipe in recipes],
         "http": [over_http(server, recipe) for recipe in recipes],
@@ -115,7 +121,7 @@ def test_every_face_paints_a_recipe_with_the_same_bytes(server: Server, model: M
         "batch": by_batch(tmp_path, recipes),
     }
     for face, painted in faces.items():
-        for name, png, wanted in zip(PLAIN, painted, first, strict=True):
+        for name, png, wanted in zip(names, painted, first, strict=True):
             assert pixels(png) == pixels(wanted), f"{face}: {name} is another picture"
             assert told(png) == told(wanted), f"{face}: {name} has another recipe"
 

@@ -374,7 +374,7 @@ class dgxp_generate_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("preview_every", c_int32),
         ("progress", dgxp_progress_callback), ("user_data", c_void_p), ("cancel", c_void_p),
-        ("keep_latents", c_int32),
+        ("keep_latents", c_int32), ("at_once", c_int32),
     ]
 
 class dgxp_regen_params(Structure):
@@ -659,6 +659,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_result_recipe": (c_char_p, [c_void_p, c_int32]),
     "dgxp_result_latents": (POINTER(c_float), [c_void_p, c_int32, POINTER(c_int32)]),
     "dgxp_result_free": (None, [c_void_p]),
+    "dgxp_panel_describe": ("status", [c_void_p, c_char_p, POINTER(POINTER(c_uint8)),
+        POINTER(c_size_t)]),
     "dgxp_job_describe": ("status", [c_void_p, c_void_p, POINTER(c_void_p)]),
     "dgxp_image_recipe": ("status", [c_void_p, POINTER(c_void_p)]),
     "dgxp_image_load_sidecar": ("status", [c_void_p, c_char_p]),

@@ -37,6 +37,8 @@ class JobOptions(TypedDict, total=False):
     tiling: str | int | None
     temperature: float | None
     eta: float | None
+    best_of: int | None
+    panel: float | None
     init: ImageLike | None
     strength: float | None
     mask: ImageLike | None
@@ -81,6 +83,10 @@ class JobFields:
     tiling: along which axes the picture goes on at the other side (none, x, y, xy)
     temperature: below 1 surfaces come out smoother (0..1)
     eta: noise of ddim and tcd (0..1)
+    best_of: paint so many candidates, each of a seed of its own, and keep the one that the quality
+        report likes best (1..64)
+    panel: the picture is a frame that is stretched in nine parts: how much of a side each border takes
+        (0..0.49)
     init: the picture to start from
     strength: with init: 0 keeps it, 1 ignores it (0..1)
     mask: with init: white is painted anew, black stays
@@ -121,6 +127,8 @@ class JobFields:
     tiling: str | int | None = None
     temperature: float | None = None
     eta: float | None = None
+    best_of: int | None = None
+    panel: float | None = None
     init: ImageLike | None = None
     strength: float | None = None
     mask: ImageLike | None = None
@@ -138,18 +146,19 @@ class JobFields:
 NAMES = (
     "style", "speed", "view", "facing", "outline", "shading", "detail", "isometric", "fields",
     "negative_prompt", "seed", "canvas", "size", "steps", "guidance", "guidance_rescale", "cfg_start",
-    "cfg_stop", "sampler", "schedule", "spacing", "tiling", "temperature", "eta", "init", "strength",
-    "mask", "palette", "colors", "background", "as_painted", "finish", "lora", "loras", "parity",
+    "cfg_stop", "sampler", "schedule", "spacing", "tiling", "temperature", "eta", "best_of", "panel",
+    "init", "strength", "mask", "palette", "colors", "background", "as_painted", "finish", "lora",
+    "loras", "parity",
 )
 # Jobs of one call may differ in these.
 VARIES = frozenset((
     "subject", "view", "facing", "outline", "shading", "detail", "isometric", "fields", "prompt",
     "negative_prompt", "seed", "init", "mask", "palette", "colors", "background", "as_painted",
-    "finish", "embeddings", "init_pixels", "mask_pixels", "batch",
+    "finish", "embeddings", "init_pixels", "mask_pixels", "batch", "chosen",
 ))
 # What recipes tell and nobody asks for.
 TOLD = (
-    "format", "version", "embeddings", "init_pixels", "mask_pixels", "model", "batch",
+    "format", "version", "embeddings", "init_pixels", "mask_pixels", "model", "batch", "chosen",
 )
 # With one of these what is asked for is a subject, not a whole prompt.
 REFINES = ("kind", "style", "speed", "fields", "view", "facing", "outline", "shading", "detail", "isometric")

@@ -77,6 +77,12 @@ class GenerateBody(Asked):
         None, description="below 1 surfaces come out smoother", ge=0, le=1)
     eta: Number | None = Field(
         None, description="noise of ddim and tcd", ge=0, le=1)
+    best_of: Whole | None = Field(
+        None, description="paint so many candidates, each of a seed of its own, and keep the one that the "
+        "quality report likes best", ge=1, le=16)
+    panel: Number | None = Field(
+        None, description="the picture is a frame that is stretched in nine parts: how much of a side each "
+        "border takes", ge=0, le=0.49)
     init: Picture | None = Field(
         None, description="the picture to start from")
     strength: Number | None = Field(
@@ -115,4 +121,6 @@ class GenerateBody(Asked):
     model: ModelName = Field(None, description="as /api/v1/models lists them; a recipe's own is not looked at")
     batch: Any = Field(
         None, description="told by recipes: its place in its call")
+    chosen: Any = Field(
+        None, description="told by recipes: of how many candidates it is the best, and its quality")
     count: Whole = Field(1, ge=1, le=16, description="pictures, with seeds seed, seed+1, …")

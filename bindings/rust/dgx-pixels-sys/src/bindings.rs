@@ -1843,7 +1843,7 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " All that a picture can be asked for, as every face has it: {\"settings\": [{\"name\", \"type\" (text,\n integer, number, boolean, sides: [width, height], choice, json), \"low\", \"high\", \"bytes\", \"choices\",\n \"default\", \"unit\", \"varies\": jobs of one call may differ in it, \"field\": of presets, \"in\": [request,\n preset, bundle], \"help\"}], \"renamed\": {old name: name}}."]
+    #[doc = " All that a picture can be asked for, as every face has it: {\"settings\": [{\"name\", \"type\" (text,\n integer, number, boolean, sides: [width, height], choice, json), \"low\", \"high\", \"shared_high\": what\n a server takes of strangers at most, \"bytes\", \"choices\", \"default\", \"unit\", \"varies\": jobs of one\n call may differ in it, \"field\": of presets, \"in\": [request, preset, bundle], \"help\"}], \"renamed\":\n {old name: name}}."]
     pub fn dgxp_settings(out: *mut *mut dgxp_document) -> dgxp_status;
 }
 unsafe extern "C" {
@@ -2055,6 +2055,7 @@ pub struct dgxp_generate_params {
     pub user_data: *mut ::core::ffi::c_void,
     pub cancel: *const dgxp_cancel,
     pub keep_latents: i32,
+    pub at_once: i32,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
@@ -2072,6 +2073,8 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_generate_params, cancel) - 24usize];
     ["Offset of field: dgxp_generate_params::keep_latents"]
         [::core::mem::offset_of!(dgxp_generate_params, keep_latents) - 32usize];
+    ["Offset of field: dgxp_generate_params::at_once"]
+        [::core::mem::offset_of!(dgxp_generate_params, at_once) - 36usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -2079,7 +2082,7 @@ pub struct dgxp_result {
     _unused: [u8; 0],
 }
 unsafe extern "C" {
-    #[doc = " Paint `count` jobs (1..64) of one canvas, step count and sampler as one batch, each with its own\n prompt and seed.\n\n A job's picture is its own in any company: jobs whose prompts fill as many of the encoders' chunks\n are one batch, the others one of their own within the call, so that no prompt is padded to a\n mate's length.  At equal batch shape (size, and machine, torch version and threads) the bytes are\n equal; at another one kernels round differently: f32 latents by at most 1e-4.\n\n Cancelling returns within one step.  After a cancelled, failed or out-of-memory call the model\n works as before.  NULL params are the defaults.  Calls on one model from several threads queue."]
+    #[doc = " Paint `count` jobs (1..64) of one canvas, step count and sampler as one batch, each with its own\n prompt and seed.\n\n A job's picture is its own in any company: jobs whose prompts fill as many of the encoders' chunks\n are one batch, the others one of their own within the call, so that no prompt is padded to a\n mate's length.  At equal batch shape (size, and machine, torch version and threads) the bytes are\n equal; at another one kernels round differently: f32 latents by at most 1e-4.\n\n Jobs with the setting `best_of` are painted so often, the first time with their own seed and then\n with others that come of it; each result is the candidate whose dgxp_quality() is highest, and its\n recipe tells that one's seed, and in \"chosen\" of how many it is and the quality.  Progress counts the\n steps of all candidates.\n\n Cancelling returns within one step.  After a cancelled, failed or out-of-memory call the model\n works as before.  NULL params are the defaults.  Calls on one model from several threads queue."]
     pub fn dgxp_generate(
         model: *mut dgxp_model,
         jobs: *const *const dgxp_job,
@@ -2114,6 +2117,15 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn dgxp_result_free(result: *mut dgxp_result);
+}
+unsafe extern "C" {
+    #[doc = " Aseprite's JSON of a picture whose recipe tells `panel`: a slice \"panel\" with its nine parts, for a\n picture that will be called `name` (\"frame.png\").  `*bytes` is yours, for dgxp_bytes_free(); NULL\n when the picture is no panel.  DGXP_ERR_BAD_FORMAT: its recipe is broken."]
+    pub fn dgxp_panel_describe(
+        image: *const dgxp_image,
+        name: *const ::core::ffi::c_char,
+        bytes: *mut *mut u8,
+        size: *mut usize,
+    ) -> dgxp_status;
 }
 unsafe extern "C" {
     #[doc = " What a job expands to on this model (prompt chunks, steps, memory), without painting."]

@@ -201,6 +201,18 @@ impl Job {
         self.put("eta", &format!("{value:?}"))
     }
 
+    /// Paint so many candidates, each of a seed of its own, and keep the one that the quality report
+    /// likes best.  1..64.
+    pub fn best_of(self, value: u32) -> Result<Self> {
+        self.put("best_of", &value.to_string())
+    }
+
+    /// The picture is a frame that is stretched in nine parts: how much of a side each border takes.
+    /// 0..0.49.
+    pub fn panel(self, value: f64) -> Result<Self> {
+        self.put("panel", &format!("{value:?}"))
+    }
+
     /// These colors and no others: a built-in palette's name, or a file.
     pub fn palette(self, text: &str) -> Result<Self> {
         self.put_text("palette", text)
