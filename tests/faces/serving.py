@@ -18,7 +18,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import machine
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+NODE, SDK = Path(sys.executable).parent / "node", ROOT / "tests/faces/mcp_sdk"
+
+
+def node(*words: object, env: dict[str, str] | None = None) -> str:
+    """What a program of the Node packages prints, run in their folder."""
+    if not (NODE.exists() and (SDK / "node_modules/openai").is_dir()):
+        machine.absent("Node", "OpenAI's Node package and MCP's own clients are", "run 'scripts/setup faces'")
+    done = subprocess.run([NODE, *map(str, words)], text=True, capture_output=True, cwd=SDK,
+                          env=env or dict(os.environ), timeout=1800)
+    assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-4000:]
+    return done.stdout
 
 
 class Answer(NamedTuple):

@@ -19,9 +19,10 @@ import numpy
 import openai
 import PIL.Image
 import pytest
+import requests
 import webuiapi
 
-from serving import ROOT, Server
+from serving import ROOT, Server, node
 
 STARTER = ROOT / "models/starter"
 
@@ -80,37 +81,137 @@ def test_the_openai_package(server: Server) -> None:
         client.images.generate(prompt="a", model="/etc/passwd")
 
 
-SILLY = {  # what SillyTavern's image extension sends with its defaults: written from memory, not compared with its source
-    "prompt": "a knight", "negative_prompt": "blurry", "sampler_name": "Euler a", "scheduler": "Automatic", "steps": 4,
-    "cfg_scale": 7, "width": 512, "height": 512, "restore_faces": False, "enable_hr": False, "hr_upscaler": "Latent",
-    "hr_scale": 1.0, "hr_additional_modules": [], "denoising_strength": 0.7, "hr_second_pass_steps": 0, "seed": -1,
-    "override_settings": {"CLIP_stop_at_last_layers": 1, "sd_vae": "Automatic"},
-    "override_settings_restore_afterwards": True, "clip_skip": 1, "save_images": True, "send_images": True,
-    "do_not_save_grid": False, "do_not_save_samples": False}
-OPEN_WEBUI = {"prompt": "a knight", "batch_size": 1, "width": 512, "height": 512, "steps": 4}
+def png_of(picture: PIL.Image.Image) -> bytes:
+    packed = io.BytesIO()
+    picture.save(packed, "PNG")
+    return packed.getvalue()
 
 
-@pytest.mark.parametrize("body", [SILLY, OPEN_WEBUI], ids=["SillyTavern", "Open WebUI"])
-def test_requests_of_other_programs(server: Server, body: dict[str, Any]) -> None:
-    """Rebuilt: what they ask for when they connect, and when they paint."""
-    for path in ("options", "sd-models", "samplers", "schedulers", "upscalers", "latent-upscale-modes", "sd-vae",
-                 "loras", "embeddings", "cmd-flags", "memory", "scripts"):
-        assert server.ask("GET", f"/sdapi/v1/{path}").status == 200, path
-    title = server.ask("GET", "/sdapi/v1/sd-models").json[0]["title"]
-    was = server.ask("GET", "/sdapi/v1/options").json
+def test_the_openai_package_edits(server: Server) -> None:
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0)
+    side = native(server)
+    given = numpy.zeros((side, side, 4), numpy.uint8)
+    given[side // 4:-side // 4, side // 4:-side // 4] = (200, 30, 40, 255)
+    sprite = png_of(PIL.Image.fromarray(given))
+    hole = numpy.full((side, side, 4), 255, numpy.uint8)
+    hole[:, side // 2:] = 0  # the right half is painted anew
+
+    def edit(**more: Any) -> Any:
+        answer = client.images.edit(**{  # type: ignore[call-overload]
+            "image": ("a.png", sprite, "image/png"), "prompt": "a red potion", "response_format": "b64_json",
+            "extra_body": {"seed": 7, "num_inference_steps": 4}, **more})
+        assert answer.data
+        return [PIL.Image.open(io.BytesIO(base64.b64decode(item.b64_json))) for item in answer.data]
+
+    own, large = edit()[0], edit(size="512x512", n=2)
+    assert own.size == (side, side) and len(large) == 2, "without a size it keeps its own"
+    check_enlarged(large[0], (512, 512), 512 // side)
+    assert (pixels(large[0])[::512 // side, ::512 // side] == pixels(own)).all()
+    assert (edit(image=[("a.png", sprite, "image/png")])[0].tobytes() == own.tobytes()), "image[]"
+    again = edit(image=("a.png", png_of(large[0]), "image/png"))[0]
+    assert again.size == (512, 512), "an enlarged picture stays as large"
+    masked, other = (pixels(edit(mask=("m.png", png_of(PIL.Image.fromarray(hole)), "image/png"),
+                                 extra_body={"seed": seed, "num_inference_steps": 4, "strength": 1})[0])
+                     for seed in (7, 8))
+    left = slice(None), slice(0, side // 2 - 1)
+    assert (masked[left][..., 3] == given[left][..., 3]).all(), "what the mask keeps is the given picture's"
+    assert (masked[left] == other[left]).all() and (masked != other).any()
+    for wrong, field in (({"image": [("a.png", sprite), ("b.png", sprite)]}, "image"), ({"size": "1009x1009"}, "size"),
+                         ({"image": ("a.png", b"no picture")}, "image"), ({"n": 11}, "n"),
+                         ({"mask": ("m.png", png_of(PIL.Image.new("RGBA", (8, 8), "white")))}, "mask"),
+                         ({"extra_body": {"controlnet": "x"}}, "controlnet")):
+        with pytest.raises(openai.BadRequestError) as refused:
+            edit(**wrong)
+        assert refused.value.param == field, refused.value
+
+
+def test_the_openai_node_package(server: Server, tmp_path: Path) -> None:
+    side = native(server)
+    sprite = tmp_path / "sprite.png"
+    PIL.Image.new("RGBA", (side, side), (200, 30, 40, 255)).save(sprite)
+    told = json.loads(node("images.js", server.url, sprite, side))
+    assert "dgx-pixels" in told["models"] and told["model"]["id"] == "dgx-pixels"
+    assert len(told["generated"]["data"]) == 2 and len(told["edited"]["data"]) == 1
+    for item in told["generated"]["data"] + told["edited"]["data"]:
+        picture = PIL.Image.open(io.BytesIO(base64.b64decode(item["b64_json"])))
+        check_enlarged(picture, (512, 512), 512 // side)
+    with urllib.request.urlopen(told["kept"]["data"][0]["url"]) as fetched:
+        assert PIL.Image.open(io.BytesIO(fetched.read())).size == (side, side)
+    assert told["wrongSize"] == told["wrongEdit"] == {"status": 400, "param": "size"}
+    assert told["wrongModel"]["status"] == 404
+
+
+@pytest.fixture
+def as_before(server: Server) -> Iterator[None]:
+    """Puts the model back that clients of A1111's interface have chosen."""
+    yield
+    name = "starter" if native(server) == 32 else "tiny"
+    assert server.ask("POST", "/sdapi/v1/options", {"sd_model_checkpoint": name}).status == 200
+
+
+def first_picture(answer: Any) -> PIL.Image.Image:
+    return PIL.Image.open(io.BytesIO(base64.b64decode(answer.json["images"][0])))
+
+
+def test_what_sillytavern_asks_for(server: Server, as_before: None) -> None:
+    """Rebuilt after release 1.13.0, src/endpoints/stable-diffusion.js (what is asked, in which order, and which
+    fields of the answers are read), with the extension's defaults of 1.12.6 (its index.js)."""
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        answer = server.ask(method, f"/sdapi/v1/{path}", body, Authorization="Basic ")  # of an empty field
+        assert answer.status == 200, answer.body
+        return answer
+
+    was = ask("GET", "options").json["sd_model_checkpoint"]
+    lists = {path: [entry[key] for entry in ask("GET", path).json] for path, key in (
+        ("upscalers", "name"), ("latent-upscale-modes", "name"), ("sd-vae", "model_name"), ("sd-modules", "model_name"),
+        ("samplers", "name"), ("schedulers", "name"), ("sd-models", "title"))}
+    assert "DDIM" in lists["samplers"] and "normal" in lists["schedulers"] and was in lists["sd-models"]
+    ask("POST", "options", {"sd_model_checkpoint": was})
+    waiting = ask("GET", "progress").json
+    assert waiting["progress"] == 0.0 and waiting["state"]["job_count"] == 0, "it waits for this up to 20 s"
+    assert "forge_preset" not in ask("GET", "options").json
+    body = {"url": server.url, "auth": "", "prompt": "best quality, a knight", "negative_prompt": "lowres, blurry",
+            "sampler_name": "DDIM", "scheduler": "normal", "steps": 20, "cfg_scale": 7, "width": 512, "height": 512,
+            "restore_faces": False, "enable_hr": False, "hr_upscaler": "Latent", "hr_scale": 2.0,
+            "denoising_strength": 0.7, "hr_second_pass_steps": 0, "override_settings": {"CLIP_stop_at_last_layers": 1},
+            "override_settings_restore_afterwards": True, "clip_skip": 1, "save_images": True, "send_images": True,
+            "do_not_save_grid": False, "do_not_save_samples": False}
+    answer = ask("POST", "txt2img", body)
+    check_enlarged(first_picture(answer), (512, 512), 512 // native(server))
+    assert set(json.loads(answer.json["info"])["ignored"]) == {
+        "url", "auth", "clip_skip", "override_settings.CLIP_stop_at_last_layers"}
+    ask("POST", "interrupt")
     assert server.ask("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "nobody"}).status == 422
-    assert server.ask("GET", "/sdapi/v1/options").json == was
-    answer = server.ask("POST", "/sdapi/v1/txt2img", body)
-    assert answer.status == 200, answer.body
-    check_enlarged(PIL.Image.open(io.BytesIO(base64.b64decode(answer.json["images"][0]))), (512, 512),
-                   512 // native(server))
-    ignored = json.loads(answer.json["info"])["ignored"]
-    assert set(ignored) == ({"clip_skip", "override_settings.CLIP_stop_at_last_layers", "override_settings.sd_vae"}
-                            if body is SILLY else set())
-    assert server.ask("POST", "/sdapi/v1/options", {"sd_model_checkpoint": title}).status == 200
-    assert server.ask("GET", "/sdapi/v1/options").json["sd_model_checkpoint"] == title
-    assert server.ask("POST", "/sdapi/v1/options", {"sd_model_checkpoint": (
-        "starter" if native(server) == 32 else "tiny")}).status == 200
+    assert ask("GET", "options").json["sd_model_checkpoint"] == was
+
+
+def test_what_open_webui_asks_for(server: Server, as_before: None) -> None:
+    """Rebuilt after backend/open_webui/routers/images.py of commit 02530d5: both of its engines, and edits."""
+    options = server.ask("GET", "/sdapi/v1/options").json
+    cards = server.ask("GET", "/sdapi/v1/sd-models").json
+    assert all(card["title"] and card["model_name"] for card in cards)
+    options["sd_model_checkpoint"] = cards[0]["title"]  # it sends all of the options back
+    assert server.ask("POST", "/sdapi/v1/options", options).status == 200
+    assert server.ask("GET", "/sdapi/v1/options").json == options
+    answer = server.ask("POST", "/sdapi/v1/txt2img", {
+        "prompt": "a knight", "batch_size": 1, "width": 512, "height": 512, "steps": 4, "negative_prompt": "blurry"})
+    assert answer.status == 200 and answer.json["info"], answer.body
+    assert first_picture(answer).size == (512, 512)
+
+    side = native(server)
+    asked = {"model": "dall-e-2", "prompt": "a knight", "n": 1, "size": "512x512", "response_format": "b64_json"}
+    made = server.ask("POST", "/v1/images/generations?api-version=2024-02-01", asked, Authorization="Bearer unused")
+    assert made.status == 200, made.body
+    sprite = base64.b64decode(made.json["data"][0]["b64_json"])
+    check_enlarged(PIL.Image.open(io.BytesIO(sprite)), (512, 512), 512 // side)
+    for name in ("image", "image[]"):
+        edited = requests.post(f"{server.url}/v1/images/edits", timeout=600, data={**asked, "background": "transparent"},
+                               files=[(name, ("4f1c.png", sprite, "image/png"))], headers={"Authorization": "Bearer x"})
+        assert edited.status_code == 200, edited.text
+        check_enlarged(PIL.Image.open(io.BytesIO(base64.b64decode(edited.json()["data"][0]["b64_json"]))), (512, 512),
+                       512 // side)
+    assert requests.post(f"{server.url}/v1/images/edits", timeout=60, json=asked).status_code == 415
 
 
 def native(server: Server) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The MCP server with the official TypeScript SDK's client, over stdio and HTTP, on the starter model."""
+"""The MCP server with MCP's own clients, the TypeScript SDK and the Inspector, on the starter model."""
 
 from __future__ import annotations
 
@@ -21,11 +21,8 @@ import numpy
 import PIL.Image
 import pytest
 
-import machine
-from serving import ROOT, free_port
+from serving import ROOT, free_port, node
 
-SDK = ROOT / "tests/faces/mcp_sdk"
-NODE = Path(sys.executable).parent / "node"
 TOOLS = 12
 
 
@@ -40,12 +37,7 @@ def environment() -> dict[str, str]:
 
 
 def tour(*how: object) -> Any:
-    if not (NODE.exists() and (SDK / "node_modules").is_dir()):
-        machine.absent("Node", "MCP with the TypeScript SDK is", "run 'scripts/setup faces'")
-    done = subprocess.run([NODE, SDK / "tour.js", *map(str, how)], text=True, capture_output=True,
-                          env=environment(), timeout=1800)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout)
+    return json.loads(node("tour.js", *how, env=environment()))
 
 
 @contextmanager
@@ -100,3 +92,21 @@ def test_the_typescript_sdk(how: str, starter: Path, tiny: Path, game: Path) -> 
     assert made["job_id"] in [job["id"] for job in told["jobs"]["structuredContent"]["jobs"]]
     assert told["wrong"]["isError"] and "character" in told["wrong"]["content"][0]["text"]
     assert told["outside"]["isError"] and "outside the project" in told["outside"]["content"][0]["text"]
+
+
+def test_the_inspector(starter: Path, tiny: Path, game: Path, tmp_path: Path) -> None:
+    """The program that people try MCP servers with: lists the tools, and calls two of them."""
+
+    def ask(url: str, *words: object) -> Any:
+        home = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+        return json.loads(node("node_modules/.bin/mcp-inspector", "--cli", "--transport", "http", "--server-url", url,
+                               *words, env=home))
+
+    with over_http(game) as url:
+        tools = ask(url, "--method", "tools/list", "--strict")["tools"]
+        assert len(tools) == TOOLS and all(tool["inputSchema"]["type"] == "object" for tool in tools)
+        made = ask(url, "--method", "tools/call", "--tool-name", "generate", "--tool-arg", "prompt=medieval knight",
+                   "kind=character", "seed=7", 'more={"steps": 2}')["structuredContent"]
+        assert made["state"] in ("queued", "running", "done") and made["job_id"]
+        jobs = ask(url, "--method", "tools/call", "--tool-name", "list_jobs")["structuredContent"]["jobs"]
+        assert made["job_id"] in [job["id"] for job in jobs]

@@ -27,6 +27,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 OPEN = ("/healthz", "/readyz")  # for supervisors; they tell nothing
 # What a page of an allowed origin may send, and may read of an answer (the fetch standard's words).
 METHODS = b"GET, HEAD, POST, PUT, DELETE"
+UPLOADS = frozenset({"/v1/images/edits"})  # where pictures come as a form's files
 READABLE = b"Content-Location, ETag, Location, Mcp-Session-Id, Preference-Applied, Retry-After"
 FIELD_NAMES = re.compile(rb"[A-Za-z0-9_-]{1,64}(?: *, *[A-Za-z0-9_-]{1,64}){0,63}")
 
@@ -166,7 +167,9 @@ class Guard:
         if settings.token and scope["path"] not in OPEN and not preflight and not self._authorized(headers):
             return 401, "Token needed", "send 'Authorization: Bearer TOKEN'"
         if scope["method"] in ("POST", "PUT", "PATCH") and not self._typed(scope, headers):
-            return 415, "Unsupported media type", "send JSON, with 'Content-Type: application/json'"
+            return 415, "Unsupported media type", (
+                "send a form with 'Content-Type: multipart/form-data'" if scope["path"] in UPLOADS
+                else "send JSON, with 'Content-Type: application/json'")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > settings.body_limit:
             return 413, "Too large", f"a request has at most {settings.body_limit} bytes"
@@ -230,6 +233,8 @@ class Guard:
 
     def _typed(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> bool:
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if scope["path"] in UPLOADS:
+            return kind == b"multipart/form-data"  # a page elsewhere was refused by its Origin
         if kind == b"application/json":
             return True
         if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:

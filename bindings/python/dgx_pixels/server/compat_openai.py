@@ -5,19 +5,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import re
+import struct
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from ..image import Image
 from . import sizes
 from .asked import GenerateBody
 from .jobs import accept, engine_of, fail_if_not_done, wait
 from .models import model_names, sprite_limit
-from .schema import BadField, Number, Prompt, Text, Whole
+from .schema import BadField, Number, Prompt, Text, Whole, decode_png
+from .store import Row
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -71,49 +75,128 @@ class ImagesResponse(BaseModel):
     size: str
 
 
+async def to_model(name: str | None) -> str | None:
+    """Ours of that name; OpenAI's own names mean this server's default."""
+    if name in await asyncio.to_thread(model_names):
+        return name
+    if name and not name.startswith(("dall-e", "gpt-image", "dgx-pixels")):
+        raise BadField("model", f"no model '{name}': GET /v1/models lists them", 404)
+    return None
+
+
+async def to_size(request: Request, model: str | None, size: str) -> tuple[list[int], int]:
+    """The sprite's size, and how often it is enlarged to be of that `size`."""
+    width, height = (int(side) for side in re.findall(r"\d+", size))
+    most = await asyncio.to_thread(sprite_limit, model or engine_of(request).settings.model)
+    parts = sizes.split(width, height, most)
+    if parts is None:
+        raise BadField("size", sizes.explain(width, height, most))
+    return [parts[0], parts[1]], parts[2]
+
+
+async def paint(request: Request, asked: dict[str, Any], scale: int, by_url: bool) -> ImagesResponse:
+    row = await wait(request, await accept(request, GenerateBody(**{
+        "colors": sizes.COLORS, **{name: value for name, value in asked.items() if value is not None}})))
+    fail_if_not_done(row)
+    data = await asyncio.to_thread(all_data, request, row, scale, by_url)
+    first = row.images[0]
+    return ImagesResponse(created=int(row.created), data=data,
+                          size=f"{first['width'] * scale}x{first['height'] * scale}")
+
+
+def all_data(request: Request, row: Row, scale: int, by_url: bool) -> list[ImageData]:
+    made = []
+    for index in range(len(row.images)):
+        if by_url:
+            path = f"api/v1/jobs/{row.id}/images/{index}.png"
+            made.append(ImageData(url=f"{request.base_url}{path}" + (f"?scale={scale}" if scale > 1 else "")))
+        else:
+            png = engine_of(request).store.read(row.id, index)
+            png = Image.decode(png).encode(scale=scale) if scale > 1 else png
+            made.append(ImageData(b64_json=base64.b64encode(png).decode()))
+    return made
+
+
 @router.post("/images/generations", operation_id="openai_generate", response_model_exclude_none=True)
 async def generations(request: Request, body: ImageRequest) -> ImagesResponse:
     """Sizes up to what the model is made for are sprite pixels; larger ones enlarge such a sprite whole."""
-    asked: dict[str, Any] = {"prompt": body.prompt, "colors": sizes.COLORS}
+    asked: dict[str, Any] = {
+        "prompt": body.prompt, "count": body.n, "seed": body.seed, "steps": body.num_inference_steps,
+        "negative_prompt": body.negative_prompt, "guidance": body.guidance_scale,
+        "model": await to_model(body.model)}
     scale = 1
-    named = await asyncio.to_thread(model_names)
-    if body.model in named:
-        asked["model"] = body.model
-    elif body.model and not body.model.startswith(("dall-e", "gpt-image", "dgx-pixels")):
-        raise BadField("model", f"no model '{body.model}': GET /v1/models lists them", 404)
     if body.size and body.size != "auto":
-        width, height = (int(side) for side in re.findall(r"\d+", body.size))
-        model = asked.get("model", engine_of(request).settings.model)
-        most = await asyncio.to_thread(sprite_limit, model)
-        parts = sizes.split(width, height, most)
-        if parts is None:
-            raise BadField("size", sizes.explain(width, height, most))
-        asked["size"], scale = [parts[0], parts[1]], parts[2]
-    for name, value in (("count", body.n), ("seed", body.seed), ("steps", body.num_inference_steps),
-                        ("negative_prompt", body.negative_prompt), ("guidance", body.guidance_scale)):
-        if value is not None:
-            asked[name] = value
-    row = await wait(request, await accept(request, GenerateBody(**asked)))
-    fail_if_not_done(row)
-    store = engine_of(request).store
+        asked["size"], scale = await to_size(request, asked["model"], body.size)
+    return await paint(request, asked, scale, body.response_format == "url")
 
-    def data(index: int) -> ImageData:
-        if body.response_format == "url":
-            path = f"api/v1/jobs/{row.id}/images/{index}.png"
-            return ImageData(url=f"{request.base_url}{path}" + (f"?scale={scale}" if scale > 1 else ""))
-        png = store.read(row.id, index)
-        if scale > 1:
-            from ..image import Image
 
-            png = Image.decode(png).encode(scale=scale)
-        return ImageData(b64_json=base64.b64encode(png).decode())
+def mask_of(mask: bytes, limit: int) -> str:
+    """OpenAI's masks are transparent where a picture is painted anew; ours are white there."""
+    image = Image.decode(decode_png(base64.b64encode(mask).decode(), "mask", limit))
+    painted = image.tobytes()[3::4].translate(bytes(128 * [255] + 128 * [0]))
+    if 255 not in painted:
+        raise BadField("mask", "has no transparent pixel; it must be transparent where the picture is painted anew")
+    white = bytearray(4 * len(painted))
+    white[0::4] = white[1::4] = white[2::4] = painted
+    white[3::4] = b"\xff" * len(painted)
+    return base64.b64encode(Image(image.width, image.height, bytes(white)).encode()).decode()
 
-    def all_data() -> list[ImageData]:
-        return [data(index) for index in range(len(row.images))]
 
-    first = row.images[0]
-    return ImagesResponse(created=int(row.created), data=await asyncio.to_thread(all_data),
-                          size=f"{first['width'] * scale}x{first['height'] * scale}")
+# Fields of OpenAI's that are taken without effect.
+EDIT_IGNORED = frozenset({"quality", "style", "moderation", "user", "input_fidelity", "output_compression",
+                          "partial_images", "safety_identifier"})
+EDIT_KNOWN = EDIT_IGNORED | {
+    "prompt", "image", "image[]", "mask", "model", "n", "size", "response_format", "output_format", "background",
+    "stream", "seed", "num_inference_steps", "negative_prompt", "guidance_scale", "strength"}
+
+
+@router.post("/images/edits", operation_id="openai_edit", response_model_exclude_none=True)
+async def edits(
+        request: Request, prompt: Annotated[Prompt, Form()],
+        image: Annotated[list[UploadFile], File(description="one picture")] = [],  # noqa: B006
+        images: Annotated[list[UploadFile], File(alias="image[]", description="the same as a list of one")] = [],  # noqa: B006
+        mask: Annotated[UploadFile | None, File(description="transparent where the picture is painted anew")] = None,
+        model: Annotated[str | None, Form(max_length=128)] = None,
+        n: Annotated[int | None, Form(ge=1, le=10)] = None,
+        size: Annotated[str | None, Form(pattern=r"^(auto|[0-9]{1,4}x[0-9]{1,4})$")] = None,
+        response_format: Annotated[Literal["url", "b64_json"] | None, Form()] = None,
+        output_format: Annotated[Literal["png"] | None, Form()] = None,
+        background: Annotated[Literal["transparent", "auto"] | None, Form()] = None,
+        stream: Annotated[Literal["false"] | None, Form()] = None,
+        seed: Annotated[int | None, Form(ge=0, le=2**53 - 17)] = None,
+        num_inference_steps: Annotated[int | None, Form(ge=1, le=200)] = None,
+        negative_prompt: Annotated[Text | None, Form()] = None,
+        guidance_scale: Annotated[float | None, Form(ge=0, le=100, allow_inf_nan=False)] = None,
+        strength: Annotated[float | None, Form(
+            ge=0, le=1, allow_inf_nan=False, description="0 keeps the picture, 1 ignores it; 0.75")] = None,
+) -> ImagesResponse:
+    """A picture painted anew after words, all of it or where a `mask` is transparent.
+
+    Sizes are as for generations; without one the picture keeps its own where the model can paint it.
+    `quality`, `user` and the like are taken, without effect.
+    """
+    for name in await request.form():
+        if name not in EDIT_KNOWN:
+            raise BadField(name[:64], "is not supported here; leave it out")
+    if len(image) + len(images) != 1:
+        raise BadField("image", f"must be one picture; these are {len(image) + len(images)}")
+    limit = request.app.state.settings.pixel_limit
+    sent = await (image or images)[0].read()
+    png = await asyncio.to_thread(decode_png, base64.b64encode(sent).decode(), "image", limit)
+    asked: dict[str, Any] = {
+        "prompt": prompt, "count": n, "seed": seed, "steps": num_inference_steps,
+        "negative_prompt": negative_prompt, "guidance": guidance_scale, "model": await to_model(model),
+        "init": base64.b64encode(png).decode(), "strength": 0.75 if strength is None else strength}
+    if mask is not None:
+        asked["mask"] = await asyncio.to_thread(mask_of, await mask.read(), limit)
+    scale = 1
+    if size and size != "auto":
+        asked["size"], scale = await to_size(request, asked["model"], size)
+    else:
+        width, height = struct.unpack(">II", png[16:24])
+        with contextlib.suppress(BadField):
+            asked["size"], scale = await to_size(request, asked["model"], f"{width}x{height}")
+    return await paint(request, asked, scale, response_format == "url")
 
 
 class ModelCard(BaseModel):
