@@ -27,6 +27,8 @@ set(DGXP_IMAGE_SOURCES
     src/image/aseprite_blend.c
     src/image/aseprite_read.c
     src/image/autotile.c
+    src/image/bmp.c
+    src/image/board.c
     src/image/choices.c
     src/image/cleanup.c
     src/image/cluster.c
@@ -34,23 +36,21 @@ set(DGXP_IMAGE_SOURCES
     src/image/contact.c
     src/image/downscale.c
     src/image/edges.c
+    src/image/exif.c
+    src/image/explain.c
+    src/image/faces.c
     src/image/fix.c
     src/image/fix_report.c
     src/image/fix_steps.c
     src/image/flat.c
-    src/image/exif.c
-    src/image/explain.c
     src/image/foreign.c
     src/image/gif.c
-    src/image/bmp.c
-    src/image/board.c
-    src/image/jpeg.c
-    src/image/picture.c
-    src/image/webp.c
     src/image/grid.c
     src/image/header.c
+    src/image/height.c
     src/image/image.c
     src/image/imagequant.c
+    src/image/jpeg.c
     src/image/lattice.c
     src/image/linear.c
     src/image/matte.c
@@ -65,6 +65,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/motion_data.c
     src/image/motion_draw.c
     src/image/native.c
+    src/image/normal.c
     src/image/pack.c
     src/image/palette.c
     src/image/palette_builtin.c
@@ -72,6 +73,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/palette_formats.c
     src/image/palette_write.c
     src/image/period.c
+    src/image/picture.c
     src/image/pieces.c
     src/image/png.c
     src/image/quality.c
@@ -85,6 +87,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/slice_pieces.c
     src/image/tiled.c
     src/image/turn.c
+    src/image/webp.c
     src/image/zones.c
 )
 

@@ -80,6 +80,7 @@ READER_OF(cut_params, sheet, dgxp_sheet_cut(picture, given, &made))
 READER_OF(contact_params, image, dgxp_sheet_contact(sheet, given, &made))
 READER_OF(motion_params, sheet, dgxp_motion(picture, given, NULL, &made))
 READER_OF(recolor_params, image, dgxp_recolor(picture, given, NULL, &made))
+READER_OF(normal_params, image, dgxp_normal(picture, given, NULL, &made))
 READER_OF(autotile_params, sheet, dgxp_autotile(picture, NULL, given, &made))
 READER_OF(model_params, model, dgxp_model_open("/nowhere/at/all", given, &made))
 READER_OF(preset_params, job, dgxp_job_create_styled(NULL, given, &made))
@@ -157,6 +158,7 @@ static const struct {
                      GIVEN(autotile_params),
                      GIVEN(motion_params),
                      GIVEN(recolor_params),
+                     GIVEN(normal_params),
                      GIVEN(model_params),
                      GIVEN(preset_params),
                      GIVEN(request_params),

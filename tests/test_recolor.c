@@ -103,6 +103,36 @@ START_TEST(recolor_maps_what_it_is_told_and_nothing_else)
 }
 END_TEST
 
+START_TEST(recolor_dyes_what_is_grey_all_over)
+{
+    dgxp_image *wolf = NULL, *out = NULL, *other = NULL;
+    ck_assert_ok(dgxp_image_create(8, 8, NULL, &wolf));
+    for (int i = 0; i < 64; i++) {
+        const uint8_t grey = (uint8_t)(70 + i / 8 * 26);
+        memcpy(dgxp_image_pixels_mut(wolf) + i * 4, (uint8_t[4]){grey, grey, grey, 255}, 4);
+    }
+    dgxp_recolor_params params = DGXP_RECOLOR_PARAMS_INIT;
+    for (int32_t variant = 1; variant <= 8; variant++) {
+        params.variant = variant;
+        ck_assert_ok(dgxp_recolor(wolf, &params, NULL, &out));
+        for (int i = 8; i < 64; i += 8) {
+            ck_assert_double_gt(measure_light(pixel(out, i)), measure_light(pixel(out, i - 8)));
+        }
+        ck_assert_mem_ne(pixel(out, 24), pixel(wolf, 24), 4);
+        ck_assert(!other || memcmp(pixel(out, 24), pixel(other, 24), 4) != 0);
+        dgxp_image_free(other);
+        other = out;
+        out = NULL;
+    }
+    dgxp_image_free(other);
+    params.map = "grey=red";
+    ck_assert_ok(dgxp_recolor(wolf, &params, NULL, &out));
+    ck_assert_int_gt(pixel(out, 24)[0], pixel(out, 24)[2] + 40);
+    dgxp_image_free(out);
+    dgxp_image_free(wolf);
+}
+END_TEST
+
 START_TEST(recolor_refuses_what_it_does_not_know)
 {
     static const struct {
@@ -136,6 +166,7 @@ int main(void)
     TCase *core = tcase_create("core"), *malformed = tcase_create("malformed");
     tcase_add_test(core, recolor_keeps_the_order_of_light);
     tcase_add_test(core, recolor_maps_what_it_is_told_and_nothing_else);
+    tcase_add_test(core, recolor_dyes_what_is_grey_all_over);
     tcase_add_test(malformed, recolor_refuses_what_it_does_not_know);
     suite_add_tcase(suite, core);
     suite_add_tcase(suite, malformed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /**
- * What a finished sprite becomes by its own pixels, without a model: an animation, other colors.
+ * What a finished sprite becomes by its own pixels, without a model: an animation, other colors,
+ * a normal map.
  *
  *     dgxp_sheet *moves = NULL;
  *     dgxp_motion_params params = DGXP_MOTION_PARAMS_INIT;
@@ -72,7 +73,8 @@ DGXP_API dgxp_status dgxp_list_motions(const char *folder, dgxp_document **out);
 
 typedef struct dgxp_recolor_params {
     uint32_t struct_size;
-    int32_t variant;      /* 1..1000: every ramp that has a hue takes another; 0 = only what `map` says */
+    int32_t variant;      /* 1..1000: every ramp that has a hue takes another, and a sprite that is
+                             grey all over takes one; 0 = only what `map` says */
     int32_t keep_skin;    /* 1: what has the color of skin stays */
     int32_t move_outline; /* 1: the outline's dark colors move, too */
     const char *map;      /* ramps by name or color, "red=blue,#c03030=silver"; or NULL */
@@ -92,6 +94,39 @@ typedef struct dgxp_recolor_params {
  */
 DGXP_API dgxp_status dgxp_recolor(const dgxp_image *sprite, const dgxp_recolor_params *params,
                                   dgxp_document **report, dgxp_image **out);
+
+/* ------------------------------------------------------------------------------- normal maps */
+
+typedef struct dgxp_normal_params {
+    uint32_t struct_size;
+    int32_t strength;   /* how steep everything is, percent, 10..400; 0 = 100 */
+    int32_t no_shading; /* 1: by outline, lines and faces alone */
+    int32_t y_down;     /* 1: green points downwards, as Direct3D's maps have it; 0: upwards, as
+                           OpenGL, Bevy, Godot and Unity read them */
+} dgxp_normal_params;
+#define DGXP_NORMAL_PARAMS_INIT {sizeof(dgxp_normal_params), 0, 0, 0}
+
+/**
+ * A normal map of a finished sprite (1..512 pixels a side, one pixel a cell), for lights in 2D.
+ *
+ * The silhouette is filled to a cushion (a disc to half a ball), lower along dark lines inside; flat
+ * regions of three or four corners become planes; and where one light explains the shading of the
+ * sprite's ramps, what is lighter than its height says turns towards that light.  `*out` has the sprite's
+ * size and alpha: R is x to the right, G y, B z towards us, 128 is 0; what is clear is (128, 128, 255).
+ *
+ * `*report` (or NULL) is {"faces": planes found, "light": where the painted light comes from, degrees
+ * clockwise from the top, or null, "explained": share of the shading, 0..1}.  Fails with DGXP_ERR_LIMIT
+ * above 512 pixels.  The same for the same input; any number of threads may call with the same sprite.
+ * NULL params are the defaults.
+ */
+DGXP_API dgxp_status dgxp_normal(const dgxp_image *sprite, const dgxp_normal_params *params,
+                                 dgxp_document **report, dgxp_image **out);
+/**
+ * The same of every frame: a sheet with the same names, durations, tags and slices, which packs and is
+ * written as the one it belongs to (of dgxp_sheet_pack() without trimming).
+ */
+DGXP_API dgxp_status dgxp_sheet_normal(const dgxp_sheet *sheet, const dgxp_normal_params *params,
+                                       dgxp_sheet **out);
 
 #ifdef __cplusplus
 }

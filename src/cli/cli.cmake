@@ -29,6 +29,7 @@ add_executable(dgx-pixels
     src/cli/memory.c
     src/cli/models.c
     src/cli/motion.c
+    src/cli/normal.c
     src/cli/palette.c
     src/cli/presets.c
     src/cli/project.c

@@ -426,7 +426,7 @@ int cli_check_outputs(const char *command, char *const *outputs, int count,
     }
     for (int i = 0; i < count && code == CLI_OK; i++) {
         if (i && strcmp(sorted[i], sorted[i - 1]) == 0) {
-            code = cli_usage(command, "two inputs would become %s; write them to two folders",
+            code = cli_usage(command, "%s would be written twice; write to two folders or names",
                              sorted[i]);
         } else if (is_source(sorted[i], inputs)) {
             code =
@@ -434,5 +434,28 @@ int cli_check_outputs(const char *command, char *const *outputs, int count,
         }
     }
     free(sorted);
+    return code;
+}
+
+int cli_check_files(const char *command, char *const *sources, int source_count,
+                    const char *const *outputs, int count)
+{
+    cli_inputs inputs = {cli_zero((size_t)source_count, sizeof(cli_input)), source_count};
+    char **named = cli_zero((size_t)count, sizeof *named);
+    int names = 0;
+    for (int i = 0; i < source_count; i++) {
+        inputs.items[i].path = sources[i];
+    }
+    for (int i = 0; i < count; i++) {
+        if (outputs[i] && strcmp(outputs[i], "-") != 0) {
+            named[names++] = cli_format("%s", outputs[i]);
+        }
+    }
+    const int code = cli_check_outputs(command, named, names, &inputs);
+    for (int i = 0; i < names; i++) {
+        free(named[i]);
+    }
+    free(named);
+    free(inputs.items); /* the paths are the caller's */
     return code;
 }

@@ -55,6 +55,9 @@ int cli_make_folders(const char *path);
 /** Refuse outputs that name one file twice or a source; returns an exit code. */
 int cli_check_outputs(const char *command, char *const *outputs, int count,
                       const cli_inputs *inputs);
+/** The same of the files that a command reads and writes, NULL where it writes none. */
+int cli_check_files(const char *command, char *const *sources, int source_count,
+                    const char *const *outputs, int count);
 
 /**
  * Call `work` for 0..count-1 from `threads` threads, with a line of progress on a terminal; fewer

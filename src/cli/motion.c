@@ -54,13 +54,29 @@ static int write_contact(const dgxp_sheet *sheet, const char *path)
     return status == DGXP_OK ? CLI_OK : cli_fail(status);
 }
 
+/* The same frames as normal maps, laid out as the sheet is. */
+static int write_normals(const dgxp_sheet *sheet, const cli_atlas *atlas, const char *path)
+{
+    const char *none = "none";
+    cli_atlas beside = *atlas;
+    dgxp_sheet *maps = NULL;
+    beside.output = path;
+    beside.json = false;
+    beside.describe = (cli_list){&none, 1};
+    const dgxp_status status = dgxp_sheet_normal(sheet, NULL, &maps);
+    const int code =
+        status == DGXP_OK ? cli_atlas_write(self->name, &beside, maps) : cli_fail(status);
+    dgxp_sheet_free(maps);
+    return code;
+}
+
 static int run(int argc, char **argv)
 {
     dgxp_motion_params params = DGXP_MOTION_PARAMS_INIT;
     cli_atlas atlas = {
         .pack = DGXP_PACK_PARAMS_INIT, .png = DGXP_PNG_PARAMS_INIT, .standard = "aseprite-array"};
     cli_list motions = {cli_zero((size_t)argc, sizeof(char *)), 0};
-    const char *contact = NULL;
+    const char *contact = NULL, *normal = NULL;
     int64_t seed = 0;
     bool keep = false, list = false, report = false;
     atlas.describe.items = cli_zero((size_t)argc, sizeof(char *));
@@ -97,6 +113,8 @@ static int run(int argc, char **argv)
          NULL},
         {"contact", 0, CLI_TEXT, "FILE.png", &contact,
          "also every frame enlarged on one picture, for people", 0, 0, NULL},
+        {"normal", 0, CLI_TEXT, "FILE", &normal,
+         "also every frame's normal map, in the same places: knight.n.png", 0, 0, NULL},
         {"list", 0, CLI_FLAG, NULL, &list, "the motions there are, and what each does", 0, 0, NULL},
         {"report", 0, CLI_FLAG, NULL, &report,
          "say on stderr where neck, hip and eyes were found and what was skipped", 0, 0, NULL},
@@ -121,8 +139,13 @@ static int run(int argc, char **argv)
         goto done;
     }
     if (!cli_check_picture_name(self->name, atlas.output) ||
-        (contact && !cli_check_picture_name(self->name, contact))) {
+        (contact && !cli_check_picture_name(self->name, contact)) ||
+        (normal && !cli_check_picture_name(self->name, normal))) {
         code = CLI_USAGE;
+        goto done;
+    }
+    code = cli_check_files(self->name, argv, 1, (const char *[]){atlas.output, contact, normal}, 3);
+    if (code != CLI_OK) {
         goto done;
     }
     if (atlas.png.scale > 1 && cli_has_suffix(atlas.output, ".png")) {
@@ -141,6 +164,7 @@ static int run(int argc, char **argv)
         fprintf(stderr, "%s\n", dgxp_document_text(document));
     }
     code = code == CLI_OK ? cli_atlas_write(self->name, &atlas, sheet) : code;
+    code = code == CLI_OK && normal ? write_normals(sheet, &atlas, normal) : code;
     code = code == CLI_OK && contact ? write_contact(sheet, contact) : code;
 done:
     dgxp_document_free(document);
@@ -161,6 +185,7 @@ const cli_command cli_motion = {
         "  dgx-pixels motion knight.png -m attack --facing right -o attack.apng --scale 8\n"
         "  dgx-pixels motion coin.png -m spin -n 12 -o coin.png -d bevy-ron\n"
         "  dgx-pixels motion slime.png -m all -o slime.png --contact look.png\n"
+        "  dgx-pixels motion hero.png -m idle,walk -o hero.sheet.png --normal hero.n.png\n"
         "  dgx-pixels motion --list\n"
         "Every color is one of the sprite's, every move is of whole pixels, and the same sprite "
         "gives\nthe same frames. A motion is a JSON file of offsets: docs/motion.md has its "

@@ -67,7 +67,19 @@ static int paint(const dgxp_image *sprite, const dgxp_recolor_params *params, co
     return status == DGXP_OK ? CLI_OK : cli_fail(status);
 }
 
-/* NAME-1.png … in a folder, or the one file that was named. */
+/* NAME-1.png … in a folder, or the one file that was named; none of them is the sprite itself. */
+static char **name_outputs(const char *source, const char *output, int32_t variants)
+{
+    const int count = variants ? variants : 1;
+    char **paths = cli_zero((size_t)count + 1, sizeof(char *));
+    for (int i = 0; i < count; i++) {
+        char number[32];
+        snprintf(number, sizeof number, "-%d.png", i + 1);
+        paths[i] = variants ? cli_output(output, source, number) : cli_format("%s", output);
+    }
+    return paths;
+}
+
 static int paint_all(const char *source, const char *output, int32_t variants, const char *strip,
                      dgxp_recolor_params *params, const dgxp_png_params *png)
 {
@@ -75,24 +87,30 @@ static int paint_all(const char *source, const char *output, int32_t variants, c
     const dgxp_status status = dgxp_image_load(source, &sprite);
     const int count = variants ? variants : 1;
     dgxp_document **reports = cli_zero((size_t)count, sizeof(dgxp_document *));
+    char **paths = name_outputs(source, output, variants);
     int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
+    char *read = cli_format("%s", source);
+    paths[count] = strip ? cli_format("%s", strip) : NULL;
+    if (code == CLI_OK) {
+        code = cli_check_files(self->name, &read, 1, (const char *const *)paths, count + 1);
+    }
+    free(read);
     if (code == CLI_OK && variants) {
         code = cli_make_folders(output);
     }
     for (int i = 0; i < count && code == CLI_OK; i++) {
-        char number[32];
-        snprintf(number, sizeof number, "-%d.png", i + 1);
-        char *path = variants ? cli_output(output, source, number) : cli_format("%s", output);
         params->variant = variants ? i + 1 : 0;
-        code = paint(sprite, params, path, png, &reports[i]);
-        free(path);
+        code = paint(sprite, params, paths[i], png, &reports[i]);
     }
     if (code == CLI_OK && strip) {
         code = write_strip(strip, reports, count);
     }
     for (int i = 0; i < count; i++) {
         dgxp_document_free(reports[i]);
+        free(paths[i]);
     }
+    free(paths[count]);
+    free(paths);
     free(reports);
     dgxp_image_free(sprite);
     return code;

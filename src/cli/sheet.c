@@ -130,7 +130,8 @@ static int run_pack(int argc, char **argv)
     atlas.pack.power_of_two = power_of_two;
     atlas.pack.no_trim = no_trim;
     atlas.pack.bleed = bleed;
-    code = load_frames(pack_command.name, argv, words, duration, &sheet);
+    code = cli_check_files(pack_command.name, argv, words, &atlas.output, 1);
+    code = code == CLI_OK ? load_frames(pack_command.name, argv, words, duration, &sheet) : code;
     code = code == CLI_OK ? add_tags(sheet, &tags) : code;
     code = code == CLI_OK ? cli_atlas_write(pack_command.name, &atlas, sheet) : code;
 done:
@@ -226,6 +227,10 @@ static int run_slice(int argc, char **argv)
         return cli_usage(slice_command.name,
                          words != 1 ? "name one sheet" : "say where to with -o");
     }
+    code = cli_check_files(slice_command.name, argv, 1, &atlas.output, 1);
+    if (code != CLI_OK) {
+        return code;
+    }
     cut.cell_width = cell[0];
     cut.cell_height = cell[1];
     cut.keep_empty = keep_empty;
@@ -282,7 +287,8 @@ static int run_contact(int argc, char **argv)
     params.no_labels = no_labels;
     dgxp_sheet *sheet = NULL;
     dgxp_image *image = NULL;
-    code = load_frames(contact_command.name, argv, words, 0, &sheet);
+    code = cli_check_files(contact_command.name, argv, words, &output, 1);
+    code = code == CLI_OK ? load_frames(contact_command.name, argv, words, 0, &sheet) : code;
     if (code == CLI_OK) {
         dgxp_status status = dgxp_sheet_contact(sheet, &params, &image);
         status = status == DGXP_OK ? dgxp_image_save(image, output, NULL) : status;

@@ -98,7 +98,8 @@ static int run_kind(const cli_command *command, int32_t kind, int argc, char **a
     params.kind = kind;
     params.no_outline = no_outline;
     params.seed = (uint64_t)seed;
-    code = compose(command, &atlas, &params, argv, words, edge);
+    code = cli_check_files(command->name, argv, words, &atlas.output, 1);
+    code = code != CLI_OK ? code : compose(command, &atlas, &params, argv, words, edge);
 done:
     free(atlas.describe.items);
     return code;

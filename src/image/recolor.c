@@ -15,6 +15,7 @@
 enum { COLORS_MAX = 4096, RAMPS_MAX = 64, MAP_LIMIT = 4096 };
 
 #define GREY 0.035F /* chroma below which a color has no hue */
+#define DYE 0.1F    /* chroma that a grey sprite's middle takes */
 #define APART 0.42F /* radians of hue between two ramps: 24 degrees */
 #define FULL 6.2831853F
 
@@ -45,6 +46,7 @@ typedef struct ramp {
     float low, high;   /* lightness */
     int64_t count;
     bool grey, mapped;
+    bool dyed; /* a grey one that a variant gives a hue */
     px_lab to;
 } ramp;
 
@@ -302,6 +304,7 @@ static dgxp_status take_pair(recolor *self, const char *text, size_t length)
     }
     if (!status) {
         self->ramps[chosen].mapped = true;
+        self->ramps[chosen].dyed = false;
         self->ramps[chosen].to = to;
     }
     return status;
@@ -322,9 +325,28 @@ static dgxp_status take_map(recolor *self, const char *map)
     return status;
 }
 
+/* A sprite that is grey all over, a wolf or a helmet, has nothing to turn: its greys are dyed. */
+static void dye_greys(recolor *self)
+{
+    int64_t grey = 0, colored = 0;
+    for (int32_t r = 0; r < self->ramp_count; r++) {
+        *(self->ramps[r].grey ? &grey : &colored) += self->ramps[r].count;
+    }
+    for (int32_t r = 0; r < self->ramp_count && colored < grey / 8; r++) {
+        ramp *at = &self->ramps[r];
+        if (at->grey && self->params.variant > 0) {
+            const float golden = 0.61803399F * (float)self->params.variant;
+            const float hue = (golden - floorf(golden)) * FULL;
+            at->to = (px_lab){(at->low + at->high) / 2, DYE * cosf(hue), DYE * sinf(hue)};
+            at->mapped = at->dyed = true;
+        }
+    }
+}
+
 /* Variant `index` of a sprite: each ramp that has a hue turns by a share of its own. */
 static void take_variant(recolor *self)
 {
+    dye_greys(self);
     for (int32_t r = 0, colored = 0; r < self->ramp_count; r++) {
         ramp *at = &self->ramps[r];
         if (at->grey) {
@@ -353,7 +375,10 @@ static bool is_in_gamut(px_lab lab)
 static void paint_shade(const ramp *at, shade *s)
 {
     const float to_chroma = hypotf(at->to.a, at->to.b);
-    const float share = at->grey || at->chroma < 1e-6F ? 1 : s->chroma / at->chroma;
+    const float middle = 4 * s->lab.l * (1 - s->lab.l); /* glints stay white, shadows black */
+    const float share = at->dyed                         ? middle
+                        : at->grey || at->chroma < 1e-6F ? 1
+                                                         : s->chroma / at->chroma;
     const float hue =
         find_hue(at->to) + (at->grey || to_chroma < GREY ? 0 : s->hue - at->hue) * 0.5F;
     float chroma = to_chroma * (to_chroma < GREY ? 0.6F : share);

@@ -131,3 +131,111 @@ def test_colorways_of_the_program(build: Path, tmp_path: Path) -> None:
     wrong = subprocess.run([build / "bin/dgx-pixels", "recolor", "hero.png", "--map", "red=bleu", "-o", "no.png"],
                            cwd=tmp_path, text=True, capture_output=True)
     assert wrong.returncode == 2 and "'bleu' is no color" in wrong.stderr and not (tmp_path / "no.png").exists()
+
+
+def test_normal_maps_of_the_program(build: Path, tmp_path: Path) -> None:
+    """The map of a sheet lies as the sheet does, and what Python makes is what the program writes."""
+    from dgx_pixels import Sheet, normal, normals
+
+    y, x = np.mgrid[:24, :24] - 11.5
+    pixels = np.zeros((24, 24, 4), np.uint8)
+    ball = x * x + y * y < 110
+    tones = np.array([(64, 64, 72), (104, 104, 112), (144, 144, 152), (184, 184, 192), (224, 224, 232)], np.uint8)
+    lit = np.clip((-x - y + 14) / 30 * 5, 0, 4).astype(int)
+    pixels[ball, :3], pixels[ball, 3] = tones[lit[ball]], 255
+    Pictures.fromarray(pixels).save(tmp_path / "ball.png")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([build / "bin/dgx-pixels", *words], cwd=tmp_path, text=True, capture_output=True)
+
+    def read(name: str) -> np.ndarray:
+        return np.asarray(Pictures.open(tmp_path / name).convert("RGBA"))
+
+    done = run("normal", "ball.png", "-o", "ball.n.png", "--report")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stderr)
+    assert abs(report["light"] - 315) < 15 and report["faces"] == 0
+    made = normal(pixels)
+    assert made.report == report
+    assert (np.asarray(made.image) == read("ball.n.png")).all()
+    map_ = read("ball.n.png")
+    assert map_[12, 3, 0] < 60 < 200 < map_[12, 20, 0] and map_[3, 12, 1] > 200 > 60 > map_[20, 12, 1]
+
+    assert run("motion", "ball.png", "-m", "idle,squash", "--keep-canvas", "-o", "sheet.png", "--normal",
+               "sheet.n.png").returncode == 0
+    sheet, maps = read("sheet.png"), read("sheet.n.png")
+    assert sheet.shape == maps.shape and (sheet[..., 3] == maps[..., 3]).all()
+    assert run("normal", "sheet.png", "--cell", "24x24", "-o", "again.png").returncode == 0
+    assert (read("again.png")[sheet[..., 3] > 0] == maps[sheet[..., 3] > 0]).all()
+    assert run("motion", "ball.png", "-m", "idle,squash", "-o", "a.aseprite", "--normal", "n.aseprite").returncode == 0
+    one, other = normals(Sheet.load(tmp_path / "a.aseprite")), Sheet.load(tmp_path / "n.aseprite")
+    assert [t.name for t in other.tags] == ["idle", "squash"]
+    assert len(one) == len(other) == 10
+    for a, b in zip(one, other, strict=True):
+        a, b = np.asarray(a), np.asarray(b)
+        assert (a[a[..., 3] > 0] == b[a[..., 3] > 0]).all()
+
+
+def test_no_command_writes_over_its_source(build: Path, tmp_path: Path) -> None:
+    pixels = np.full((16, 16, 4), (200, 56, 56, 255), np.uint8)
+    Pictures.fromarray(pixels).save(tmp_path / "hero.png")
+    Pictures.fromarray(pixels).save(tmp_path / "hero-1.png")
+    before = (tmp_path / "hero.png").read_bytes()
+    os.link(tmp_path / "hero-1.png", tmp_path / "link.png")
+    for words in (("motion", "hero.png", "-o", "hero.png"),
+                  ("motion", "hero.png", "-o", "new.png", "--contact", "./hero.png"),
+                  ("motion", "hero.png", "-o", "new.png", "--normal", "hero.png"),
+                  ("recolor", "hero.png", "--map", "red=blue", "-o", "hero.png"),
+                  ("recolor", "link.png", "--variants", "2", "-o", ".", "--strip", "hero-1.png"),
+                  ("recolor", "hero.png", "--map", "red=blue", "-o", "new.png", "--strip", "new.png"),
+                  ("normal", "hero.png", "-o", "hero.png"),
+                  ("sheet", "pack", "hero.png", "-o", "hero.png"),
+                  ("sheet", "slice", "hero.png", "-o", "hero.png"),
+                  ("sheet", "contact", "hero.png", "-o", "hero.png"),
+                  ("tileset", "blob", "hero.png", "-o", "hero.png")):
+        done = subprocess.run([build / "bin/dgx-pixels", *words], cwd=tmp_path, text=True, capture_output=True)
+        assert done.returncode == 2, (words, done.stderr)
+        assert "would overwrite its source" in done.stderr or "written twice" in done.stderr, done.stderr
+        assert (tmp_path / "hero.png").read_bytes() == before and not (tmp_path / "new.png").exists()
+
+
+def lightness(color: str) -> float:
+    """OKLab's L by its definition (https://bottosson.github.io/posts/oklab/), in double."""
+    bytes_ = np.array([int(color[i:i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(bytes_ <= 0.04045, bytes_ / 12.92, ((bytes_ + 0.055) / 1.055) ** 2.4)
+    cones = np.cbrt(np.array([[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+                              [0.0883024619, 0.2817188376, 0.6299787005]]) @ linear)
+    return float(np.array([0.2104542553, 0.7936177850, -0.0040720468]) @ cones)
+
+
+def test_colorways_of_strangers_sprites(full: bool, evidence: Callable[[str, int, str], None]) -> None:
+    """Eight colorways: in every ramp what was lighter is lighter, and what is kept stays to the byte."""
+    if not DATA.exists():
+        pytest.skip("needs sprites-cc0.tar.gz in DGXP_TEST_DATA")
+    from dgx_pixels import recolor
+
+    ramps, apart, count = 0, 0.0, 50 if full else 20
+    for name, sprite in sprites(count):
+        made = set()
+        for variant in range(1, 9):
+            out = recolor(sprite, variant=variant, keep_skin=bool(variant % 2))
+            pixels = np.asarray(out.image)
+            table = {}
+            for ramp in [*out.report["ramps"], out.report["kept"]]:
+                assert len(ramp["from"]) == len(ramp["to"])
+                table.update(zip(ramp["from"], ramp["to"], strict=True))
+            for ramp in out.report["ramps"]:
+                before, after = ([lightness(color) for color in ramp[side]] for side in ("from", "to"))
+                assert before == sorted(before), f"{name}: {ramp}"
+                for i in range(1, len(after)):  # alike to a byte's rounding may fall together
+                    assert after[i] >= after[i - 1] - 1e-6, f"{name} {variant}: {ramp}"
+                apart = max([apart, *(abs(a - b) for a, b in zip(before, after, strict=True))])
+                ramps += 1
+            assert out.report["kept"]["from"] == out.report["kept"]["to"]
+            for y, x in np.argwhere(sprite[..., 3] > 0)[::7]:
+                old, new = ("#" + image[y, x, :3].tobytes().hex() for image in (sprite, pixels))
+                assert table[old] == new, f"{name} {variant}: {old} became {new}"
+            assert (pixels[..., 3] == sprite[..., 3]).all()
+            made.add(pixels.tobytes())
+        assert len(made) >= 7, f"{name}: {len(made)} colorways of 8 differ"
+    evidence("colorways: the order of light in every ramp", ramps, f"lightness moves by {apart:.3f} at most")

@@ -28,7 +28,7 @@ from .job import Job
 from .lora import Lora, lora_info, set_loras
 from .model import (Cancel, Model, Progress, doctor, inspect, list_loras, list_models, list_presets,
                     random_seed)
-from .motion import Moved, Recolored, list_motions, motion, recolor
+from .motion import Moved, NormalMap, Recolored, list_motions, motion, normal, normals, recolor
 from .palette import Palette
 from .result import Result
 from .sheet import Atlas, Place, Sheet, Slice, Tag
@@ -56,9 +56,9 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "Atlas", "BackendError", "BadFormat", "Busy", "Cancel", "Cancelled", "Client", "DeviceLost",
     "DgxPixelsError", "Fixed", "Image", "InputOutputError", "InternalError", "InvalidArgument",
-    "Job", "LimitExceeded", "Lora", "Mismatch", "Model", "Moved", "NotFound", "OutOfMemory",
+    "Job", "LimitExceeded", "Lora", "Mismatch", "Model", "Moved", "NormalMap", "NotFound", "OutOfMemory",
     "Palette", "Place", "Progress", "Recolored", "Result", "Sheet", "Slice", "Tag", "Unsupported",
     "Untrusted", "choices", "deploy", "doctor", "fix", "fix_frames", "inspect", "list_loras",
-    "list_models", "list_motions", "list_presets", "lora_info", "motion", "quality", "random_seed",
-    "recolor", "set_loras", "undo_deploy", "version",
+    "list_models", "list_motions", "list_presets", "lora_info", "motion", "normal", "normals",
+    "quality", "random_seed", "recolor", "set_loras", "undo_deploy", "version",
 ]

@@ -331,6 +331,12 @@ class dgxp_recolor_params(Structure):
         ("move_outline", c_int32), ("map", c_char_p),
     ]
 
+class dgxp_normal_params(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("strength", c_int32), ("no_shading", c_int32),
+        ("y_down", c_int32),
+    ]
+
 class dgxp_device_info(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("available", c_int32), ("id", c_char * 16),
@@ -465,6 +471,7 @@ STRUCTS = (
     dgxp_autotile_params,
     dgxp_motion_params,
     dgxp_recolor_params,
+    dgxp_normal_params,
     dgxp_device_info,
     dgxp_model_params,
     dgxp_lora_use,
@@ -598,6 +605,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_list_motions": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_recolor": ("status", [c_void_p, POINTER(dgxp_recolor_params), POINTER(c_void_p),
         POINTER(c_void_p)]),
+    "dgxp_normal": ("status", [c_void_p, POINTER(dgxp_normal_params), POINTER(c_void_p),
+        POINTER(c_void_p)]),
+    "dgxp_sheet_normal": ("status", [c_void_p, POINTER(dgxp_normal_params), POINTER(c_void_p)]),
     "dgxp_device_count": ("status", [POINTER(c_int32)]),
     "dgxp_device_describe": ("status", [c_int32, POINTER(dgxp_device_info)]),
     "dgxp_doctor": ("status", [c_int32, POINTER(c_void_p)]),

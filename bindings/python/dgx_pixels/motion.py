@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""A still sprite moves and comes in other colors, by its own pixels.  No model, no torch."""
+"""A still sprite moves, comes in other colors and takes light, by its own pixels.  No model, no torch."""
 
 from __future__ import annotations
 
@@ -70,3 +70,35 @@ def recolor(sprite: ImageLike, map: str | dict[str, str] | None = None, *, varia
     report, out = c_void_p(), c_void_p()
     lib.dgxp_recolor(Image.of(sprite), byref(options), byref(report), byref(out))
     return Recolored(Image._of(out.value), take_document(report))
+
+
+@dataclass(frozen=True)
+class NormalMap:
+    """What normal() made: `image` has R x, G y, B z, and the document of dgxp_normal()."""
+
+    image: Image
+    report: dict[str, Any]
+
+    def _repr_png_(self) -> bytes:
+        return self.image.preview()
+
+
+def normal(sprite: ImageLike, *, strength: int = 0, no_shading: bool = False, y_down: bool = False) -> NormalMap:
+    """A normal map of a finished sprite, for lights in 2D: by its outline, its flat faces and its shading.
+
+    `strength` is percent (100); `y_down` for engines whose green points downwards.
+    """
+    options = params(_abi.dgxp_normal_params, strength=strength, no_shading=int(no_shading),
+                     y_down=int(y_down))
+    report, out = c_void_p(), c_void_p()
+    lib.dgxp_normal(Image.of(sprite), byref(options), byref(report), byref(out))
+    return NormalMap(Image._of(out.value), take_document(report))
+
+
+def normals(sheet: Sheet, *, strength: int = 0, no_shading: bool = False, y_down: bool = False) -> Sheet:
+    """The same of every frame, with the sheet's names, durations, tags and slices."""
+    options = params(_abi.dgxp_normal_params, strength=strength, no_shading=int(no_shading),
+                     y_down=int(y_down))
+    out = c_void_p()
+    lib.dgxp_sheet_normal(sheet, byref(options), byref(out))
+    return Sheet._of(out.value)

@@ -1546,6 +1546,44 @@ unsafe extern "C" {
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct dgxp_normal_params {
+    pub struct_size: u32,
+    pub strength: i32,
+    pub no_shading: i32,
+    pub y_down: i32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_normal_params"][::core::mem::size_of::<dgxp_normal_params>() - 16usize];
+    ["Alignment of dgxp_normal_params"][::core::mem::align_of::<dgxp_normal_params>() - 4usize];
+    ["Offset of field: dgxp_normal_params::struct_size"]
+        [::core::mem::offset_of!(dgxp_normal_params, struct_size) - 0usize];
+    ["Offset of field: dgxp_normal_params::strength"]
+        [::core::mem::offset_of!(dgxp_normal_params, strength) - 4usize];
+    ["Offset of field: dgxp_normal_params::no_shading"]
+        [::core::mem::offset_of!(dgxp_normal_params, no_shading) - 8usize];
+    ["Offset of field: dgxp_normal_params::y_down"]
+        [::core::mem::offset_of!(dgxp_normal_params, y_down) - 12usize];
+};
+unsafe extern "C" {
+    #[doc = " A normal map of a finished sprite (1..512 pixels a side, one pixel a cell), for lights in 2D.\n\n The silhouette is filled to a cushion (a disc to half a ball), lower along dark lines inside; flat\n regions of three or four corners become planes; and where one light explains the shading of the\n sprite's ramps, what is lighter than its height says turns towards that light.  `*out` has the sprite's\n size and alpha: R is x to the right, G y, B z towards us, 128 is 0; what is clear is (128, 128, 255).\n\n `*report` (or NULL) is {\"faces\": planes found, \"light\": where the painted light comes from, degrees\n clockwise from the top, or null, \"explained\": share of the shading, 0..1}.  Fails with DGXP_ERR_LIMIT\n above 512 pixels.  The same for the same input; any number of threads may call with the same sprite.\n NULL params are the defaults."]
+    pub fn dgxp_normal(
+        sprite: *const dgxp_image,
+        params: *const dgxp_normal_params,
+        report: *mut *mut dgxp_document,
+        out: *mut *mut dgxp_image,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " The same of every frame: a sheet with the same names, durations, tags and slices, which packs and is\n written as the one it belongs to (of dgxp_sheet_pack() without trimming)."]
+    pub fn dgxp_sheet_normal(
+        sheet: *const dgxp_sheet,
+        params: *const dgxp_normal_params,
+        out: *mut *mut dgxp_sheet,
+    ) -> dgxp_status;
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct dgxp_device_info {
     pub struct_size: u32,
     pub available: i32,
