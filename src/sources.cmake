@@ -178,6 +178,7 @@ set(DGXP_FLOW_SOURCES
 set(DGXP_GAME_SOURCES
     src/game/build.c
     src/game/choices.c
+    src/game/confirm.c
     src/game/dependants.c
     src/game/deploy.c
     src/game/doctor.c

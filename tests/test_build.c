@@ -126,6 +126,116 @@ START_TEST(build_init_and_describe)
 }
 END_TEST
 
+/* Answers each question with `text`, in which @ stands for the pixels that it is said to have. */
+typedef struct stage_game {
+    const char *text, *reason;
+    char pixels[65], answer[512];
+    int asked;
+} stage_game;
+
+static void answer(const char *request, dgxp_game_answer *out, void *user_data)
+{
+    stage_game *game = user_data;
+    ck_assert_ptr_nonnull(strstr(request, "red.png"));
+    game->asked++;
+    out->nobody = !game->text && !game->reason;
+    out->reason = game->reason;
+    if (game->text) {
+        const char *mark = strchr(game->text, '@');
+        snprintf(game->answer, sizeof game->answer, "%.*s%s%s", (int)strcspn(game->text, "@"),
+                 game->text, mark ? game->pixels : "", mark ? mark + 1 : "");
+        out->text = game->answer;
+        out->size = strlen(game->answer);
+    }
+}
+
+static json_t *deploy_red(const dgxp_game *game, bool dry)
+{
+    static uint8_t red[8 * 8 * 4];
+    dgxp_image *image = NULL;
+    dgxp_document *document = NULL;
+    dgxp_deploy_params params = DGXP_DEPLOY_PARAMS_INIT;
+    dgxp_deploy_file file = {.path = "red.png"};
+    uint8_t *bytes = NULL;
+    red[0] = red[3] = 255;
+    ck_assert_ok(dgxp_image_create(8, 8, red, &image));
+    ck_assert_ok(dgxp_image_encode(image, NULL, &bytes, &file.size));
+    file.bytes = bytes;
+    params.project = px_folder;
+    params.game = game;
+    params.dry_run = dry;
+    ck_assert_ok(dgxp_deploy(&file, 1, &params, &document));
+    json_t *report = json_loads(dgxp_document_text(document), 0, NULL);
+    dgxp_document_free(document);
+    dgxp_bytes_free(bytes);
+    dgxp_image_free(image);
+    return report;
+}
+
+static const char *text_in(const json_t *report, const char *key)
+{
+    const json_t *file = json_array_get(json_object_get(report, "files"), 0);
+    return json_string_value(json_object_get(json_object_get(file, "confirmed"), key));
+}
+
+#define LOADED                                                                                     \
+    "{\"result\": {\"watching\": true, \"images\": [{\"path\": \"red.png\", \"state\": "           \
+    "\"loaded\", "                                                                                 \
+    "\"hash\": \"@\", \"layers\": 1, \"width\": 8, \"height\": 8, \"generation\": 2}]}}"
+
+START_TEST(build_asks_the_running_game)
+{
+    static const struct {
+        const char *text, *reason, *state, *part;
+        bool all;
+    } cases[] = {
+        {LOADED, NULL, "confirmed", "has the new pixels", true},
+        {"{\"result\": {\"images\": []}}", NULL, "unconfirmed", "has not loaded this path", false},
+        {"{\"error\": {\"code\": -32601, \"message\": \"no\"}}", NULL, "unconfirmed",
+         "without the plugin", false},
+        {"{\"error\": {\"code\": 1, \"message\": \"tired\"}}", NULL, "unconfirmed", "tired", false},
+        {"hello", NULL, "unconfirmed", "does not speak the Bevy Remote Protocol", false},
+        {NULL, "the line is cut", "unconfirmed", "the line is cut", false},
+        {NULL, NULL, "unconfirmed", "no game answers", false},
+    };
+    stage_game told = {0};
+    dgxp_game game = DGXP_GAME_INIT;
+    game.ask = answer;
+    game.user_data = &told;
+    json_t *report = deploy_red(&game, true);
+    ck_assert_int_eq(told.asked, 0); /* a dry run asks nobody */
+    const json_t *file = json_array_get(json_object_get(report, "files"), 0);
+    snprintf(told.pixels, sizeof told.pixels, "%s",
+             json_string_value(json_object_get(file, "pixels")));
+    json_decref(report);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        told.text = cases[i].text;
+        told.reason = cases[i].reason;
+        told.asked = 0;
+        report = deploy_red(&game, false);
+        ck_assert_str_eq(text_in(report, "state"), cases[i].state);
+        ck_assert_ptr_nonnull(strstr(text_in(report, "reason"), cases[i].part));
+        ck_assert_int_eq(json_is_true(json_object_get(report, "confirmed")), cases[i].all);
+        ck_assert_int_ge(told.asked, 1);
+        json_decref(report);
+    }
+    dgxp_build_params params = DGXP_BUILD_PARAMS_INIT;
+    write_wishes("{\"format\": 1, \"model\": \"starter\", \"defaults\": {\"steps\": 1}, "
+                 "\"assets\": [{\"path\": \"red.png\", \"subject\": \"x\"}]}");
+    params.game = &game;
+    params.force = 1;
+    report = build(&params, 1, "edited");
+    ck_assert_str_eq(text_in(report, "state"), "unconfirmed");
+    ck_assert(json_is_false(json_object_get(report, "confirmed")));
+    json_decref(report);
+    game.ask = NULL;
+    dgxp_document *document = NULL;
+    params.project = px_folder;
+    ck_assert_refused(dgxp_build(&params, &document), DGXP_ERR_INVALID_ARGUMENT, "`ask` is NULL");
+    dgxp_document_free(document);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("build");
@@ -135,6 +245,7 @@ int main(void)
     tcase_add_test(core, build_makes_what_is_missing_or_changed);
     tcase_add_test(core, build_that_was_stopped_goes_on);
     tcase_add_test(core, build_is_taken_back_step_by_step);
+    tcase_add_test(core, build_asks_the_running_game);
     tcase_add_test(core, build_init_and_describe);
     suite_add_tcase(suite, core);
     return px_check_run(suite);

@@ -33,6 +33,28 @@ typedef struct dgxp_deploy_file {
     size_t size;
 } dgxp_deploy_file;
 
+/** What a running game said to one question. */
+typedef struct dgxp_game_answer {
+    uint32_t struct_size;
+    int32_t nobody;     /* 1: nobody listens there */
+    const char *text;   /* the body of the answer, yours until the next question; NULL = none came */
+    size_t size;        /* bytes */
+    const char *reason; /* why none came, or NULL */
+} dgxp_game_answer;
+
+/** POST `request`, a call of the Bevy Remote Protocol in JSON, within 3 s, and fill in `answer`. */
+typedef void (*dgxp_game_callback)(const char *request, dgxp_game_answer *answer, void *user_data);
+
+/** A running game.  The library opens no connection: how it is asked is the caller's. */
+typedef struct dgxp_game {
+    uint32_t struct_size;
+    int32_t reserved;
+    dgxp_game_callback ask; /* on the thread of the call */
+    void *user_data;
+    const dgxp_cancel *cancel; /* of the waiting, or NULL */
+} dgxp_game;
+#define DGXP_GAME_INIT {sizeof(dgxp_game), 0, NULL, NULL, NULL}
+
 typedef struct dgxp_deploy_params {
     uint32_t struct_size;
     int32_t meta;                    /* a dgxp_meta */
@@ -46,8 +68,11 @@ typedef struct dgxp_deploy_params {
                                         assets/ itself */
     int32_t array;                   /* 1: a tile set becomes an array texture, as Bevy's TilemapChunk
                                         wants it; sprites, atlases and other crates want 0 */
+    int32_t reserved;
+    const dgxp_game *game; /* to be asked whether it has the new pixels; NULL = none */
 } dgxp_deploy_params;
-#define DGXP_DEPLOY_PARAMS_INIT {sizeof(dgxp_deploy_params), 0, 0, 0, 0, 0, 0, NULL, NULL, 0}
+#define DGXP_DEPLOY_PARAMS_INIT                                                                    \
+    {sizeof(dgxp_deploy_params), 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL}
 
 /**
  * Put `count` (1..65536) files into a Bevy project's assets, all or none, and record them in its
@@ -63,6 +88,10 @@ typedef struct dgxp_deploy_params {
  * new|replaced|unchanged, "sha256", "width", "height", "layers", "pixels": SHA-256 of the RGBA8 bytes,
  * "meta": new|replaced|unchanged|kept, "sidecar": the same, "load": a line of Rust}], "warnings": []}.
  * NULL params are the defaults.  Any number of threads and processes may deploy.
+ *
+ * With a `game` the call waits for it, up to 5 s for its watcher and 5 s more after it was asked to
+ * reload; each picture has "confirmed": {"state": confirmed|waiting (it has not loaded the path
+ * yet)|unconfirmed, "reason"}, and the whole "confirmed": false when one is not.
  */
 DGXP_API dgxp_status dgxp_deploy(const dgxp_deploy_file *files, int32_t count,
                                  const dgxp_deploy_params *params, dgxp_document **out);
@@ -103,9 +132,10 @@ typedef struct dgxp_build_params {
     dgxp_progress_callback progress; /* of the one that is being painted, or NULL */
     void *user_data;
     const dgxp_cancel *cancel;
+    const dgxp_game *game; /* as in dgxp_deploy_params */
 } dgxp_build_params;
 #define DGXP_BUILD_PARAMS_INIT                                                                     \
-    {sizeof(dgxp_build_params), 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+    {sizeof(dgxp_build_params), 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 /**
  * Make the wished-for assets of dgx-pixels.json that are missing or whose wish, model or presets

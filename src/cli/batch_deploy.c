@@ -261,7 +261,7 @@ static void print_unconfirmed(const json_t *report, bool quiet)
             confirmed++;
         } else if (state) {
             fprintf(stderr, "%s: %s: %s\n", json_string_value(json_object_get(file, "path")), state,
-                    json_string_value(json_object_get(answer, "reason")));
+                    cli_plain(json_string_value(json_object_get(answer, "reason"))));
         }
     }
     if (asked && !quiet) {

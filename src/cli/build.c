@@ -43,34 +43,18 @@ static void print_files(const json_t *report)
     cli_print_list(report, "warnings", "warning");
 }
 
-/* What the game has of the wished-for pictures, asked before any of them is made. */
-static dgxp_status begin_confirm(const building *b, const dgxp_build_params *params,
-                                 cli_confirm **confirm)
-{
-    dgxp_document *planned = NULL;
-    dgxp_build_params plan = *params;
-    plan.dry_run = 1;
-    const dgxp_status status = dgxp_build(&plan, &planned);
-    if (status == DGXP_OK) {
-        json_t *report = json_loads(dgxp_document_text(planned), 0, NULL);
-        *confirm = cli_confirm_begin(b->brp, report);
-        json_decref(report);
-    }
-    dgxp_document_free(planned);
-    return status;
-}
-
-static int make(building *b, const dgxp_build_params *params)
+static int make(building *b, const dgxp_build_params *given)
 {
     dgxp_document *document = NULL;
-    cli_confirm *confirm = NULL;
-    dgxp_status status =
-        b->confirm && !params->dry_run ? begin_confirm(b, params, &confirm) : DGXP_OK;
-    status = status == DGXP_OK ? dgxp_build(params, &document) : status;
+    brp_client *client = b->confirm ? brp_open(b->brp) : NULL;
+    dgxp_build_params params = *given;
+    params.game = brp_game(client);
+    const dgxp_status status = dgxp_build(&params, &document);
     cli_progress_clear(&b->progress);
+    brp_close(client);
     int code = status == DGXP_OK ? CLI_OK : cli_fail(status);
     json_t *report = document ? json_loads(dgxp_document_text(document), 0, NULL) : NULL;
-    if (confirm && !cli_confirm_end(confirm, report) && code == CLI_OK) {
+    if (json_is_false(json_object_get(report, "confirmed")) && code == CLI_OK) {
         code = CLI_SOME_FAILED;
     }
     if (report && b->json) {

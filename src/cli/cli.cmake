@@ -7,7 +7,6 @@ add_executable(dgx-pixels
     src/cli/bench.c
     src/cli/brp.c
     src/cli/build.c
-    src/cli/confirm.c
     src/cli/deploy.c
     src/cli/doctor.c
     src/cli/escapes.c

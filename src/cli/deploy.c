@@ -19,7 +19,8 @@ void cli_deploy_print_confirmed(const json_t *file)
 {
     const json_t *confirmed = json_object_get(file, "confirmed");
     if (confirmed) {
-        printf("%-9s  %s\n", cli_text_of(confirmed, "state"), cli_text_of(confirmed, "reason"));
+        printf("%-9s  %s\n", cli_text_of(confirmed, "state"),
+               cli_plain(cli_text_of(confirmed, "reason")));
     }
 }
 
@@ -50,31 +51,19 @@ static int print_document(dgxp_document *document, bool json)
     return CLI_OK;
 }
 
-/* Asked before and after; the pictures that are deployed are the same in both. */
 dgxp_status cli_deploy_files(const dgxp_deploy_file *files, int32_t count,
-                             const dgxp_deploy_params *params, const char *brp, json_t **report,
+                             const dgxp_deploy_params *given, const char *brp, json_t **report,
                              bool *confirmed)
 {
-    dgxp_document *planned = NULL, *done = NULL;
-    cli_confirm *confirm = NULL;
-    dgxp_status status = DGXP_OK;
-    if (brp) {
-        dgxp_deploy_params plan = *params;
-        plan.dry_run = 1;
-        status = dgxp_deploy(files, count, &plan, &planned);
-    }
-    if (planned) {
-        json_t *plan = json_loads(dgxp_document_text(planned), 0, NULL);
-        confirm = cli_confirm_begin(brp, plan);
-        json_decref(plan);
-    }
-    status = status == DGXP_OK ? dgxp_deploy(files, count, params, &done) : status;
+    dgxp_document *done = NULL;
+    brp_client *client = brp ? brp_open(brp) : NULL;
+    dgxp_deploy_params params = *given;
+    params.game = brp_game(client);
+    const dgxp_status status = dgxp_deploy(files, count, &params, &done);
     *report = done ? json_loads(dgxp_document_text(done), 0, NULL) : NULL;
-    if (confirm) {
-        *confirmed = cli_confirm_end(confirm, *report);
-    }
-    dgxp_document_free(planned);
+    *confirmed = !json_is_false(json_object_get(*report, "confirmed"));
     dgxp_document_free(done);
+    brp_close(client);
     return status;
 }
 

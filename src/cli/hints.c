@@ -7,8 +7,8 @@
 
 /* The parameters that sentences name between backquotes; each is an option of a command. */
 static const char *const flags[] = {
-    "background", "dtype", "force", "lora", "matrix", "model",         "project",
-    "resume",     "scale", "set",   "undo", "vae",    "text_encoders",
+    "background", "brp",    "dtype", "force", "lora", "matrix", "model",
+    "project",    "resume", "scale", "set",   "undo", "vae",    "text_encoders",
 };
 
 /* The length of the parameter that begins after a backquote, 0 when it is none of them. */

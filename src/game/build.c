@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/params.h"
+#include "game/confirm.h"
 #include "game/deploy.h"
 #include "game/lock.h"
 #include "game/make.h"
@@ -235,7 +236,7 @@ static dgxp_status make_all(building *b)
     return status;
 }
 
-static dgxp_status report_all(building *b, dgxp_document **out)
+static json_t *describe(building *b)
 {
     json_t *report = json_object();
     const char *watcher = px_project_warn_watcher(&b->project);
@@ -248,7 +249,24 @@ static dgxp_status report_all(building *b, dgxp_document **out)
     px_json_put_integer(report, "due", b->wanted);
     px_json_put(report, "files", json_incref(b->assets));
     px_json_put(report, "warnings", json_incref(b->warnings));
-    return px_json_document(report, out);
+    return report;
+}
+
+/* What the game has of the wished-for pictures, asked before any of them is made. */
+static dgxp_status begin_confirm(building *b, px_confirm **confirm)
+{
+    if (!b->params->game || b->params->dry_run) {
+        return DGXP_OK;
+    }
+    for (size_t i = 0; i < b->settings.count; i++) {
+        note_state(b, i);
+    }
+    json_t *planned = describe(b);
+    const dgxp_status status = px_confirm_begin(b->params->game, planned, confirm);
+    json_decref(planned);
+    json_array_clear(b->assets);
+    json_array_clear(b->warnings);
+    return status;
 }
 
 dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
@@ -258,6 +276,7 @@ dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
     }
     dgxp_build_params params;
     building b = {.params = &params, .project = {.root = -1}};
+    px_confirm *confirm = NULL;
     px_error_clear();
     dgxp_status status = px_params_read("dgxp_build_params", given, &params, sizeof params);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
@@ -267,6 +286,7 @@ dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
     b.assets = json_array();
     b.warnings = json_array();
     NEXT(find_states(&b));
+    NEXT(begin_confirm(&b, &confirm));
     if (status == DGXP_OK) {
         find_orphans(&b);
     }
@@ -276,9 +296,12 @@ dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
     if (out && began) {
         char said[1024];
         snprintf(said, sizeof said, "%s", dgxp_last_error());
-        const dgxp_status told = report_all(&b, out);
+        json_t *report = describe(&b);
+        px_confirm_end(confirm, report);
+        const dgxp_status told = px_json_document(report, out);
         status = status == DGXP_OK ? told : px_error_set(status, "%s", said);
     }
+    px_confirm_free(confirm);
     json_decref(b.assets);
     json_decref(b.warnings);
     json_decref(b.entries);

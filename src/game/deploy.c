@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/params.h"
+#include "game/confirm.h"
 #include "game/dependants.h"
 #include "game/payload.h"
 #include "game/stage.h"
@@ -351,6 +352,29 @@ static dgxp_status make_item(const px_project *project, const dgxp_deploy_file *
     return status;
 }
 
+/* The game is asked before and after; the pictures that are deployed are the same in both. */
+static dgxp_status deploy_and_confirm(const px_project *project, const px_deploy_item *items,
+                                      size_t count, const dgxp_deploy_params *params,
+                                      json_t **report)
+{
+    dgxp_deploy_params plan = *params;
+    px_confirm *confirm = NULL;
+    json_t *planned = NULL;
+    dgxp_status status = DGXP_OK;
+    plan.dry_run = 1;
+    if (params->game && !params->dry_run) {
+        status = px_deploy_items(project, items, count, &plan, &planned);
+        status = status == DGXP_OK ? px_confirm_begin(params->game, planned, &confirm) : status;
+    }
+    status = status == DGXP_OK ? px_deploy_items(project, items, count, params, report) : status;
+    if (status == DGXP_OK) {
+        px_confirm_end(confirm, *report);
+    }
+    px_confirm_free(confirm);
+    json_decref(planned);
+    return status;
+}
+
 dgxp_status dgxp_deploy(const dgxp_deploy_file *files, int32_t count,
                         const dgxp_deploy_params *given, dgxp_document **out)
 {
@@ -376,7 +400,7 @@ dgxp_status dgxp_deploy(const dgxp_deploy_file *files, int32_t count,
         status = make_item(&project, &files[i], &params, count, &items[i], &targets[i], &bytes[i]);
     }
     if (status == DGXP_OK) {
-        status = px_deploy_items(&project, items, (size_t)count, &params, &report);
+        status = deploy_and_confirm(&project, items, (size_t)count, &params, &report);
     }
     for (int32_t i = 0; targets && bytes && i < count; i++) {
         px_mem_free(targets[i]);

@@ -395,11 +395,25 @@ class dgxp_deploy_file(Structure):
         ("path", c_char_p), ("bytes", c_void_p), ("size", c_size_t),
     ]
 
+class dgxp_game_answer(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("nobody", c_int32), ("text", c_char_p), ("size", c_size_t),
+        ("reason", c_char_p),
+    ]
+dgxp_game_callback = CFUNCTYPE(None, c_char_p, POINTER(dgxp_game_answer), c_void_p)
+
+class dgxp_game(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32), ("reserved", c_int32), ("ask", dgxp_game_callback),
+        ("user_data", c_void_p), ("cancel", c_void_p),
+    ]
+
 class dgxp_deploy_params(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("meta", c_int32), ("tile_width", c_int32),
         ("tile_height", c_int32), ("force", c_int32), ("no_sidecar", c_int32),
         ("dry_run", c_int32), ("project", c_char_p), ("to", c_char_p), ("array", c_int32),
+        ("reserved", c_int32), ("game", POINTER(dgxp_game)),
     ]
 
 class dgxp_build_params(Structure):
@@ -407,7 +421,7 @@ class dgxp_build_params(Structure):
         ("struct_size", c_uint32), ("force", c_int32), ("dry_run", c_int32),
         ("project", c_char_p), ("model", c_char_p), ("model_params", POINTER(dgxp_model_params)),
         ("asset", c_void_p), ("progress", dgxp_progress_callback), ("user_data", c_void_p),
-        ("cancel", c_void_p),
+        ("cancel", c_void_p), ("game", POINTER(dgxp_game)),
     ]
 
 class dgxp_batch_params(Structure):
@@ -481,6 +495,8 @@ STRUCTS = (
     dgxp_generate_params,
     dgxp_regen_params,
     dgxp_deploy_file,
+    dgxp_game_answer,
+    dgxp_game,
     dgxp_deploy_params,
     dgxp_build_params,
     dgxp_batch_params,

@@ -2250,6 +2250,61 @@ const _: () = {
     ["Offset of field: dgxp_deploy_file::size"]
         [::core::mem::offset_of!(dgxp_deploy_file, size) - 16usize];
 };
+#[doc = " What a running game said to one question."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_game_answer {
+    pub struct_size: u32,
+    pub nobody: i32,
+    pub text: *const ::core::ffi::c_char,
+    pub size: usize,
+    pub reason: *const ::core::ffi::c_char,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_game_answer"][::core::mem::size_of::<dgxp_game_answer>() - 32usize];
+    ["Alignment of dgxp_game_answer"][::core::mem::align_of::<dgxp_game_answer>() - 8usize];
+    ["Offset of field: dgxp_game_answer::struct_size"]
+        [::core::mem::offset_of!(dgxp_game_answer, struct_size) - 0usize];
+    ["Offset of field: dgxp_game_answer::nobody"]
+        [::core::mem::offset_of!(dgxp_game_answer, nobody) - 4usize];
+    ["Offset of field: dgxp_game_answer::text"]
+        [::core::mem::offset_of!(dgxp_game_answer, text) - 8usize];
+    ["Offset of field: dgxp_game_answer::size"]
+        [::core::mem::offset_of!(dgxp_game_answer, size) - 16usize];
+    ["Offset of field: dgxp_game_answer::reason"]
+        [::core::mem::offset_of!(dgxp_game_answer, reason) - 24usize];
+};
+#[doc = " POST `request`, a call of the Bevy Remote Protocol in JSON, within 3 s, and fill in `answer`."]
+pub type dgxp_game_callback = ::core::option::Option<
+    unsafe extern "C" fn(
+        request: *const ::core::ffi::c_char,
+        answer: *mut dgxp_game_answer,
+        user_data: *mut ::core::ffi::c_void,
+    ),
+>;
+#[doc = " A running game.  The library opens no connection: how it is asked is the caller's."]
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct dgxp_game {
+    pub struct_size: u32,
+    pub reserved: i32,
+    pub ask: dgxp_game_callback,
+    pub user_data: *mut ::core::ffi::c_void,
+    pub cancel: *const dgxp_cancel,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of dgxp_game"][::core::mem::size_of::<dgxp_game>() - 32usize];
+    ["Alignment of dgxp_game"][::core::mem::align_of::<dgxp_game>() - 8usize];
+    ["Offset of field: dgxp_game::struct_size"]
+        [::core::mem::offset_of!(dgxp_game, struct_size) - 0usize];
+    ["Offset of field: dgxp_game::reserved"][::core::mem::offset_of!(dgxp_game, reserved) - 4usize];
+    ["Offset of field: dgxp_game::ask"][::core::mem::offset_of!(dgxp_game, ask) - 8usize];
+    ["Offset of field: dgxp_game::user_data"]
+        [::core::mem::offset_of!(dgxp_game, user_data) - 16usize];
+    ["Offset of field: dgxp_game::cancel"][::core::mem::offset_of!(dgxp_game, cancel) - 24usize];
+};
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct dgxp_deploy_params {
@@ -2263,10 +2318,12 @@ pub struct dgxp_deploy_params {
     pub project: *const ::core::ffi::c_char,
     pub to: *const ::core::ffi::c_char,
     pub array: i32,
+    pub reserved: i32,
+    pub game: *const dgxp_game,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of dgxp_deploy_params"][::core::mem::size_of::<dgxp_deploy_params>() - 56usize];
+    ["Size of dgxp_deploy_params"][::core::mem::size_of::<dgxp_deploy_params>() - 64usize];
     ["Alignment of dgxp_deploy_params"][::core::mem::align_of::<dgxp_deploy_params>() - 8usize];
     ["Offset of field: dgxp_deploy_params::struct_size"]
         [::core::mem::offset_of!(dgxp_deploy_params, struct_size) - 0usize];
@@ -2288,9 +2345,13 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_deploy_params, to) - 40usize];
     ["Offset of field: dgxp_deploy_params::array"]
         [::core::mem::offset_of!(dgxp_deploy_params, array) - 48usize];
+    ["Offset of field: dgxp_deploy_params::reserved"]
+        [::core::mem::offset_of!(dgxp_deploy_params, reserved) - 52usize];
+    ["Offset of field: dgxp_deploy_params::game"]
+        [::core::mem::offset_of!(dgxp_deploy_params, game) - 56usize];
 };
 unsafe extern "C" {
-    #[doc = " Put `count` (1..65536) files into a Bevy project's assets, all or none, and record them in its\n dgx-pixels.lock.json (docs/deploy.md).\n\n Files are staged outside assets/ and renamed in, a PNG's .meta first, so that a running game\n reloads whole files.  Nothing outside assets/ is ever written, no link is followed, and a file that\n is not the one recorded is not replaced: DGXP_ERR_MISMATCH names it.  So is one that would become\n another kind of file, or another shape than a sheet or a map stands on.  DGXP_ERR_INVALID_ARGUMENT:\n a name that leads outside or that some system refuses.  DGXP_ERR_BUSY: another process deploys.\n\n `*out` (NULL = not wanted) is {\"project\", \"deployment\": number, \"files\": [{\"path\", \"kind\", \"action\":\n new|replaced|unchanged, \"sha256\", \"width\", \"height\", \"layers\", \"pixels\": SHA-256 of the RGBA8 bytes,\n \"meta\": new|replaced|unchanged|kept, \"sidecar\": the same, \"load\": a line of Rust}], \"warnings\": []}.\n NULL params are the defaults.  Any number of threads and processes may deploy."]
+    #[doc = " Put `count` (1..65536) files into a Bevy project's assets, all or none, and record them in its\n dgx-pixels.lock.json (docs/deploy.md).\n\n Files are staged outside assets/ and renamed in, a PNG's .meta first, so that a running game\n reloads whole files.  Nothing outside assets/ is ever written, no link is followed, and a file that\n is not the one recorded is not replaced: DGXP_ERR_MISMATCH names it.  So is one that would become\n another kind of file, or another shape than a sheet or a map stands on.  DGXP_ERR_INVALID_ARGUMENT:\n a name that leads outside or that some system refuses.  DGXP_ERR_BUSY: another process deploys.\n\n `*out` (NULL = not wanted) is {\"project\", \"deployment\": number, \"files\": [{\"path\", \"kind\", \"action\":\n new|replaced|unchanged, \"sha256\", \"width\", \"height\", \"layers\", \"pixels\": SHA-256 of the RGBA8 bytes,\n \"meta\": new|replaced|unchanged|kept, \"sidecar\": the same, \"load\": a line of Rust}], \"warnings\": []}.\n NULL params are the defaults.  Any number of threads and processes may deploy.\n\n With a `game` the call waits for it, up to 5 s for its watcher and 5 s more after it was asked to\n reload; each picture has \"confirmed\": {\"state\": confirmed|waiting (it has not loaded the path\n yet)|unconfirmed, \"reason\"}, and the whole \"confirmed\": false when one is not."]
     pub fn dgxp_deploy(
         files: *const dgxp_deploy_file,
         count: i32,
@@ -2344,10 +2405,11 @@ pub struct dgxp_build_params {
     pub progress: dgxp_progress_callback,
     pub user_data: *mut ::core::ffi::c_void,
     pub cancel: *const dgxp_cancel,
+    pub game: *const dgxp_game,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of dgxp_build_params"][::core::mem::size_of::<dgxp_build_params>() - 72usize];
+    ["Size of dgxp_build_params"][::core::mem::size_of::<dgxp_build_params>() - 80usize];
     ["Alignment of dgxp_build_params"][::core::mem::align_of::<dgxp_build_params>() - 8usize];
     ["Offset of field: dgxp_build_params::struct_size"]
         [::core::mem::offset_of!(dgxp_build_params, struct_size) - 0usize];
@@ -2369,6 +2431,8 @@ const _: () = {
         [::core::mem::offset_of!(dgxp_build_params, user_data) - 56usize];
     ["Offset of field: dgxp_build_params::cancel"]
         [::core::mem::offset_of!(dgxp_build_params, cancel) - 64usize];
+    ["Offset of field: dgxp_build_params::game"]
+        [::core::mem::offset_of!(dgxp_build_params, game) - 72usize];
 };
 unsafe extern "C" {
     #[doc = " Make the wished-for assets of dgx-pixels.json that are missing or whose wish, model or presets\n changed, and deploy each when it is painted: a build that is stopped goes on where it was.\n\n A file that was edited by hand stays and is told in \"warnings\".  `*out` is {\"project\", \"made\",\n \"due\", \"files\": [{\"path\", \"state\": current|missing|changed|edited, \"action\", …}], \"warnings\"}; a call\n that fails gives what it did all the same, when it got so far: free it, NULL is fine."]
