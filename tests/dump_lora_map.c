@@ -48,7 +48,8 @@ int main(int argc, char **argv)
         return 2;
     }
     read_parameters(argv[1], parameters, parts);
-    if (px_lora_map_create(parts, &map) != DGXP_OK || px_lora_open(argv[2], false, &lora) != DGXP_OK) {
+    if (px_lora_map_create(parts, &map) != DGXP_OK ||
+        px_lora_open(argv[2], false, &lora) != DGXP_OK) {
         fprintf(stderr, "%s\n", dgxp_last_error());
         return 1;
     }

@@ -184,6 +184,43 @@ START_TEST(fix_gives_frames_one_size_and_palette)
 }
 END_TEST
 
+/* Every sprite of the set has colors of the one palette, which none of them alone would have. */
+START_TEST(fix_shares_a_palette_between_pictures)
+{
+    enum { COUNT = 3 };
+    dgxp_histogram *histogram = NULL;
+    dgxp_palette *palette = NULL;
+    dgxp_palette_params wanted = DGXP_PALETTE_PARAMS_INIT;
+    dgxp_fix_params params = DGXP_FIX_PARAMS_INIT;
+    dgxp_image *pictures[COUNT];
+    wanted.colors = 6;
+    ck_assert_ok(dgxp_histogram_create(&histogram));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        pictures[i] = draw_soft(11 + i);
+        ck_assert_ok(dgxp_histogram_add_fixed(histogram, pictures[i], &params));
+    }
+    ck_assert_ok(dgxp_histogram_extract(histogram, &wanted, &palette));
+    ck_assert_int_eq(dgxp_palette_count(palette), 6);
+    dgxp_histogram *seen = NULL;
+    ck_assert_ok(dgxp_histogram_create(&seen));
+    params.palette = palette;
+    for (int i = 0; i < COUNT; i++) {
+        dgxp_image *sprite = NULL;
+        ck_assert_ok(dgxp_fix(pictures[i], &params, NULL, &sprite));
+        ck_assert_ok(dgxp_histogram_add(seen, sprite));
+        dgxp_image_free(sprite);
+        dgxp_image_free(pictures[i]);
+    }
+    ck_assert_int_le(dgxp_histogram_colors(seen), 6);
+    const int64_t before = dgxp_histogram_colors(histogram);
+    ck_assert_status(dgxp_histogram_add_fixed(histogram, NULL, NULL), DGXP_ERR_INVALID_ARGUMENT);
+    ck_assert_int_eq(dgxp_histogram_colors(histogram), before);
+    dgxp_palette_free(palette);
+    dgxp_histogram_free(seen);
+    dgxp_histogram_free(histogram);
+}
+END_TEST
+
 START_TEST(fix_grows_all_frames_alike)
 {
     dgxp_image *frames[2] = {NULL}, *out[2] = {NULL};
@@ -324,6 +361,7 @@ int main(void)
     tcase_add_test(core, fix_equals_its_steps);
     tcase_add_test(core, fix_keeps_the_palette_it_was_given);
     tcase_add_test(core, fix_gives_frames_one_size_and_palette);
+    tcase_add_test(core, fix_shares_a_palette_between_pictures);
     tcase_add_test(core, fix_grows_all_frames_alike);
     tcase_add_test(core, fix_takes_sprites_and_found_grids);
     tcase_add_test(limits, fix_survives_an_empty_picture);

@@ -230,7 +230,8 @@ DGXP_API const dgxp_choice *dgxp_palette_builtins(int32_t *count);
  */
 typedef struct dgxp_histogram dgxp_histogram;
 DGXP_API dgxp_status dgxp_histogram_create(dgxp_histogram **out);
-/** The order in which images are added does not matter.  At most 65,536 images. */
+/** The order in which images are added does not matter, and any number of threads may add.  At most
+ * 65,536 images. */
 DGXP_API dgxp_status dgxp_histogram_add(dgxp_histogram *histogram, const dgxp_image *image);
 /** How many different opaque colors were seen. */
 DGXP_API int64_t dgxp_histogram_colors(const dgxp_histogram *histogram);
@@ -486,6 +487,14 @@ typedef struct dgxp_fix_params {
  */
 DGXP_API dgxp_status dgxp_fix(const dgxp_image *image, const dgxp_fix_params *params,
                               dgxp_document **report, dgxp_image **out);
+/**
+ * Add the colors that dgxp_fix() would leave of a picture before its palette step: of many pictures
+ * the histogram then holds what one palette for all of them is found from (dgxp_histogram_extract()),
+ * with which each is fixed (`palette`).  Outline and trim are left out.  Fails as dgxp_fix() does, and
+ * then adds nothing.  NULL params are the defaults.
+ */
+DGXP_API dgxp_status dgxp_histogram_add_fixed(dgxp_histogram *histogram, const dgxp_image *image,
+                                              const dgxp_fix_params *params);
 /**
  * The same for `count` (1..65536) frames of one size with one grid, one palette and one trim; `out`
  * [count] gets as many images, of one size.

@@ -295,33 +295,20 @@ typedef struct fix_share {
     const cli_fixing *fixing;
     const cli_inputs *inputs;
     dgxp_histogram *histogram;
-    pthread_mutex_t lock;
-    dgxp_status status;
 } fix_share;
 
 /* Files that fail here fail again, and are told, when they are fixed. */
 static void add_colors(void *pointer, int index)
 {
-    fix_share *self = pointer;
+    const fix_share *self = pointer;
     const cli_input *input = &self->inputs->items[index];
-    dgxp_fix_params params = self->fixing->params;
     dgxp_sheet *sheet = NULL;
-    params.keep_colors = 1;
-    params.outline = NULL;
-    params.trim = NULL;
     if (input->frame_count || dgxp_sheet_load(input->path, &sheet) != DGXP_OK) {
         return;
     }
-    const int count = dgxp_sheet_frame_count(sheet);
-    for (int i = 0; i < count; i++) {
-        dgxp_image *sprite = NULL;
-        if (dgxp_fix(dgxp_sheet_frame(sheet, i), &params, NULL, &sprite) == DGXP_OK) {
-            pthread_mutex_lock(&self->lock);
-            const dgxp_status status = dgxp_histogram_add(self->histogram, sprite);
-            self->status = status == DGXP_OK ? self->status : status;
-            pthread_mutex_unlock(&self->lock);
-        }
-        dgxp_image_free(sprite);
+    for (int i = 0; i < dgxp_sheet_frame_count(sheet); i++) {
+        dgxp_histogram_add_fixed(self->histogram, dgxp_sheet_frame(sheet, i),
+                                 &self->fixing->params);
     }
     dgxp_sheet_free(sheet);
 }
@@ -331,11 +318,8 @@ dgxp_status cli_fix_share_palette(cli_fixing *fixing, const cli_inputs *inputs)
     fix_share self = {.fixing = fixing, .inputs = inputs};
     dgxp_status status = dgxp_histogram_create(&self.histogram);
     if (status == DGXP_OK) {
-        pthread_mutex_init(&self.lock, NULL);
         cli_work(inputs->count, fixing->threads, fixing->quiet, "collecting colors", add_colors,
                  &self);
-        pthread_mutex_destroy(&self.lock);
-        status = self.status;
     }
     if (status == DGXP_OK && dgxp_histogram_colors(self.histogram) > 0) {
         status = dgxp_histogram_extract(self.histogram, &fixing->extract, &fixing->palette);

@@ -140,7 +140,7 @@ dgxp_status px_confirm_begin(const dgxp_game *given, const json_t *report, px_co
     dgxp_status status = confirm ? px_params_read("dgxp_game", given, &confirm->game, sizeof *given)
                                  : px_error_memory("a running game");
     if (status == DGXP_OK && !confirm->game.ask) {
-        status = px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_game: `ask` is NULL");
+        status = px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_game: ask is NULL");
     }
     if (status != DGXP_OK) {
         px_mem_free(confirm);

@@ -448,3 +448,26 @@ dgxp_status dgxp_fix(const dgxp_image *image, const dgxp_fix_params *params, dgx
 {
     return dgxp_fix_frames(&image, 1, params, report, out);
 }
+
+dgxp_status dgxp_histogram_add_fixed(dgxp_histogram *histogram, const dgxp_image *image,
+                                     const dgxp_fix_params *given)
+{
+    dgxp_fix_params params;
+    dgxp_image *sprite = NULL;
+    px_error_clear();
+    if (!histogram || !image) {
+        return px_error_begin("dgxp_histogram_add_fixed", false, "a histogram and an image");
+    }
+    dgxp_status status = px_params_read("dgxp_fix_params", given, &params, sizeof params);
+    if (status == DGXP_OK) {
+        params.keep_colors = 1;
+        params.palette = NULL;
+        params.extract = NULL;
+        params.outline = NULL; /* its color is one of the palette's */
+        params.trim = NULL;
+        status = dgxp_fix(image, &params, NULL, &sprite);
+    }
+    status = status == DGXP_OK ? dgxp_histogram_add(histogram, sprite) : status;
+    dgxp_image_free(sprite);
+    return status;
+}

@@ -8,6 +8,7 @@
 #include "image/image.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ typedef struct color_table {
 } color_table;
 
 struct dgxp_histogram {
+    pthread_mutex_t lock; /* of all below, while images are added */
     color_table table;
     int64_t images;
 };
@@ -120,6 +122,7 @@ dgxp_status dgxp_histogram_create(dgxp_histogram **out)
     if (!histogram) {
         return px_error_memory("a histogram");
     }
+    pthread_mutex_init(&histogram->lock, NULL);
     *out = histogram;
     return DGXP_OK;
 }
@@ -151,11 +154,14 @@ dgxp_status dgxp_histogram_add(dgxp_histogram *histogram, const dgxp_image *imag
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_histogram_add: %s is NULL",
                             histogram ? "image" : "histogram");
     }
-    if (histogram->images >= IMAGES_MAX) {
-        return px_error_set(DGXP_ERR_LIMIT,
-                            "dgxp_histogram_add: holds %d images already, its limit", IMAGES_MAX);
-    }
-    return add_image(histogram, image);
+    pthread_mutex_lock(&histogram->lock);
+    const dgxp_status status =
+        histogram->images < IMAGES_MAX
+            ? add_image(histogram, image)
+            : px_error_set(DGXP_ERR_LIMIT, "dgxp_histogram_add: holds %d images already, its limit",
+                           IMAGES_MAX);
+    pthread_mutex_unlock(&histogram->lock);
+    return status;
 }
 
 int64_t dgxp_histogram_colors(const dgxp_histogram *histogram)
@@ -166,6 +172,7 @@ int64_t dgxp_histogram_colors(const dgxp_histogram *histogram)
 void dgxp_histogram_free(dgxp_histogram *histogram)
 {
     if (histogram) {
+        pthread_mutex_destroy(&histogram->lock);
         px_mem_free(histogram->table.slots);
         px_mem_free(histogram);
     }

@@ -583,6 +583,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         POINTER(c_void_p)]),
     "dgxp_fix": ("status", [c_void_p, POINTER(dgxp_fix_params), POINTER(c_void_p),
         POINTER(c_void_p)]),
+    "dgxp_histogram_add_fixed": ("status", [c_void_p, c_void_p, POINTER(dgxp_fix_params)]),
     "dgxp_fix_frames": ("status", [POINTER(c_void_p), c_int32, POINTER(dgxp_fix_params),
         POINTER(c_void_p), POINTER(c_void_p)]),
     "dgxp_sheet_create": ("status", [POINTER(c_void_p)]),

@@ -557,7 +557,7 @@ unsafe extern "C" {
     pub fn dgxp_histogram_create(out: *mut *mut dgxp_histogram) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " The order in which images are added does not matter.  At most 65,536 images."]
+    #[doc = " The order in which images are added does not matter, and any number of threads may add.  At most\n 65,536 images."]
     pub fn dgxp_histogram_add(
         histogram: *mut dgxp_histogram,
         image: *const dgxp_image,
@@ -971,6 +971,14 @@ unsafe extern "C" {
         params: *const dgxp_fix_params,
         report: *mut *mut dgxp_document,
         out: *mut *mut dgxp_image,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Add the colors that dgxp_fix() would leave of a picture before its palette step: of many pictures\n the histogram then holds what one palette for all of them is found from (dgxp_histogram_extract()),\n with which each is fixed (`palette`).  Outline and trim are left out.  Fails as dgxp_fix() does, and\n then adds nothing.  NULL params are the defaults."]
+    pub fn dgxp_histogram_add_fixed(
+        histogram: *mut dgxp_histogram,
+        image: *const dgxp_image,
+        params: *const dgxp_fix_params,
     ) -> dgxp_status;
 }
 unsafe extern "C" {
