@@ -169,6 +169,7 @@ set(DGXP_FLOW_SOURCES
     src/flow/comfy_editor.c
     src/flow/comfy_graph.c
     src/flow/comfy_lines.c
+    src/flow/still.c
     src/flow/tiles.c
     src/flow/workflow.c
     src/flow/workflow_paint.c

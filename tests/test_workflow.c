@@ -89,6 +89,10 @@ START_TEST(workflow_each_kind_makes_its_files)
     } kinds[] = {
         {"sprite", "{\"subject\": \"bat\", \"seed\": 5, \"steps\": 1, \"count\": 2}",
          "s-1.png s-2.png"},
+        {"moves", "{\"subject\": \"bat\", \"seed\": 5, \"steps\": 1, \"motions\": \"idle,hit\"}",
+         "s.png s.json s.aseprite s.apng s.n.png"},
+        {"moves", "{\"subject\": \"bat\", \"seed\": 5, \"steps\": 1, \"count\": 2}",
+         "s-1.png s-2.aseprite s-2.n.png"},
         {"animation", "{\"subject\": \"bat\", \"seed\": 5, \"steps\": 4}",
          "s.png s.json s.aseprite s.apng"},
         {"tileset", "{\"seed\": 5, \"steps\": 1, \"size\": [16, 16], \"set\": \"corner\"}",
@@ -96,10 +100,14 @@ START_TEST(workflow_each_kind_makes_its_files)
         {"batch", "{\"steps\": 1, \"count\": 1}", ""},
     };
     dgxp_model *model = px_stub_open();
+    const char *root = getenv("DGXP_SOURCE_DIR");
+    char *motions = px_mem_format("%s/motions", root ? root : ".");
+    setenv("DGX_PIXELS_MOTIONS", motions, 1);
+    px_mem_free(motions);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const char *source = getenv("DGXP_SOURCE_DIR");
         char *path = px_mem_format("%s/workflows/%s.json", source ? source : ".", kinds[i].name);
-        char *output = px_mem_format("%s/%s", px_folder, kinds[i].name);
+        char *output = px_mem_format("%s/%s-%zu", px_folder, kinds[i].name, i);
         char *wanted = px_mem_text(kinds[i].files), *rest = NULL;
         dgxp_document *document = NULL, *report = NULL;
         const dgxp_workflow_params params = {

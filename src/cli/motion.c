@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `dgx-pixels motion`: a still sprite walks, is hit and dies, by its own pixels. */
+#include "cli/confirm.h"
+#include "cli/deploy.h"
 #include "cli/sheet.h"
 
 #include <jansson.h>
@@ -70,6 +72,75 @@ static int write_normals(const dgxp_sheet *sheet, const cli_atlas *atlas, const 
     return code;
 }
 
+/* Into the game as NAME.png and NAME.json, and NAME.n.png when normal maps are wanted. */
+typedef struct placing {
+    dgxp_deploy_params params;
+    bool deploys, force, normal, confirm;
+    const char *brp;
+} placing;
+
+static dgxp_status encode_atlas(const dgxp_sheet *sheet, const char *name,
+                                dgxp_deploy_file *picture, dgxp_deploy_file *description)
+{
+    dgxp_atlas *atlas = NULL;
+    uint8_t *bytes = NULL, *text = NULL;
+    dgxp_status status = dgxp_sheet_pack(sheet, NULL, &atlas);
+    if (status == DGXP_OK) {
+        status = dgxp_image_encode(dgxp_atlas_image(atlas), NULL, &bytes, &picture->size);
+        picture->bytes = bytes;
+    }
+    if (status == DGXP_OK && description) {
+        status = dgxp_atlas_describe(atlas, sheet, DGXP_ATLAS_ASEPRITE_ARRAY, name, &text,
+                                     &description->size);
+        description->bytes = text;
+    }
+    dgxp_atlas_free(atlas);
+    return status;
+}
+
+static int deploy(const placing *place, const char *source, const dgxp_sheet *sheet, bool json)
+{
+    dgxp_deploy_params params = place->params;
+    dgxp_deploy_file files[3] = {{0}};
+    const char *to = params.to ? params.to : "sprites/";
+    const bool named = cli_has_suffix(to, ".png");
+    char *picture = named ? cli_format("%s", cli_base(to)) : cli_output("", source, "-moves.png");
+    char *folder = cli_format("%.*s", (int)(named ? cli_base(to) - to : (long)strlen(to)), to);
+    char *text = cli_format("%.*s.json", (int)strlen(picture) - 4, picture);
+    char *normal = cli_format("%.*s.n.png", (int)strlen(picture) - 4, picture);
+    dgxp_sheet *maps = NULL;
+    json_t *report = NULL;
+    bool confirmed = true;
+    params.to = *folder ? folder : NULL;
+    params.force = place->force;
+    files[0].path = picture;
+    files[1].path = text;
+    files[2].path = normal;
+    dgxp_status status = encode_atlas(sheet, picture, &files[0], &files[1]);
+    if (status == DGXP_OK && place->normal) {
+        status = dgxp_sheet_normal(sheet, NULL, &maps);
+        status = status == DGXP_OK ? encode_atlas(maps, normal, &files[2], NULL) : status;
+    }
+    if (status == DGXP_OK) {
+        status = cli_deploy_files(files, place->normal ? 3 : 2, &params,
+                                  place->confirm ? place->brp : NULL, &report, &confirmed);
+    }
+    const int code = status != DGXP_OK ? cli_fail(status) : confirmed ? CLI_OK : CLI_SOME_FAILED;
+    if (report) {
+        cli_deploy_print(report, json);
+    }
+    for (int i = 0; i < 3; i++) {
+        dgxp_bytes_free((void *)(uintptr_t)files[i].bytes);
+    }
+    dgxp_sheet_free(maps);
+    json_decref(report);
+    free(normal);
+    free(text);
+    free(folder);
+    free(picture);
+    return code;
+}
+
 static int run(int argc, char **argv)
 {
     dgxp_motion_params params = DGXP_MOTION_PARAMS_INIT;
@@ -77,6 +148,7 @@ static int run(int argc, char **argv)
         .pack = DGXP_PACK_PARAMS_INIT, .png = DGXP_PNG_PARAMS_INIT, .standard = "aseprite-array"};
     cli_list motions = {cli_zero((size_t)argc, sizeof(char *)), 0};
     const char *contact = NULL, *normal = NULL;
+    placing place = {.params = DGXP_DEPLOY_PARAMS_INIT, .brp = CLI_CONFIRM_URL};
     int64_t seed = 0;
     bool keep = false, list = false, report = false;
     atlas.describe.items = cli_zero((size_t)argc, sizeof(char *));
@@ -115,6 +187,16 @@ static int run(int argc, char **argv)
          "also every frame enlarged on one picture, for people", 0, 0, NULL},
         {"normal", 0, CLI_TEXT, "FILE", &normal,
          "also every frame's normal map, in the same places: knight.n.png", 0, 0, NULL},
+        {"deploy", 0, CLI_FLAG, NULL, &place.deploys,
+         "into the Bevy project around here, as SPRITE-moves.png and .json", 0, 0, NULL},
+        {"to", 0, CLI_TEXT, "sprites/", &place.params.to,
+         "with --deploy: a folder inside assets/, or a name: sprites/hero-moves.png", 0, 0, NULL},
+        {"project", 'p', CLI_TEXT, "DIR", &place.params.project, "with --deploy: the game's folder",
+         0, 0, NULL},
+        {"force", 0, CLI_FLAG, NULL, &place.force, "with --deploy: replace foreign files", 0, 0,
+         NULL},
+        {"confirm", 0, CLI_FLAG, NULL, &place.confirm, CLI_CONFIRM_HELP, 0, 0, NULL},
+        {"brp", 0, CLI_TEXT, "URL", &place.brp, CLI_CONFIRM_BRP_HELP, 0, 0, NULL},
         {"list", 0, CLI_FLAG, NULL, &list, "the motions there are, and what each does", 0, 0, NULL},
         {"report", 0, CLI_FLAG, NULL, &report,
          "say on stderr where neck, hip and eyes were found and what was skipped", 0, 0, NULL},
@@ -133,12 +215,18 @@ static int run(int argc, char **argv)
         code = list_motions(params.folder, atlas.json);
         goto done;
     }
-    if (words != 1 || !atlas.output) {
-        code = cli_usage(self->name,
-                         words != 1 ? "name one sprite" : "say where to with -o knight.aseprite");
+    if (words != 1 || (!atlas.output && !place.deploys)) {
+        code =
+            cli_usage(self->name, words != 1 ? "name one sprite"
+                                             : "say where to with -o knight.aseprite, or --deploy");
         goto done;
     }
-    if (!cli_check_picture_name(self->name, atlas.output) ||
+    if (!place.deploys &&
+        (place.params.to || place.params.project || place.force || place.confirm)) {
+        code = cli_usage(self->name, "--to, --project, --force and --confirm belong to --deploy");
+        goto done;
+    }
+    if ((atlas.output && !cli_check_picture_name(self->name, atlas.output)) ||
         (contact && !cli_check_picture_name(self->name, contact)) ||
         (normal && !cli_check_picture_name(self->name, normal))) {
         code = CLI_USAGE;
@@ -148,7 +236,7 @@ static int run(int argc, char **argv)
     if (code != CLI_OK) {
         goto done;
     }
-    if (atlas.png.scale > 1 && cli_has_suffix(atlas.output, ".png")) {
+    if (atlas.png.scale > 1 && atlas.output && cli_has_suffix(atlas.output, ".png")) {
         code = cli_usage(self->name, "--scale is for .apng: a sheet's description counts native "
                                      "pixels");
         goto done;
@@ -163,8 +251,10 @@ static int run(int argc, char **argv)
     if (code == CLI_OK && report) {
         fprintf(stderr, "%s\n", dgxp_document_text(document));
     }
-    code = code == CLI_OK ? cli_atlas_write(self->name, &atlas, sheet) : code;
+    code = code == CLI_OK && atlas.output ? cli_atlas_write(self->name, &atlas, sheet) : code;
     code = code == CLI_OK && normal ? write_normals(sheet, &atlas, normal) : code;
+    place.normal = normal != NULL;
+    code = code == CLI_OK && place.deploys ? deploy(&place, argv[0], sheet, atlas.json) : code;
     code = code == CLI_OK && contact ? write_contact(sheet, contact) : code;
 done:
     dgxp_document_free(document);
@@ -179,13 +269,14 @@ done:
 const cli_command cli_motion = {
     .name = "motion",
     .summary = "Animate a still sprite by its own pixels: idle, walk, hit, death … No model",
-    .synopsis = "SPRITE.png -o FILE [--motion NAME,…] [options]",
+    .synopsis = "SPRITE.png -o FILE|--deploy [--motion NAME,…] [options]",
     .examples =
         "  dgx-pixels motion knight.png --motion idle,walk,hit,death -o knight.aseprite\n"
         "  dgx-pixels motion knight.png -m attack --facing right -o attack.apng --scale 8\n"
         "  dgx-pixels motion coin.png -m spin -n 12 -o coin.png -d bevy-ron\n"
         "  dgx-pixels motion slime.png -m all -o slime.png --contact look.png\n"
         "  dgx-pixels motion hero.png -m idle,walk -o hero.sheet.png --normal hero.n.png\n"
+        "  dgx-pixels motion hero.png -m idle,run --deploy --to sprites/hero-moves.png\n"
         "  dgx-pixels motion --list\n"
         "Every color is one of the sprite's, every move is of whole pixels, and the same sprite "
         "gives\nthe same frames. A motion is a JSON file of offsets: docs/motion.md has its "

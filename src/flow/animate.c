@@ -279,19 +279,6 @@ static dgxp_status make_sheet(animation *a, dgxp_sheet **out)
     return DGXP_OK;
 }
 
-static dgxp_status save_animation(px_workflow *w, const dgxp_sheet *sheet, int32_t format,
-                                  const char *suffix)
-{
-    dgxp_sheet_params params = DGXP_SHEET_PARAMS_INIT;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    params.format = format;
-    dgxp_status status = dgxp_sheet_encode(sheet, &params, &bytes, &size);
-    status = status == DGXP_OK ? px_workflow_save(w, suffix, bytes, size) : status;
-    dgxp_bytes_free(bytes);
-    return status;
-}
-
 dgxp_status px_workflow_animate(px_workflow *w)
 {
     animation a = {.w = w, .owned = json_array()};
@@ -308,8 +295,8 @@ dgxp_status px_workflow_animate(px_workflow *w)
     NEXT(finish_frames(&a));
     NEXT(make_sheet(&a, &sheet));
     NEXT(px_workflow_save_atlas(w, sheet, ".json", NULL, a.recipe));
-    NEXT(save_animation(w, sheet, DGXP_SHEET_ASEPRITE, ".aseprite"));
-    NEXT(save_animation(w, sheet, DGXP_SHEET_APNG, ".apng"));
+    NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_ASEPRITE, ".aseprite"));
+    NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_APNG, ".apng"));
 #undef NEXT
     if (status == DGXP_OK) {
         const bool fine = px_json_put_integer(w->report, "frames", a.count) &&

@@ -52,12 +52,20 @@ dgxp_status px_workflow_save_image(px_workflow *w, const char *suffix, const dgx
 dgxp_status px_workflow_save_atlas(px_workflow *w, const dgxp_sheet *sheet, const char *json_suffix,
                                    const char *tiled_suffix, dgxp_image *recipe_from);
 
+/** stem + `suffix`: all frames in one file of this dgxp_sheet_format. */
+dgxp_status px_workflow_save_animation(px_workflow *w, const dgxp_sheet *sheet, int32_t format,
+                                       const char *suffix);
+
 /** Refuse what would fail when it is carried out, as far as can be told without a model. */
 dgxp_status px_workflow_animate_check(px_workflow *w);
 dgxp_status px_workflow_tiles_check(px_workflow *w);
+dgxp_status px_workflow_still_check(const px_workflow *w);
 
 /** The kinds that take more than a page. */
 dgxp_status px_workflow_animate(px_workflow *w);
 dgxp_status px_workflow_tiles(px_workflow *w);
+/** What the document's `recolor`, `motion` and `normal` make of a finished sprite: stem.png, of a motion
+ * the sheet with .json, .aseprite and .apng, and stem.n.png. */
+dgxp_status px_workflow_still(px_workflow *w, const dgxp_image *image);
 
 #endif

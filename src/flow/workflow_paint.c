@@ -119,3 +119,16 @@ dgxp_status px_workflow_save_atlas(px_workflow *w, const dgxp_sheet *sheet, cons
     dgxp_atlas_free(atlas);
     return status;
 }
+
+dgxp_status px_workflow_save_animation(px_workflow *w, const dgxp_sheet *sheet, int32_t format,
+                                       const char *suffix)
+{
+    dgxp_sheet_params params = DGXP_SHEET_PARAMS_INIT;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    params.format = format;
+    dgxp_status status = dgxp_sheet_encode(sheet, &params, &bytes, &size);
+    status = status == DGXP_OK ? px_workflow_save(w, suffix, bytes, size) : status;
+    dgxp_bytes_free(bytes);
+    return status;
+}

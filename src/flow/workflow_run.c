@@ -8,7 +8,6 @@
 #include "core/params.h"
 #include "flow/workflow.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { COUNT_LIMIT = 4096 };
@@ -21,7 +20,8 @@ static dgxp_status make_sprites(px_workflow *w)
     px_json root;
     int64_t count = 1;
     uint64_t seed = 0;
-    dgxp_status status = px_json_root(w->where, w->document, &root);
+    dgxp_status status = px_workflow_still_check(w);
+    status = status == DGXP_OK ? px_json_root(w->where, w->document, &root) : status;
     status = status == DGXP_OK
                  ? px_json_integer(&root, "count", PX_JSON_OPTIONAL, 1, COUNT_LIMIT, &count)
                  : status;
@@ -29,7 +29,7 @@ static dgxp_status make_sprites(px_workflow *w)
     status = status == DGXP_OK && !given ? dgxp_random_seed(&seed) : status;
     seed = given ? (uint64_t)json_integer_value(given) : seed;
     for (int64_t i = 0; i < count && status == DGXP_OK; i++) {
-        char suffix[32] = ".png";
+        px_workflow each = *w;
         dgxp_job *job = NULL;
         dgxp_result *result = NULL;
         json_t *changes = json_pack("{sI}", "seed", (json_int_t)(seed + (uint64_t)i));
@@ -37,11 +37,13 @@ static dgxp_status make_sprites(px_workflow *w)
         if (status == DGXP_OK) {
             status = px_workflow_paint(w, (const dgxp_job *const[]){job}, 1, &result);
         }
-        if (count > 1) {
-            snprintf(suffix, sizeof suffix, "-%d.png", (int)i + 1);
-        }
+        each.stem = count > 1 ? px_mem_format("%s-%d", w->stem, (int)i + 1) : w->stem;
         if (status == DGXP_OK) {
-            status = px_workflow_save_image(w, suffix, dgxp_result_image(result, 0));
+            status = each.stem ? px_workflow_still(&each, dgxp_result_image(result, 0))
+                               : px_error_memory("a path");
+        }
+        if (each.stem != w->stem) {
+            px_mem_free(each.stem);
         }
         json_decref(changes);
         dgxp_result_free(result);

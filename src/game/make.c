@@ -34,28 +34,25 @@ static dgxp_status take(void *owner, const char *suffix, const void *bytes, size
     if (strcmp(suffix, ".png") == 0) {
         return keep(m->made, m->wish->path, bytes, size);
     }
+    const size_t stem = strlen(m->wish->path) - 4;
     for (int i = 0; i < PX_WISH_BESIDE; i++) {
         const char *path = m->wish->beside[i];
-        if (path && strcmp(suffix, strrchr(path, '.')) == 0) {
+        if (path && strcmp(suffix, path + stem) == 0) {
             return keep(m->made, path, bytes, size);
         }
     }
     return DGXP_OK;
 }
 
-static dgxp_status make_sprite(const px_workflow *w, const px_wish *wish, px_made *out)
+static dgxp_status make_sprite(px_workflow *w, const px_wish *wish, px_made *out)
 {
     dgxp_job *job = NULL;
     dgxp_result *result = NULL;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
     dgxp_status status = px_workflow_job(w, NULL, &job);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(px_workflow_paint(w, (const dgxp_job *const[]){job}, 1, &result));
-    NEXT(dgxp_image_encode(dgxp_result_image(result, 0), NULL, &bytes, &size));
-    NEXT(keep(out, wish->path, bytes, size));
+    NEXT(px_workflow_still(w, dgxp_result_image(result, 0)));
 #undef NEXT
-    dgxp_bytes_free(bytes);
     dgxp_result_free(result);
     dgxp_job_free(job);
     out->files[0].tile_width = wish->tile_width;

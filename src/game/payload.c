@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/text.h"
 #include "game/sidecar.h"
 #include "image/image.h"
 #include "image/metadata.h"
@@ -60,10 +61,12 @@ static size_t strip_text(const uint8_t *bytes, size_t size, uint8_t *out)
 
 /*
  * Every field of ImageLoaderSettings that Bevy 0.17 to 0.19 require in a .meta; `array_layout` is
- * optional there and its grid is 0.19's.
+ * optional there and its grid is 0.19's.  A normal map holds directions and no colors.
  */
-static char *make_meta(const px_payload_options *options, int32_t layers)
+static char *make_meta(const char *path, const px_payload_options *options, int32_t layers)
 {
+    const size_t length = strlen(path);
+    const bool normal = length > 6 && px_text_compare(path + length - 6, ".n.png", SIZE_MAX) == 0;
     /* One tile makes no array: Bevy refuses to load a grid of 1x1. */
     char *layout = layers > 1
                        ? px_mem_format("            array_layout: Some(GridSize(tile_width_pixels: "
@@ -78,7 +81,7 @@ static char *make_meta(const px_payload_options *options, int32_t layers)
                      "        loader: \"bevy_image::image_loader::ImageLoader\",\n"
                      "        settings: (\n"
                      "            format: FromExtension,\n"
-                     "            is_srgb: true,\n"
+                     "            is_srgb: %s,\n"
                      "            sampler: Descriptor(ImageSamplerDescriptor(\n"
                      "                address_mode_u: ClampToEdge,\n"
                      "                address_mode_v: ClampToEdge,\n"
@@ -98,7 +101,7 @@ static char *make_meta(const px_payload_options *options, int32_t layers)
                      "        ),\n"
                      "    ),\n"
                      ")\n",
-                     layout)
+                     normal ? "false" : "true", layout)
                : NULL;
     px_mem_free(layout);
     return text;
@@ -193,7 +196,7 @@ static dgxp_status make_picture(const char *name, const void *bytes, size_t size
     }
     if (status == DGXP_OK && (options->meta || options->array)) {
         payload->meta_path = px_mem_format("%s.meta", payload->path);
-        payload->meta = make_meta(options, payload->layers);
+        payload->meta = make_meta(payload->path, options, payload->layers);
         status = payload->meta_path && payload->meta ? DGXP_OK : px_error_memory(name);
     }
     dgxp_image_free(image);

@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What may be done with a finished sprite. */
+static const char *const steps[] = {"recolor", "motion", "normal"};
+enum { STEPS = sizeof steps / sizeof *steps };
+
 enum { FILE_LIMIT = 16 << 20, WISHES_LIMIT = 65536, TEXT_LIMIT = 4096, SIDE_LIMIT = 16384 };
 
 static const char *const fields[] = {"format",  "model",  "defaults",     "folders",
@@ -169,10 +173,51 @@ static json_t *merge_request(const json_t *defaults, const px_json *entry, const
     json_object_del(request, "array");
     json_object_del(request, "animation");
     json_object_del(request, "tileset");
+    for (size_t i = 0; i < STEPS; i++) {
+        json_object_del(request, steps[i]);
+    }
     if (!json_object_get(request, "seed")) {
         px_json_put_integer(request, "seed", derive_seed(path));
     }
     return request;
+}
+
+/* What a sprite becomes without the model, and the files that come of it. */
+static dgxp_status read_steps(const px_json *entry, px_wish *wish)
+{
+    const json_t *normal = json_object_get(entry->value, "normal");
+    const char *suffixes[PX_WISH_BESIDE] = {NULL};
+    int count = 0;
+    bool fits = true;
+    for (size_t i = 0; i < STEPS && fits; i++) {
+        json_t *step = json_object_get(entry->value, steps[i]);
+        if (step && !json_is_null(step)) {
+            wish->workflow = wish->workflow ? wish->workflow : json_object();
+            fits = px_json_put(wish->workflow, steps[i], json_deep_copy(step));
+        }
+    }
+    if (json_object_get(wish->workflow, "motion")) {
+        suffixes[count++] = "json";
+        suffixes[count++] = "aseprite";
+    }
+    if (normal && !json_is_false(normal) && !json_is_null(normal)) {
+        suffixes[count++] = "n.png";
+    }
+    for (int i = 0; i < count && fits; i++) {
+        wish->beside[i] =
+            px_mem_format("%.*s.%s", (int)strlen(wish->path) - 4, wish->path, suffixes[i]);
+        fits = wish->beside[i] != NULL;
+    }
+    return fits ? DGXP_OK : px_error_memory("a wish");
+}
+
+static bool has_steps(const px_json *entry)
+{
+    bool found = false;
+    for (size_t i = 0; i < STEPS; i++) {
+        found = found || json_object_get(entry->value, steps[i]);
+    }
+    return found;
 }
 
 /* What kind of file it becomes: an object of that name says so, or the preset does. */
@@ -190,6 +235,14 @@ static dgxp_status read_kind(const px_json *entry, px_wish *wish)
         return px_json_refuse(entry, DGXP_ERR_BAD_FORMAT, "is an animation and a tile set at once");
     }
     const bool set = tileset.value || (!animation.value && kind && strcmp(kind, "tileset") == 0);
+    if ((animation.value || set) && has_steps(entry)) {
+        return px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
+                              "has recolor, motion or normal, which are of sprites, and is %s",
+                              set ? "a tile set" : "an animation");
+    }
+    if (!animation.value && !set && has_steps(entry)) {
+        return read_steps(entry, wish);
+    }
     if (!animation.value && !set) {
         return kind && strcmp(kind, "animation") == 0
                    ? px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
@@ -226,10 +279,12 @@ static dgxp_status check_request(const px_settings *settings, const char *where,
                             "%s: has the set \"none\": that is a texture; take the kind \"tile\"",
                             where);
     }
-    return wish->kind == PX_WISH_ANIMATION ? px_workflow_animate_check(&w)
-           : wish->kind == PX_WISH_TILESET
-               ? px_workflow_tiles_check(&w)
-               : px_request_check(where, wish->request, settings->presets);
+    dgxp_status status = wish->kind == PX_WISH_ANIMATION ? px_workflow_animate_check(&w)
+                         : wish->kind == PX_WISH_TILESET ? px_workflow_tiles_check(&w)
+                                                         : px_workflow_still_check(&w);
+    return status == DGXP_OK && wish->kind == PX_WISH_SPRITE
+               ? px_request_check(where, wish->request, settings->presets)
+               : status;
 }
 
 static dgxp_status read_wish(px_settings *settings, const json_t *defaults, const px_json *entry,

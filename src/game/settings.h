@@ -9,12 +9,12 @@
 #include <jansson.h>
 
 typedef enum px_wish_kind {
-    PX_WISH_SPRITE,
+    PX_WISH_SPRITE,    /* a picture; with motions the same as an animation; perhaps NAME.n.png */
     PX_WISH_ANIMATION, /* a sheet, its description in Aseprite's JSON, and NAME.aseprite */
     PX_WISH_TILESET    /* a composed set, and its description for Tiled */
 } px_wish_kind;
 
-enum { PX_WISH_BESIDE = 2 };
+enum { PX_WISH_BESIDE = 3 };
 
 typedef struct px_wish {
     const char *path; /* below the assets; borrowed from the document */

@@ -197,6 +197,47 @@ def test_a_stopped_build_goes_on(build: Path, cli: Run, game: Path) -> None:
     assert states["sprites/knight.png"] == "current" and 0 < report["made"] < 3
 
 
+def test_a_sprite_moves_in_other_colors_with_a_normal_map(cli: Run, game: Path) -> None:
+    """What `recolor`, `motion` and `normal` make of the painted sprite is what the program makes of it."""
+    plain = {"path": "sprites/slime.png", "kind": "character", "subject": "slime", "seed": 5}
+    moved = {**plain, "path": "sprites/moved.png", "motion": {"motions": "idle,hit", "speed": 200},
+             "recolor": {"variant": 2}, "normal": True}
+    mapped = {**plain, "path": "sprites/mapped.png", "normal": {"strength": 150}}
+    project = {"format": 1, "model": "tiny", "defaults": {"size": [16, 16], "steps": 4},
+               "assets": [plain, moved, mapped]}
+    write(game, project)
+    states, report = build_it(cli, game)
+    paths = ["sprites/mapped.n.png", "sprites/mapped.png", "sprites/moved.aseprite", "sprites/moved.json",
+             "sprites/moved.n.png", "sprites/moved.png", "sprites/slime.png"]
+    assert report["made"] == 3 and sorted(states) == paths
+    sprites = game / "assets/sprites"
+    for name, linear in (("moved.n.png", True), ("mapped.n.png", True), ("moved.png", False)):
+        assert ("is_srgb: false" in (sprites / f"{name}.meta").read_text()) is linear
+    assert cli("recolor", sprites / "slime.png", "--variants", "2", "-o", game).returncode == 0
+    assert cli("motion", game / "slime-2.png", "-m", "idle,hit", "--speed", "200", "-o", game / "m.png",
+               "--normal", game / "m.n.png").returncode == 0
+    assert cli("normal", sprites / "slime.png", "--strength", "150", "-o", game / "p.n.png").returncode == 0
+
+    def read(path: Path) -> bytes:
+        with Image.open(path) as image:
+            return image.convert("RGBA").tobytes()
+
+    for one, other in (("moved.png", "m.png"), ("moved.n.png", "m.n.png"), ("mapped.n.png", "p.n.png"),
+                       ("mapped.png", "assets/sprites/slime.png")):
+        assert read(sprites / one) == read(game / other), one
+    assert json.loads((sprites / "moved.json").read_text())["frames"] == json.loads(
+        (game / "m.json").read_text())["frames"]
+    states, report = build_it(cli, game)
+    assert report["made"] == 0 and set(states.values()) == {"current"} and not report["warnings"]
+    moved["motion"]["speed"] = 100  # type: ignore[index]
+    write(game, project)
+    states, report = build_it(cli, game)
+    assert report["made"] == 1 and states["sprites/moved.json"] == "changed"
+    (sprites / "mapped.n.png").unlink()
+    states, report = build_it(cli, game)
+    assert report["made"] == 1 and states["sprites/mapped.n.png"] == "missing"
+
+
 @pytest.mark.parametrize("change,said", [
     ({"format": 2}, "format"),
     ({"colour": 1}, "colour"),
@@ -218,6 +259,16 @@ def test_a_stopped_build_goes_on(build: Path, cli: Run, game: Path) -> None:
     (asset(animation={"frames": [{}], "tags": [{"name": "a", "to": 1}]}), "tags[0].to"),
     (asset(animation={"frames": [{}]}, tileset={}), "at once"),
     (asset(tileset={"set": "none"}), "none"),
+    (asset(motion="dance"), "no motion 'dance'"),
+    (asset(motion={"motion": "idle"}), "unknown field 'motion'"),
+    (asset(motion={"frames": 13}), "motion.frames"),
+    (asset(motion={"facing": "up"}), "motion.facing"),
+    (asset(recolor={"map": "red=bleu"}), "'bleu' is no color"),
+    (asset(recolor={"variant": 1001}), "recolor.variant"),
+    (asset(normal={"strength": 1}), "normal.strength"),
+    (asset(normal=3), "normal"),
+    (asset(motion="idle", animation={"frames": [{}]}), "which are of sprites"),
+    (asset(recolor={}, tileset={}), "which are of sprites"),
     (asset(tileset={"outside": {"subjct": "y"}}), "subjct"),
     (asset(tileset={"rough": 65}), "rough"),
 ])

@@ -23,7 +23,7 @@ META = """(
         loader: "bevy_image::image_loader::ImageLoader",
         settings: (
             format: FromExtension,
-            is_srgb: true,
+            is_srgb: %s,
             sampler: Descriptor(ImageSamplerDescriptor(
                 address_mode_u: ClampToEdge,
                 address_mode_v: ClampToEdge,
@@ -143,7 +143,8 @@ def _picture(name: str, path: str, data: bytes, tile: tuple[int, int], array: bo
     if meta or array:
         # One tile makes no array: Bevy refuses to load a grid of 1x1.
         layout = TILES % (width, height) if payload.layers > 1 else ""
-        payload.meta = (META % layout).encode()
+        colors = "false" if payload.path.lower().endswith(".n.png") else "true"  # directions are no colors
+        payload.meta = (META % (colors, layout)).encode()
     return payload
 
 
