@@ -18,6 +18,11 @@ configure_file(cmake/dgxpixels.pc.in ${CMAKE_BINARY_DIR}/dgxpixels.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/dgxpixels.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 install(TARGETS dgx-pixels)
+# The texts of the licences: ours, the starter's, and of the plug-in where it is built.
+install(FILES LICENSE-MIT LICENSE-APACHE models/LICENSE-CC0-1.0 TYPE DOC)
+if(TARGET dgxpixels_imagequant)
+    install(FILES plugins/LICENSE-GPL-3.0 TYPE DOC RENAME LICENSE-GPL-3.0-imagequant-plugin)
+endif()
 foreach(_backend dgxpixels_torch dgxpixels_torch_cuda dgxpixels_imagequant)
     if(TARGET ${_backend})
         install(TARGETS ${_backend} DESTINATION ${CMAKE_INSTALL_LIBDIR}/dgx-pixels)

@@ -4,7 +4,7 @@
     python tests/pixels/bench_command.py --build build/release [--count 2] [--peers PYTHON] [--half judge]
 
 Every tool gets the same files of tests/pixels/suite.py and is told nothing.  PYTHON is an interpreter
-that has tests/pixels/requirements-peers.txt; a peer that cannot be imported is named and left out.
+that has requirements/peers.txt; a peer that cannot be imported is named and left out.
 Seconds are wall time a picture: ours with the start of the process, the decoder and the PNG, a peer's
 its call alone, with an interpreter that is running and warm.  A picture that takes a peer longer than
 LIMIT seconds counts as not done.  --markdown prints the tables of docs/pixels.md.

@@ -3,7 +3,7 @@
 
     python tests/pixels/bench_peers.py --build build/release [--count 6] [--peers PYTHON] [--bars]
 
-PYTHON is an interpreter that has tests/pixels/requirements-peers.txt (this one when not given);
+PYTHON is an interpreter that has requirements/peers.txt (this one when not given);
 a peer that cannot be imported is named and left out.  Every tool gets the same PNG files.  Two
 contests: proper-pixel-art, unfake and ours know nothing about the cells; palette tools (PIL,
 pngquant) recover no grid, so they get the nearest-pixel reduction by the true size, and ours is told

@@ -238,6 +238,14 @@ def test_installed_copy_builds_the_example(build: Path, tmp_path: Path) -> None:
     prefix = tmp_path / "prefix"
     subprocess.run(["cmake", "--install", build, "--prefix", prefix], check=True,
                    capture_output=True)
+    texts = prefix / "share/doc/dgxpixels"
+    begins = {"LICENSE-MIT": "MIT License", "LICENSE-APACHE": "Apache License", "LICENSE-CC0-1.0": "CC0 1.0 Universal",
+              "LICENSE-GPL-3.0-imagequant-plugin": "GNU GENERAL PUBLIC LICENSE"}
+    if not (prefix / "lib/dgx-pixels/libdgxpixels_imagequant.so").exists():
+        del begins["LICENSE-GPL-3.0-imagequant-plugin"]
+    assert {path.name for path in texts.iterdir()} == set(begins)
+    for name, title in begins.items():
+        assert title in (texts / name).read_text()[:300], name
     example = tmp_path / "example"
     subprocess.run(["cmake", "-S", ROOT / "examples", "-B", example,
                     f"-DCMAKE_PREFIX_PATH={prefix}"], check=True, capture_output=True)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -39,7 +41,7 @@ def test_what_does_not_fit_is_named(name: str, old: str, new: str, said: str, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_the_archives(full: bool, tmp_path: Path) -> None:
+def test_the_archives(full: bool, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not full:
         pytest.skip("a wheel with its backend takes minutes: make test-full")
     if not shutil.which("cargo"):
@@ -47,11 +49,43 @@ def test_the_archives(full: bool, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
     for name in (".venv", "torch.path"):
         (tmp_path / "clone" / name).symlink_to(ROOT / name)
+    monkeypatch.setenv("DGXP_BUILD", str(build))
     told = release(tmp_path / "clone", tmp_path / "made")
     assert told.returncode == 0, told.stderr
     names = sorted(path.name for path in (tmp_path / "made").iterdir())
     assert [name.endswith(".crate") for name in names].count(True) == 4
     assert [name.endswith((".whl", ".tar.gz")) for name in names].count(True) == 2
+    [bill] = (tmp_path / "made").glob("*.cdx.json")
+    named = {part["name"] for part in json.loads(bill.read_text())["components"]}
+    assert {"torch", "fastapi", "bevy"} <= named and any(name.startswith("libjansson") for name in named)
     for line in (tmp_path / "made/SHA256SUMS").read_text().splitlines():
         digest, name = line.split()
         assert hashlib.sha256((tmp_path / "made" / name).read_bytes()).hexdigest() == digest
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Name and version of what a list of requirements pins."""
+    found = re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", path.read_text(), re.M)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def test_every_pinned_package_has_hashes() -> None:
+    """requirements/hashed says of each list what it brings, to the file: scripts/make_hashes writes it."""
+    lists = sorted((ROOT / "requirements").glob("*.txt"))
+    assert {path.name for path in (ROOT / "requirements/hashed").iterdir()} == {path.name for path in lists} | {"wheel.txt"}
+    for path in lists:
+        hashed = pins(ROOT / "requirements/hashed" / path.name)
+        for name, version in pins(path).items():
+            assert hashed.get(name) == version, f"{path.name}: {name}: run scripts/make_hashes"
+    together: dict[str, str] = {}
+    for path in (ROOT / "requirements/hashed").iterdir():
+        entries = re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", path.read_text(), flags=re.M).strip())
+        for entry in entries:
+            assert re.match(r"\S+==\S+", entry) and "--hash=sha256:" in entry, f"{path.name}: {entry[:80]}"
+        if path.stem not in ("peers", "tools"):  # in environments of their own
+            for name, version in pins(path).items():
+                assert together.setdefault(name, version) == version, f"{path.name}: {name} in two versions"
+    for script in ("scripts/setup", "packaging/Containerfile"):
+        text = (ROOT / script).read_text().replace("\\\n", " ")
+        for line in re.findall(r".*\binstall .*-r .*", text):
+            assert "--require-hashes" in line, line
