@@ -1,6 +1,6 @@
 # One program a target: with clang's libFuzzer (preset `fuzz`), else replayed over the kept seeds as a test.
 option(DGXP_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
-set(_targets picture animation palette safetensors bundle manifest request workflow project recipe prompt)
+set(_targets picture animation palette safetensors bundle manifest request workflow project recipe prompt document)
 foreach(_target ${_targets})
     if(DGXP_FUZZ)
         add_executable(fuzz_${_target} fuzz/targets.c)

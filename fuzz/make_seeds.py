@@ -138,6 +138,9 @@ def texts() -> None:
     put("project", "sidecar", b"\4" + json.dumps({"format": 1, "image": "a.png", "sha256": "0" * 64,
                                                    "texts": {"k": "v"}, "recipe": {}}).encode())
     put("project", "texts", b"\4" + b'{"format": 1, "texts": "x"}')
+    put("document", "nested", b'files[1].path\n{"files": [{}, {"path": "a.png"}], "score": 81.5}')
+    put("document", "whole", b'\n{"seed": 7}')
+    put("document", "broken-path", b'files[99999999999999999999][]..\n{"files": []}')
     put("recipe", "a1111", "knight\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, CFG scale: 5.5, "
         "Seed: 7, Size: 64x64, Model hash: 0123, Lora hashes: \"a: b, c: d\"")
     put("recipe", "ours", json.dumps({"version": 1, "model": {"file": "x"}, "parameters": {

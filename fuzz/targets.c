@@ -277,6 +277,31 @@ static void fuzz_recipe(const uint8_t *data, size_t size)
     free(text);
 }
 
+/* A path, a line's end, and what a picture says its recipe is. */
+static void fuzz_document(const uint8_t *data, size_t size)
+{
+    char *path = text_of(data, size), *text = strchr(path, '\n');
+    dgxp_image *image = NULL;
+    dgxp_document *document = NULL;
+    if (text && dgxp_image_create(1, 1, NULL, &image) == DGXP_OK) {
+        *text++ = '\0';
+        if (dgxp_image_set_text(image, "dgx_pixels", text) == DGXP_OK) {
+            check(dgxp_image_recipe(image, &document));
+        }
+    }
+    if (document) {
+        double number;
+        const char *string;
+        int32_t count;
+        check(dgxp_document_number(document, path, &number));
+        check(dgxp_document_string(document, path, &string));
+        check(dgxp_document_count(document, path, &count));
+    }
+    dgxp_document_free(document);
+    dgxp_image_free(image);
+    free(path);
+}
+
 static void fuzz_prompt(const uint8_t *data, size_t size)
 {
     static dgxp_model *model;
@@ -312,7 +337,7 @@ static void fuzz_prompt(const uint8_t *data, size_t size)
 /* All are compiled into each program, so that none rots; one is called. */
 static void (*const all[])(const uint8_t *, size_t) = {
     fuzz_picture, fuzz_animation, fuzz_palette, fuzz_safetensors, fuzz_bundle, fuzz_manifest,
-    fuzz_request, fuzz_workflow,  fuzz_project, fuzz_recipe,      fuzz_prompt};
+    fuzz_request, fuzz_workflow,  fuzz_project, fuzz_recipe,      fuzz_prompt, fuzz_document};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -5,6 +5,7 @@ set(DGXP_CORE_SOURCES
     src/core/cancel.c
     src/core/choice.c
     src/core/clock.c
+    src/core/document.c
     src/core/error.c
     src/core/file.c
     src/core/gzip.c

@@ -94,7 +94,7 @@ class Library:
         """A job as `build` and batches make it: presets, styles and speeds are applied."""
         job = Job.__new__(Job)
         job.library, job.handle = self, c.c_void_p()
-        self.check(self.c.dgxp_job_create_request(model.handle, json.dumps(fields).encode(), None,
+        self.check(self.c.dgxp_job_request(model.handle, json.dumps(fields).encode(), None,
                                                   c.byref(job.handle)))
         return job
 

@@ -232,7 +232,6 @@ START_TEST(build_asks_the_running_game)
     dgxp_document *document = NULL;
     params.project = px_folder;
     ck_assert_refused(dgxp_build(&params, &document), DGXP_ERR_INVALID_ARGUMENT, "ask is NULL");
-    dgxp_document_free(document);
 }
 END_TEST
 

@@ -89,7 +89,7 @@ START_TEST(job_setters_and_requests_make_one_job)
         char *request = px_mem_format("{\"prompt\": \"a bat\", \"seed\": 7, \"%s\": %s}",
                                       setters[i].name, setters[i].field);
         ck_assert_ok(setters[i].set(set));
-        ck_assert_ok(dgxp_job_create_request(model, request, NULL, &requested));
+        ck_assert_ok(dgxp_job_request(model, request, NULL, &requested));
         dgxp_job *named = create();
         ck_assert_ok(dgxp_job_set(named, setters[i].name, setters[i].field));
         char *one = describe(set), *other = describe(requested), *third = describe(named);
@@ -306,12 +306,14 @@ START_TEST(job_presets)
 {
     dgxp_job *job = NULL;
     dgxp_document *document = NULL;
-    ck_assert_ok(dgxp_job_create_preset(model, "item", "red potion", &job));
+    job = ask("{\"kind\": \"item\", \"subject\": \"red potion\"}");
     char *text = describe(job);
     ck_assert_ptr_nonnull(strstr(text, "red potion"));
     px_mem_free(text);
     job = NULL;
-    ck_assert_refused(dgxp_job_create_preset(model, "itm", "a", &job), DGXP_ERR_NOT_FOUND, "item");
+    ck_assert_refused(
+        dgxp_job_request(model, "{\"kind\": \"itm\", \"subject\": \"a\"}", NULL, &job),
+        DGXP_ERR_NOT_FOUND, "item");
     ck_assert_ptr_null(job);
     ck_assert_ok(dgxp_list_presets(&document));
     json_t *list = json_loads(dgxp_document_text(document), 0, NULL);

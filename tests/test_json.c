@@ -269,6 +269,61 @@ START_TEST(json_text_that_is_not_utf8_is_repaired)
 }
 END_TEST
 
+START_TEST(json_documents_are_read_by_path)
+{
+    json_t *root =
+        json_loads("{\"files\": [{\"path\": \"a.png\", \"new\": true}, {\"path\": \"\"}], "
+                   "\"score\": 81.5, \"seed\": 7, \"none\": null}",
+                   0, NULL);
+    dgxp_document *document = NULL;
+    const char *text = "kept";
+    double number = -1;
+    int32_t count = -1;
+    ck_assert_ok(px_json_document(root, &document));
+    ck_assert_ok(dgxp_document_string(document, "files[0].path", &text));
+    ck_assert_str_eq(text, "a.png");
+    ck_assert_ok(dgxp_document_string(document, "files[1].path", &text));
+    ck_assert_str_eq(text, "");
+    ck_assert_ok(dgxp_document_number(document, "score", &number));
+    ck_assert_double_eq(number, 81.5);
+    ck_assert_ok(dgxp_document_number(document, "seed", &number));
+    ck_assert_double_eq(number, 7);
+    ck_assert_ok(dgxp_document_number(document, "files[0].new", &number));
+    ck_assert_double_eq(number, 1);
+    ck_assert_ok(dgxp_document_count(document, "files", &count));
+    ck_assert_int_eq(count, 2);
+    ck_assert_ok(dgxp_document_count(document, "", &count));
+    ck_assert_int_eq(count, 4);
+    static const char *const absent[] = {"file",
+                                         "files[2]",
+                                         "files[0]path[0]",
+                                         "files[",
+                                         "files[]",
+                                         "files[-1]",
+                                         "files[0",
+                                         "score.x",
+                                         "[0]",
+                                         ".",
+                                         "files[99999999999999999999]"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        ck_assert_refused(dgxp_document_number(document, absent[i], &number), DGXP_ERR_NOT_FOUND,
+                          absent[i]);
+    }
+    ck_assert_refused(dgxp_document_number(document, "files", &number), DGXP_ERR_BAD_FORMAT,
+                      "no number at 'files'");
+    ck_assert_refused(dgxp_document_string(document, "none", &text), DGXP_ERR_BAD_FORMAT,
+                      "no text");
+    ck_assert_refused(dgxp_document_count(document, "score", &count), DGXP_ERR_BAD_FORMAT,
+                      "no list");
+    ck_assert_status(dgxp_document_number(document, NULL, &number), DGXP_ERR_INVALID_ARGUMENT);
+    ck_assert_status(dgxp_document_string(NULL, "", &text), DGXP_ERR_INVALID_ARGUMENT);
+    ck_assert_status(dgxp_document_count(document, "", NULL), DGXP_ERR_INVALID_ARGUMENT);
+    ck_assert_double_eq(number, 1);
+    ck_assert_str_eq(text, "");
+    dgxp_document_free(document);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("json");
@@ -277,6 +332,7 @@ int main(void)
     tcase_add_test(core, json_fields_are_read);
     tcase_add_test(core, json_outputs_are_empty_after_a_failure);
     tcase_add_test(core, json_documents_are_built);
+    tcase_add_test(core, json_documents_are_read_by_path);
     tcase_add_test(core, json_names_of_choices_and_of_fields);
     tcase_add_test(limits, json_limits);
     tcase_add_test(limits, json_long_paths_are_cut);

@@ -83,10 +83,11 @@ READER_OF(recolor_params, image, dgxp_recolor(picture, given, NULL, &made))
 READER_OF(normal_params, image, dgxp_normal(picture, given, NULL, &made))
 READER_OF(autotile_params, sheet, dgxp_autotile(picture, NULL, given, &made))
 READER_OF(model_params, model, dgxp_model_open("/nowhere/at/all", given, &made))
-READER_OF(preset_params, job, dgxp_job_create_styled(NULL, given, &made))
 READER_OF(request_params, job, dgxp_job_request(NULL, "{}", given, &made))
 READER_OF(generate_params, result, dgxp_generate(NULL, NULL, 1, given, &made))
 READER_OF(deploy_params, document, dgxp_deploy(&nothing, 1, given, &made))
+READER(game, dgxp_document *made = NULL; dgxp_deploy_params params = DGXP_DEPLOY_PARAMS_INIT;
+       params.game = given; return dgxp_deploy(&nothing, 1, &params, &made);)
 READER_OF(build_params, document, dgxp_build(given, &made))
 READER_OF(regen_params, image, dgxp_regen(NULL, NULL, given, NULL, &made))
 READER_OF(batch_params, batch, dgxp_batch_open(given, &made))
@@ -160,10 +161,10 @@ static const struct {
                      GIVEN(recolor_params),
                      GIVEN(normal_params),
                      GIVEN(model_params),
-                     GIVEN(preset_params),
                      GIVEN(request_params),
                      GIVEN(generate_params),
                      GIVEN(deploy_params),
+                     GIVEN(game),
                      GIVEN(build_params),
                      GIVEN(regen_params),
                      GIVEN(batch_params),

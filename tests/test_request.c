@@ -128,7 +128,7 @@ START_TEST(request_of_a_recipe_is_the_same_picture)
     for (int i = 0; i < 2; i++) {
         dgxp_job *job = NULL;
         dgxp_result *result = NULL;
-        ck_assert_ok(dgxp_job_create_request(model, i ? recipes[0] : request, NULL, &job));
+        ck_assert_ok(dgxp_job_request(model, i ? recipes[0] : request, NULL, &job));
         ck_assert_ok(dgxp_generate(model, (const dgxp_job *const *)&job, 1, NULL, &result));
         const dgxp_image *image = dgxp_result_image(result, 0);
         size = (size_t)dgxp_image_width(image) * (size_t)dgxp_image_height(image) * 4;
@@ -153,12 +153,14 @@ START_TEST(request_pictures_begin_at_the_folder)
 {
     dgxp_model *model = px_stub_open();
     dgxp_job *job = NULL;
-    ck_assert_refused(dgxp_job_create_request(model, "{\"prompt\": \"a\", \"init\": \"b.png\"}",
-                                              "/no/where", &job),
-                      DGXP_ERR_NOT_FOUND, "/no/where/b.png");
-    ck_assert_refused(dgxp_job_create_request(model, "{\"prompt\": ", NULL, &job),
-                      DGXP_ERR_BAD_FORMAT, "the request");
-    ck_assert_status(dgxp_job_create_request(NULL, "{}", NULL, &job), DGXP_ERR_INVALID_ARGUMENT);
+    dgxp_request_params params = DGXP_REQUEST_PARAMS_INIT;
+    params.folder = "/no/where";
+    ck_assert_refused(
+        dgxp_job_request(model, "{\"prompt\": \"a\", \"init\": \"b.png\"}", &params, &job),
+        DGXP_ERR_NOT_FOUND, "/no/where/b.png");
+    ck_assert_refused(dgxp_job_request(model, "{\"prompt\": ", NULL, &job), DGXP_ERR_BAD_FORMAT,
+                      "the request");
+    ck_assert_status(dgxp_job_request(NULL, "{}", NULL, &job), DGXP_ERR_INVALID_ARGUMENT);
     ck_assert_ptr_null(job);
     dgxp_model_free(model);
 }

@@ -129,6 +129,20 @@ DGXP_API const dgxp_choice *dgxp_choices(const char *enum_name, int32_t *count);
 typedef struct dgxp_document dgxp_document;
 DGXP_API const char *dgxp_document_text(const dgxp_document *document);
 DGXP_API void dgxp_document_free(dgxp_document *document);
+/**
+ * One value of a document, so that no JSON parser is needed.  `path` is written as errors name fields:
+ * "files[0].path", "metrics.grid.score"; "" is the whole.  true and false are the numbers 1 and 0.
+ * DGXP_ERR_NOT_FOUND: there is nothing at that path; DGXP_ERR_BAD_FORMAT: something of another type;
+ * `*out` is then as it was.  Any number of threads may read one document.
+ */
+DGXP_API dgxp_status dgxp_document_number(const dgxp_document *document, const char *path,
+                                          double *out);
+/** The same of a text: UTF-8, borrowed for as long as the document lives. */
+DGXP_API dgxp_status dgxp_document_string(const dgxp_document *document, const char *path,
+                                          const char **out);
+/** How many values a list or an object has at that path. */
+DGXP_API dgxp_status dgxp_document_count(const dgxp_document *document, const char *path,
+                                         int32_t *out);
 
 /** Stops work from any thread or signal handler.  One token may serve many calls. */
 typedef struct dgxp_cancel dgxp_cancel;

@@ -6,7 +6,8 @@
  *     {
  *         dgxp_job *job = NULL;
  *         dgxp_result *result = NULL;
- *         if (dgxp_job_create_preset(model, "character", "medieval knight", &job) == DGXP_OK &&
+ *         static const char knight[] = "{\"kind\": \"character\", \"subject\": \"medieval knight\"}";
+ *         if (dgxp_job_request(model, knight, NULL, &job) == DGXP_OK &&
  *             dgxp_generate(model, (const dgxp_job *const *)&job, 1, NULL, &result) == DGXP_OK) {
  *             dgxp_image_save(dgxp_result_image(result, 0), "knight.png", NULL);
  *         }
@@ -66,13 +67,6 @@ typedef struct dgxp_job dgxp_job;
  */
 DGXP_API dgxp_status dgxp_job_create(const char *prompt, dgxp_job **out);
 DGXP_API void dgxp_job_free(dgxp_job *job);
-/**
- * A job from a preset ("character", "tile" …) and a subject ("medieval knight"): the preset's prompt
- * template for this model's family, its negative prompt and its settings; setters refine it.  Presets
- * are data files in `presets/` (docs/presets.md); an unknown `kind` lists those that exist.
- */
-DGXP_API dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char *kind,
-                                            const char *subject, dgxp_job **out);
 /** What lies beside a request; zero and NULL are the defaults. */
 typedef struct dgxp_request_params {
     uint32_t struct_size;
@@ -97,9 +91,6 @@ DGXP_API dgxp_status dgxp_job_request(const dgxp_model *model, const char *reque
  * preset, its pictures): `value` is JSON, "0.5", "[32, 48]", "\"ddim\"".  Fails as dgxp_job_request().
  */
 DGXP_API dgxp_status dgxp_job_set(dgxp_job *job, const char *name, const char *value);
-/** The same with nothing but a folder beside it. */
-DGXP_API dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
-                                             const char *folder, dgxp_job **out);
 /**
  * All that a picture can be asked for, as every face has it: {"settings": [{"name", "type" (text,
  * integer, number, boolean, sides: [width, height], choice, json), "low", "high", "shared_high": what
@@ -110,29 +101,10 @@ DGXP_API dgxp_status dgxp_job_create_request(const dgxp_model *model, const char
 DGXP_API dgxp_status dgxp_settings(dgxp_document **out);
 /** The presets that exist: "group" (kind, style, speed, field), name, help, path, content. */
 DGXP_API dgxp_status dgxp_list_presets(dgxp_document **out);
-/** What a preset is asked for; a NULL text is its default. */
-typedef struct dgxp_preset_params {
-    uint32_t struct_size;
-    int32_t field_count;       /* 0..64 */
-    const char *kind;          /* "item"; NULL = "character", as for every face's styles */
-    const char *subject;       /* "medieval knight" */
-    const char *style;         /* "16bit", "gameboy" … */
-    const char *speed;         /* "fast", "balanced", "quality" */
-    const char *const *fields; /* [field_count] "view=side" */
-    const char *folder;        /* of the user's own presets, looked into first; NULL = none */
-} dgxp_preset_params;
-#define DGXP_PRESET_PARAMS_INIT {sizeof(dgxp_preset_params), 0, NULL, NULL, NULL, NULL, NULL, NULL}
-
-/**
- * A job from a kind, a style, a speed and typed fields, laid over each other in this order; setters
- * refine it.  DGXP_ERR_NOT_FOUND lists what there is; DGXP_ERR_INVALID_ARGUMENT names a field that
- * the kind has not, or the values that it knows.
- */
-DGXP_API dgxp_status dgxp_job_create_styled(const dgxp_model *model,
-                                            const dgxp_preset_params *params, dgxp_job **out);
 /**
  * The contract of one kind, style or speed: its file, with every field's values and their help, and
- * the styles and speeds that go with it.  `folder` as above.
+ * the styles and speeds that go with it.  `folder` is of the user's own presets, looked into first;
+ * NULL = none.  DGXP_ERR_NOT_FOUND lists what there is.
  */
 DGXP_API dgxp_status dgxp_preset_describe(const char *name, const char *folder,
                                           dgxp_document **out);

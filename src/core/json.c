@@ -405,11 +405,7 @@ bool px_json_append(json_t *array, json_t *value)
     return json_array_append_new(array, value) == 0;
 }
 
-struct dgxp_document {
-    char *text;
-};
-
-static char *print(const json_t *value, size_t flags)
+char *px_json_print_as(const json_t *value, size_t flags)
 {
     return px_json_dump(value,
                         flags | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
@@ -427,37 +423,5 @@ char *px_json_dump(const json_t *value, size_t flags)
 
 char *px_json_print(const json_t *value)
 {
-    return print(value, JSON_COMPACT);
-}
-
-dgxp_status px_json_document(json_t *value, dgxp_document **out)
-{
-    if (!out) {
-        json_decref(value);
-        return px_error_begin("a call that makes a document", false, "out");
-    }
-    dgxp_document *document = value ? px_mem_zero(1, sizeof *document) : NULL;
-    if (document) {
-        document->text = print(value, JSON_INDENT(2));
-    }
-    json_decref(value);
-    if (!document || !document->text) {
-        px_mem_free(document);
-        return px_error_memory("a JSON document");
-    }
-    *out = document;
-    return DGXP_OK;
-}
-
-const char *dgxp_document_text(const dgxp_document *document)
-{
-    return document ? document->text : NULL;
-}
-
-void dgxp_document_free(dgxp_document *document)
-{
-    if (document) {
-        px_mem_free(document->text);
-        px_mem_free(document);
-    }
+    return px_json_print_as(value, JSON_COMPACT);
 }

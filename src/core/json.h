@@ -116,5 +116,7 @@ char *px_json_dump(const json_t *value, size_t flags);
 /** The same as text without indents, in a new string for px_mem_free(); NULL when memory runs out.
  */
 char *px_json_print(const json_t *value);
+/** The same with jansson's flags for indents. */
+char *px_json_print_as(const json_t *value, size_t flags);
 
 #endif

@@ -253,7 +253,7 @@ static dgxp_status read_defaults(const px_json *root, px_bundle_defaults *defaul
     px_setting_clear(&defaults->set);
     dgxp_status status = px_json_object(root, "defaults", PX_JSON_OPTIONAL, &object);
     TRY(px_setting_read(&object, PX_SETTING_IN_BUNDLE, &defaults->set));
-    TRY(px_json_text(&object, "negative", PX_JSON_OPTIONAL, 65536, &defaults->negative));
+    TRY(px_json_text(&object, "negative_prompt", PX_JSON_OPTIONAL, 65536, &defaults->negative));
     TRY(px_json_object(&object, "finish", PX_JSON_OPTIONAL, &finish));
     if (status == DGXP_OK && finish.value) {
         status = px_fix_steps_check(root->file, finish.value, &defaults->finish);

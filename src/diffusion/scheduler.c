@@ -80,6 +80,7 @@ static dgxp_status check_params(const draft *d)
     px_setting_values numbers = p->set;
     numbers.eta = d->eta;
     numbers.strength = p->has_init ? numbers.strength : 1;
+    numbers.best_of = 1; /* the table is of one candidate */
     return px_setting_check(&numbers);
 }
 

@@ -370,9 +370,22 @@ dgxp_status px_setting_integer(const px_json *object, const char *name, int64_t 
                            (int64_t)setting->high, out);
 }
 
+/* Sections of presets and bundles may hold more than settings, but no old names. */
+static dgxp_status refuse_renamed(const px_json *object)
+{
+    for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++) {
+        if (json_object_get(object->value, renamed[i].old)) {
+            return px_json_refuse(object, DGXP_ERR_BAD_FORMAT,
+                                  "has the field '%s'; it is called '%s'", renamed[i].old,
+                                  renamed[i].now);
+        }
+    }
+    return DGXP_OK;
+}
+
 dgxp_status px_setting_read(const px_json *object, int flags, px_setting_values *out)
 {
-    dgxp_status status = DGXP_OK;
+    dgxp_status status = flags ? refuse_renamed(object) : DGXP_OK;
     for (size_t i = 0; i < SETTINGS && status == DGXP_OK; i++) {
         if (is_plain(&settings[i]) && (!flags || (settings[i].flags & flags))) {
             status = read_one(object, &settings[i], out);

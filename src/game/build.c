@@ -277,9 +277,11 @@ dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
     dgxp_build_params params;
     building b = {.params = &params, .project = {.root = -1}};
     px_confirm *confirm = NULL;
+    dgxp_game game;
     px_error_clear();
     dgxp_status status = px_params_read("dgxp_build_params", given, &params, sizeof params);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
+    NEXT(px_confirm_read(params.game, &game));
     NEXT(px_project_open(params.project, &b.project));
     NEXT(px_settings_load(&b.project, &b.settings));
     NEXT(px_stage_load(&b.project, &b.entries));

@@ -128,6 +128,14 @@ static const char *path_of(const json_t *file)
     return json_string_value(json_object_get(file, "path"));
 }
 
+dgxp_status px_confirm_read(const dgxp_game *given, dgxp_game *game)
+{
+    const dgxp_status status = px_params_read("dgxp_game", given, game, sizeof *game);
+    return status == DGXP_OK && given && !game->ask
+               ? px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_game: ask is NULL")
+               : status;
+}
+
 dgxp_status px_confirm_begin(const dgxp_game *given, const json_t *report, px_confirm **out)
 {
     *out = NULL;
@@ -137,11 +145,8 @@ dgxp_status px_confirm_begin(const dgxp_game *given, const json_t *report, px_co
     px_confirm *confirm = px_mem_zero(1, sizeof *confirm);
     size_t i;
     json_t *file;
-    dgxp_status status = confirm ? px_params_read("dgxp_game", given, &confirm->game, sizeof *given)
-                                 : px_error_memory("a running game");
-    if (status == DGXP_OK && !confirm->game.ask) {
-        status = px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_game: ask is NULL");
-    }
+    const dgxp_status status =
+        confirm ? px_confirm_read(given, &confirm->game) : px_error_memory("a running game");
     if (status != DGXP_OK) {
         px_mem_free(confirm);
         return status;

@@ -9,6 +9,9 @@
 
 typedef struct px_confirm px_confirm;
 
+/** Read what the caller says of a game; NULL is fine. */
+dgxp_status px_confirm_read(const dgxp_game *given, dgxp_game *game);
+
 /**
  * Ask what the game has before anything is deployed; `report` is a dry run's document, whose
  * pictures it looks up by "path".  With no `game` there is nothing to do: `*out` is NULL.

@@ -309,7 +309,9 @@ static dgxp_status make_target(const px_project *project, const dgxp_deploy_para
 
 static dgxp_status read_params(const dgxp_deploy_params *given, dgxp_deploy_params *params)
 {
+    dgxp_game game;
     dgxp_status status = px_params_read("dgxp_deploy_params", given, params, sizeof *params);
+    status = status == DGXP_OK ? px_confirm_read(params->game, &game) : status;
     if (status == DGXP_OK && (params->meta < 0 || params->meta > DGXP_META_NONE)) {
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "meta %d: 0 or 1", params->meta);
     }

@@ -54,7 +54,7 @@ static dgxp_status merge_section(mix *into, const px_json *section)
         status = px_json_boolean(section, "words", PX_JSON_OPTIONAL, &into->words_count);
         px_error_clear();
     }
-    NEXT(px_json_text(section, "negative", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative));
+    NEXT(px_json_text(section, "negative_prompt", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative));
     NEXT(px_json_array(section, "loras", PX_JSON_OPTIONAL, LORAS_LIMIT, &loras));
     NEXT(append_text(&into->words, words));
     NEXT(append_text(&into->negative, negative));
@@ -69,7 +69,7 @@ static dgxp_status merge_section(mix *into, const px_json *section)
     }
     json_object_foreach((json_t *)(uintptr_t)section->value, key, value)
     {
-        const bool apart = !strcmp(key, "words") || !strcmp(key, "negative") ||
+        const bool apart = !strcmp(key, "words") || !strcmp(key, "negative_prompt") ||
                            !strcmp(key, "loras") || !strcmp(key, "finish") ||
                            !strcmp(key, "prompt");
         if (status == DGXP_OK && !apart && json_object_set(into->settings, key, value)) {
@@ -239,7 +239,7 @@ static dgxp_status put_prompts(mix *mixed, const char *subject)
         fill_template(mixed->template, subject, mixed->words_count ? mixed->words : NULL);
     const bool fits =
         px_json_put_text(mixed->settings, "prompt", prompt) &&
-        (!mixed->negative || px_json_put_text(mixed->settings, "negative", mixed->negative));
+        (!mixed->negative || px_json_put_text(mixed->settings, "negative_prompt", mixed->negative));
     const bool whole = prompt && fits;
     px_mem_free(prompt);
     return whole ? DGXP_OK : px_error_memory("a prompt");

@@ -27,7 +27,7 @@ dgxp_status px_preset_check(const px_preset_want *want);
 
 /**
  * Lay kind, style, speed and fields over each other for a model ("sdxl", "starter"): one object
- * with the settings of a section ("prompt" filled in, "negative", "steps" …), "finish" and "loras".
+ * with the settings of a section ("prompt" filled in, "negative_prompt", "steps" …), "finish" and "loras".
  */
 dgxp_status px_preset_expand(const char *model, const px_preset_want *want, json_t **out);
 

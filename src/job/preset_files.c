@@ -162,6 +162,13 @@ dgxp_status px_preset_load(px_preset_group group, const char *name, const char *
     if (status == DGXP_OK) {
         status = check_head(found, name, read);
     }
+    if (status == DGXP_OK && json_object_get(json_object_get(read, "export"), "nine_slice")) {
+        status =
+            px_error_set(DGXP_ERR_BAD_FORMAT,
+                         "%s: has the field 'export.nine_slice'; it is the setting 'panel' of a "
+                         "section now",
+                         found);
+    }
     if (status != DGXP_OK) {
         json_decref(read);
         px_mem_free(found);

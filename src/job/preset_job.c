@@ -3,7 +3,6 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
-#include "core/params.h"
 #include "diffusion/adapters.h"
 #include "diffusion/choices.h"
 #include "diffusion/job.h"
@@ -15,7 +14,7 @@
 
 #include <string.h>
 
-enum { TEXT_LIMIT = 65536, FIELDS_LIMIT = 64, LORAS_LIMIT = 64, PATH_LIMIT = 4096 };
+enum { TEXT_LIMIT = 65536, LORAS_LIMIT = 64, PATH_LIMIT = 4096 };
 
 static dgxp_status apply_sizes(const px_json *settings, dgxp_job *job)
 {
@@ -51,7 +50,7 @@ static dgxp_status apply_settings(const px_json *settings, dgxp_job *job)
 {
     const char *negative = NULL;
     dgxp_status status =
-        px_json_text(settings, "negative", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative);
+        px_json_text(settings, "negative_prompt", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
     NEXT(px_setting_read(settings, PX_SETTING_IN_PRESET, &job->set));
@@ -148,66 +147,4 @@ dgxp_status px_preset_job(const dgxp_model *model, const px_preset_want *want, d
     }
     *out = job;
     return DGXP_OK;
-}
-
-dgxp_status dgxp_job_create_preset(const dgxp_model *model, const char *kind, const char *subject,
-                                   dgxp_job **out)
-{
-    px_error_clear();
-    if (!model || !kind || !subject) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "dgxp_job_create_preset: the model, kind or subject is NULL");
-    }
-    const px_preset_want want = {.kind = kind, .subject = subject};
-    return px_preset_job(model, &want, out);
-}
-
-/* "view=side" */
-static dgxp_status read_fields(const dgxp_preset_params *params, json_t *fields)
-{
-    for (int32_t i = 0; i < params->field_count; i++) {
-        const char *text = params->fields[i], *equals = text ? strchr(text, '=') : NULL;
-        if (!equals || equals == text) {
-            return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                                "field \"%.80s\": write NAME=VALUE, as in view=side",
-                                text ? text : "");
-        }
-        char *name = px_mem_textn(text, (size_t)(equals - text));
-        const bool fits = name && px_json_put_text(fields, name, equals + 1);
-        px_mem_free(name);
-        if (!fits) {
-            return px_error_memory("the fields");
-        }
-    }
-    return DGXP_OK;
-}
-
-dgxp_status dgxp_job_create_styled(const dgxp_model *model, const dgxp_preset_params *given,
-                                   dgxp_job **out)
-{
-    dgxp_preset_params params;
-    px_error_clear();
-    dgxp_status status = px_params_read("dgxp_preset_params", given, &params, sizeof params);
-    if (status == DGXP_OK && (!model || !params.subject || params.field_count < 0 ||
-                              params.field_count > FIELDS_LIMIT)) {
-        status = px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                              "dgxp_job_create_styled: the model or subject is NULL, or there "
-                              "are %d fields (0..%d)",
-                              params.field_count, FIELDS_LIMIT);
-    }
-    json_t *fields = json_object();
-    if (status == DGXP_OK) {
-        status = fields ? read_fields(&params, fields) : px_error_memory("the fields");
-    }
-    if (status == DGXP_OK) {
-        const px_preset_want want = {.kind = params.kind,
-                                     .subject = params.subject,
-                                     .style = params.style,
-                                     .speed = params.speed,
-                                     .fields = fields,
-                                     .folder = params.folder};
-        status = px_preset_job(model, &want, out);
-    }
-    json_decref(fields);
-    return status;
 }

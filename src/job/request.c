@@ -427,11 +427,3 @@ dgxp_status dgxp_job_set(dgxp_job *job, const char *name, const char *value)
     }
     return set_value(job, setting, value);
 }
-
-dgxp_status dgxp_job_create_request(const dgxp_model *model, const char *request,
-                                    const char *folder, dgxp_job **out)
-{
-    dgxp_request_params params = DGXP_REQUEST_PARAMS_INIT;
-    params.folder = folder;
-    return dgxp_job_request(model, request, &params, out);
-}

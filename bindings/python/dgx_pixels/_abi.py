@@ -362,13 +362,6 @@ class dgxp_request_params(Structure):
         ("presets", c_char_p), ("init", c_void_p), ("mask", c_void_p),
     ]
 
-class dgxp_preset_params(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32), ("field_count", c_int32), ("kind", c_char_p),
-        ("subject", c_char_p), ("style", c_char_p), ("speed", c_char_p),
-        ("fields", POINTER(c_char_p)), ("folder", c_char_p),
-    ]
-
 class dgxp_progress(Structure):
     _fields_ = [
         ("struct_size", c_uint32), ("phase", c_int32), ("step", c_int32), ("step_count", c_int32),
@@ -490,7 +483,6 @@ STRUCTS = (
     dgxp_model_params,
     dgxp_lora_use,
     dgxp_request_params,
-    dgxp_preset_params,
     dgxp_progress,
     dgxp_generate_params,
     dgxp_regen_params,
@@ -519,6 +511,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_choices": (POINTER(dgxp_choice), [c_char_p, POINTER(c_int32)]),
     "dgxp_document_text": (c_char_p, [c_void_p]),
     "dgxp_document_free": (None, [c_void_p]),
+    "dgxp_document_number": ("status", [c_void_p, c_char_p, POINTER(c_double)]),
+    "dgxp_document_string": ("status", [c_void_p, c_char_p, POINTER(c_char_p)]),
+    "dgxp_document_count": ("status", [c_void_p, c_char_p, POINTER(c_int32)]),
     "dgxp_cancel_create": ("status", [POINTER(c_void_p)]),
     "dgxp_cancel_fire": (None, [c_void_p]),
     "dgxp_cancel_reset": (None, [c_void_p]),
@@ -645,15 +640,11 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_size_t]),
     "dgxp_job_create": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_job_free": (None, [c_void_p]),
-    "dgxp_job_create_preset": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_job_request": ("status", [c_void_p, c_char_p, POINTER(dgxp_request_params),
         POINTER(c_void_p)]),
     "dgxp_job_set": ("status", [c_void_p, c_char_p, c_char_p]),
-    "dgxp_job_create_request": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_settings": ("status", [POINTER(c_void_p)]),
     "dgxp_list_presets": ("status", [POINTER(c_void_p)]),
-    "dgxp_job_create_styled": ("status", [c_void_p, POINTER(dgxp_preset_params),
-        POINTER(c_void_p)]),
     "dgxp_preset_describe": ("status", [c_char_p, c_char_p, POINTER(c_void_p)]),
     "dgxp_job_set_negative_prompt": ("status", [c_void_p, c_char_p]),
     "dgxp_job_add_lora": ("status", [c_void_p, c_char_p, c_double, c_double]),

@@ -29,7 +29,7 @@ _SDXL_DEFAULTS = {
     "guidance_rescale": 0.0,
     "sampler": "euler",
     "schedule": "normal",
-    "negative": "",
+    "negative_prompt": "",
 }
 
 

@@ -156,6 +156,30 @@ unsafe extern "C" {
 unsafe extern "C" {
     pub fn dgxp_document_free(document: *mut dgxp_document);
 }
+unsafe extern "C" {
+    #[doc = " One value of a document, so that no JSON parser is needed.  `path` is written as errors name fields:\n \"files[0].path\", \"metrics.grid.score\"; \"\" is the whole.  true and false are the numbers 1 and 0.\n DGXP_ERR_NOT_FOUND: there is nothing at that path; DGXP_ERR_BAD_FORMAT: something of another type;\n `*out` is then as it was.  Any number of threads may read one document."]
+    pub fn dgxp_document_number(
+        document: *const dgxp_document,
+        path: *const ::core::ffi::c_char,
+        out: *mut f64,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " The same of a text: UTF-8, borrowed for as long as the document lives."]
+    pub fn dgxp_document_string(
+        document: *const dgxp_document,
+        path: *const ::core::ffi::c_char,
+        out: *mut *const ::core::ffi::c_char,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " How many values a list or an object has at that path."]
+    pub fn dgxp_document_count(
+        document: *const dgxp_document,
+        path: *const ::core::ffi::c_char,
+        out: *mut i32,
+    ) -> dgxp_status;
+}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct dgxp_cancel {
@@ -1825,15 +1849,6 @@ unsafe extern "C" {
 unsafe extern "C" {
     pub fn dgxp_job_free(job: *mut dgxp_job);
 }
-unsafe extern "C" {
-    #[doc = " A job from a preset (\"character\", \"tile\" …) and a subject (\"medieval knight\"): the preset's prompt\n template for this model's family, its negative prompt and its settings; setters refine it.  Presets\n are data files in `presets/` (docs/presets.md); an unknown `kind` lists those that exist."]
-    pub fn dgxp_job_create_preset(
-        model: *const dgxp_model,
-        kind: *const ::core::ffi::c_char,
-        subject: *const ::core::ffi::c_char,
-        out: *mut *mut dgxp_job,
-    ) -> dgxp_status;
-}
 #[doc = " What lies beside a request; zero and NULL are the defaults."]
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1880,15 +1895,6 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " The same with nothing but a folder beside it."]
-    pub fn dgxp_job_create_request(
-        model: *const dgxp_model,
-        request: *const ::core::ffi::c_char,
-        folder: *const ::core::ffi::c_char,
-        out: *mut *mut dgxp_job,
-    ) -> dgxp_status;
-}
-unsafe extern "C" {
     #[doc = " All that a picture can be asked for, as every face has it: {\"settings\": [{\"name\", \"type\" (text,\n integer, number, boolean, sides: [width, height], choice, json), \"low\", \"high\", \"shared_high\": what\n a server takes of strangers at most, \"bytes\", \"choices\", \"default\", \"unit\", \"varies\": jobs of one\n call may differ in it, \"field\": of presets, \"in\": [request, preset, bundle], \"help\"}], \"renamed\":\n {old name: name}}."]
     pub fn dgxp_settings(out: *mut *mut dgxp_document) -> dgxp_status;
 }
@@ -1896,50 +1902,8 @@ unsafe extern "C" {
     #[doc = " The presets that exist: \"group\" (kind, style, speed, field), name, help, path, content."]
     pub fn dgxp_list_presets(out: *mut *mut dgxp_document) -> dgxp_status;
 }
-#[doc = " What a preset is asked for; a NULL text is its default."]
-#[repr(C)]
-#[derive(Debug, Copy, Clone)]
-pub struct dgxp_preset_params {
-    pub struct_size: u32,
-    pub field_count: i32,
-    pub kind: *const ::core::ffi::c_char,
-    pub subject: *const ::core::ffi::c_char,
-    pub style: *const ::core::ffi::c_char,
-    pub speed: *const ::core::ffi::c_char,
-    pub fields: *const *const ::core::ffi::c_char,
-    pub folder: *const ::core::ffi::c_char,
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    ["Size of dgxp_preset_params"][::core::mem::size_of::<dgxp_preset_params>() - 56usize];
-    ["Alignment of dgxp_preset_params"][::core::mem::align_of::<dgxp_preset_params>() - 8usize];
-    ["Offset of field: dgxp_preset_params::struct_size"]
-        [::core::mem::offset_of!(dgxp_preset_params, struct_size) - 0usize];
-    ["Offset of field: dgxp_preset_params::field_count"]
-        [::core::mem::offset_of!(dgxp_preset_params, field_count) - 4usize];
-    ["Offset of field: dgxp_preset_params::kind"]
-        [::core::mem::offset_of!(dgxp_preset_params, kind) - 8usize];
-    ["Offset of field: dgxp_preset_params::subject"]
-        [::core::mem::offset_of!(dgxp_preset_params, subject) - 16usize];
-    ["Offset of field: dgxp_preset_params::style"]
-        [::core::mem::offset_of!(dgxp_preset_params, style) - 24usize];
-    ["Offset of field: dgxp_preset_params::speed"]
-        [::core::mem::offset_of!(dgxp_preset_params, speed) - 32usize];
-    ["Offset of field: dgxp_preset_params::fields"]
-        [::core::mem::offset_of!(dgxp_preset_params, fields) - 40usize];
-    ["Offset of field: dgxp_preset_params::folder"]
-        [::core::mem::offset_of!(dgxp_preset_params, folder) - 48usize];
-};
 unsafe extern "C" {
-    #[doc = " A job from a kind, a style, a speed and typed fields, laid over each other in this order; setters\n refine it.  DGXP_ERR_NOT_FOUND lists what there is; DGXP_ERR_INVALID_ARGUMENT names a field that\n the kind has not, or the values that it knows."]
-    pub fn dgxp_job_create_styled(
-        model: *const dgxp_model,
-        params: *const dgxp_preset_params,
-        out: *mut *mut dgxp_job,
-    ) -> dgxp_status;
-}
-unsafe extern "C" {
-    #[doc = " The contract of one kind, style or speed: its file, with every field's values and their help, and\n the styles and speeds that go with it.  `folder` as above."]
+    #[doc = " The contract of one kind, style or speed: its file, with every field's values and their help, and\n the styles and speeds that go with it.  `folder` is of the user's own presets, looked into first;\n NULL = none.  DGXP_ERR_NOT_FOUND lists what there is."]
     pub fn dgxp_preset_describe(
         name: *const ::core::ffi::c_char,
         folder: *const ::core::ffi::c_char,

@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char};
 use std::path::Path;
 
 use crate::error::check;
-use crate::{ImageRef, Model, Result, c_int, c_path, c_text, handle, params, sys};
+use crate::{ImageRef, Model, Result, c_path, c_text, handle, params, sys};
 
 handle!(
     /// One picture to paint.  Setters check their range at once and give the job back; a job may be
@@ -63,30 +63,26 @@ impl Job {
 
     /// From a preset ("character", "tile" …) and a subject ("medieval knight").
     pub fn preset(model: &Model, kind: &str, subject: &str) -> Result<Self> {
-        let (kind, subject) = (c_text(kind)?, c_text(subject)?);
-        Self::create(|out| unsafe {
-            sys::dgxp_job_create_preset(model.raw(), kind.as_ptr(), subject.as_ptr(), out)
-        })
+        Self::styled(model, &Preset { kind, subject, ..Preset::default() })
     }
 
     /// From a kind, a style, a speed and typed fields, laid over each other.  What does not exist is
     /// [`NotFound`](crate::Status::NotFound), and the message lists what there is.
     pub fn styled(model: &Model, preset: &Preset) -> Result<Self> {
-        fn pointer(text: &Option<CString>) -> *const c_char {
-            text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
+        let mut request = format!("{{\"kind\": {}, \"subject\": {}", quote(preset.kind), quote(preset.subject));
+        for (name, text) in [("style", preset.style), ("speed", preset.speed)] {
+            if let Some(text) = text {
+                request += &format!(", \"{name}\": {}", quote(text));
+            }
         }
-        let (kind, subject) = (c_text(preset.kind)?, c_text(preset.subject)?);
-        let style = preset.style.map(c_text).transpose()?;
-        let speed = preset.speed.map(c_text).transpose()?;
-        let folder = preset.folder.map(c_path).transpose()?;
-        let texts = preset.fields.iter().map(|field| c_text(field)).collect::<Result<Vec<_>>>()?;
-        let fields: Vec<_> = texts.iter().map(|text| text.as_ptr()).collect();
-        let mut params = params!(dgxp_preset_params);
-        params.field_count = c_int(fields.len().try_into().unwrap_or(u32::MAX))?;
-        (params.kind, params.subject) = (kind.as_ptr(), subject.as_ptr());
-        (params.style, params.speed) = (pointer(&style), pointer(&speed));
-        (params.fields, params.folder) = (fields.as_ptr(), pointer(&folder));
-        Self::create(|out| unsafe { sys::dgxp_job_create_styled(model.raw(), &params, out) })
+        let fields: Vec<_> = preset
+            .fields
+            .iter()
+            .map(|field| field.split_once('=').unwrap_or((field, "")))
+            .map(|(name, value)| format!("{}: {}", quote(name), quote(value)))
+            .collect();
+        request += &format!(", \"fields\": {{{}}}}}", fields.join(", "));
+        Self::request(model, &request, &Beside { presets: preset.folder, ..Beside::default() })
     }
 
     /// From a request: JSON with the settings that `docs/settings.md` lists.  A recipe
@@ -117,16 +113,7 @@ impl Job {
     }
 
     pub(crate) fn put_text(self, name: &str, text: &str) -> Result<Self> {
-        let mut json = String::from("\"");
-        for letter in text.chars() {
-            match letter {
-                '"' | '\\' => json.extend(['\\', letter]),
-                '\0'..='\u{1f}' => json.push_str(&format!("\\u{:04x}", letter as u32)),
-                _ => json.push(letter),
-            }
-        }
-        json.push('"');
-        self.put(name, &json)
+        self.put(name, &quote(text))
     }
 
     /// Start from a picture (copied).  `strength` 0..1: the share of the steps that is painted anew.
@@ -162,4 +149,18 @@ impl Job {
     pub fn describe(&self, model: &Model) -> Result<String> {
         crate::document(|out| unsafe { sys::dgxp_job_describe(self.raw(), model.raw(), out) })
     }
+}
+
+/// As a JSON text.
+pub(crate) fn quote(text: &str) -> String {
+    let mut json = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => json.extend(['\\', letter]),
+            '\0'..='\u{1f}' => json.push_str(&format!("\\u{:04x}", letter as u32)),
+            _ => json.push(letter),
+        }
+    }
+    json.push('"');
+    json
 }
