@@ -62,7 +62,8 @@ def main() -> None:
     for sprite in ten:
         cells = [sprite]
         for name in MOTIONS:
-            frames = [np.asarray(frame) for frame in motion(sprite, name).sheet]
+            sheet = motion(sprite, name).sheet
+            frames = [np.asarray(sheet[i]) for i in range(len(sheet))]
             away = [int((frame != frames[0]).any(2).sum()) for frame in frames]
             cells.append(frames[int(np.argsort(away)[len(away) * 2 // 3])])  # one that shows it
         rows.append(place(cells, 84, 64))

@@ -15,6 +15,10 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
         "prompt": "knight", "kind": "character", "style": "16bit", "size": "16x16", "steps": 2, "seed": 7,
         "count": 1, "guidance": 3.5, "palette": ["#000000"], "colors": 8, "tiling": "none",
         "fields": {"view": "side"}, "loras": [{"name": "a", "weight": 1}]}),
+    ("POST", "/api/v1/motion", {"image": "AAAA", "motions": "idle,walk", "facing": "left", "frames": 4, "reach": 100,
+                                "speed": 100, "seed": 1, "keep_canvas": True, "normal": {"strength": 100}}),
+    ("POST", "/api/v1/recolor", {"image": "AAAA", "map": "red=blue", "variant": 2, "keep_skin": True}),
+    ("POST", "/api/v1/normal", {"image": "AAAA", "strength": 100, "no_shading": True, "y_down": True}),
     ("POST", "/api/v1/fix", {"image": "AAAA", "colors": 8, "dither": "none", "trim": True, "size": [8, 8]}),
     ("POST", "/api/v1/sheet", {"frames": ["AAAA"], "columns": 1, "tags": [
         {"name": "walk", "first": 0, "last": 0}], "format": "tsx"}),

@@ -24,7 +24,7 @@ from serving import ROOT, environment, free_port
 
 SMALL: dict[str, Any] = {"prompt": "knight", "kind": "character", "size": "16x16", "more": {"steps": 2}}
 TOOLS = {"generate", "generate_and_deploy", "get_job", "list_jobs", "cancel_job", "fix_image", "make_sheet",
-         "list_presets", "list_assets", "deploy", "regenerate", "doctor"}
+         "move_sprite", "recolor_sprite", "normal_map", "list_presets", "list_assets", "deploy", "regenerate", "doctor"}
 
 
 def words(game: Path, *more: object) -> list[str]:
@@ -87,6 +87,18 @@ async def whole_tour(client: Client[Any], game: Path) -> None:
 
     fixed = (await client.call_tool("fix_image", {"path": first["path"], "colors": 4})).structured_content
     assert Path(fixed["path"]).exists()
+    moved = (await client.call_tool("move_sprite", {"path": first["path"], "motions": "idle,hit", "normal": True})
+             ).structured_content
+    assert [Path(path).suffixes for path in moved["paths"]] == [[".png"], [".json"], [".aseprite"], [".n", ".png"]]
+    assert [row["name"] for row in moved["report"]["motions"]] == ["idle", "hit"]
+    await client.call_tool("deploy", {"paths": [path for path in moved["paths"] if ".aseprite" not in path],
+                                      "to": "sprites/"})
+    normals = next(Path(path).name for path in moved["paths"] if path.endswith(".n.png"))
+    assert "is_srgb: false" in (game / f"assets/sprites/{normals}.meta").read_text()
+    colors = (await client.call_tool("recolor_sprite", {"path": first["path"], "variants": 2})).structured_content
+    assert len({Path(path).read_bytes() for path in colors["paths"]}) == 2
+    lit = (await client.call_tool("normal_map", {"path": first["path"]})).structured_content
+    assert lit["path"].endswith(".n.png") and Path(lit["path"]).exists()
     jobs = (await client.call_tool("list_jobs")).structured_content["jobs"]
     assert told["job_id"] in [job["id"] for job in jobs]
     assert (await client.call_tool("get_job", {"job_id": told["job_id"]})).structured_content["state"] == "done"

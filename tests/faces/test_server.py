@@ -195,7 +195,18 @@ def test_pixels_over_http(server: Server) -> None:
     sheet = server.ask("POST", "/api/v1/sheet", {"frames": [fixed["image"]] * 3, "columns": 3,
                                                  "tags": [{"name": "walk", "first": 0, "last": 2}]}).json
     assert sheet["width"] == 3 * fixed["width"] and '"walk"' in sheet["description"]
-    for path in ("presets", "models", "palettes", "capabilities"):
+    sprite = base64.b64encode((ROOT / "examples/bevy-game/assets/sprites/hero.png").read_bytes()).decode()
+    moved = server.ask("POST", "/api/v1/motion", {"image": sprite, "motions": "idle,hit", "normal": {}}).json
+    assert [tag["name"] for tag in json.loads(moved["description"])["meta"]["frameTags"]] == ["idle", "hit"]
+    assert base64.b64decode(moved["aseprite"])[4:6] == b"\xe0\xa5" and moved["normal"]
+    red = server.ask("POST", "/api/v1/recolor", {"image": sprite, "map": "blue=red"}).json
+    assert red["image"] != sprite and red["report"]["ramps"]
+    assert server.ask("POST", "/api/v1/normal", {"image": sprite, "strength": 50}).json["width"] == 16
+    assert server.ask("POST", "/api/v1/motion", {"image": sprite, "motions": "dance"}).status == 404
+    for names in ("./wave.json", "/etc/passwd", "idle,", "idle;walk"):
+        assert server.ask("POST", "/api/v1/motion", {"image": sprite, "motions": names}).status == 422, names
+    assert server.ask("POST", "/api/v1/recolor", {"image": sprite, "map": "blue"}).status == 422
+    for path in ("presets", "models", "palettes", "motions", "capabilities"):
         answer = server.ask("GET", f"/api/v1/{path}")
         assert answer.status == 200 and b"/work" not in answer.body and b'"path"' not in answer.body
 

@@ -212,6 +212,24 @@ class Client:
             "frames": [base64.b64encode(frame).decode() for frame in frames], **fields})
         return base64.b64decode(made["image"]), str(made["description"])
 
+    def motion(self, png: bytes, motions: str = "idle", **fields: Any) -> dict[str, Any]:
+        """`image`, `description`, `aseprite`, `normal` (or None) and `report`; `fields` of POST /api/v1/motion."""
+        made = self.json("POST", "/api/v1/motion", {
+            "image": base64.b64encode(png).decode(), "motions": motions, **fields})
+        for name in ("image", "aseprite", "normal"):
+            made[name] = base64.b64decode(made[name]) if made[name] else None
+        return dict(made)
+
+    def recolor(self, png: bytes, **fields: Any) -> tuple[bytes, dict[str, Any]]:
+        """(PNG, report); `fields` are those of POST /api/v1/recolor."""
+        made = self.json("POST", "/api/v1/recolor", {"image": base64.b64encode(png).decode(), **fields})
+        return base64.b64decode(made["image"]), made["report"]
+
+    def normal(self, png: bytes, **fields: Any) -> tuple[bytes, dict[str, Any]]:
+        """(PNG, report); `fields` are those of POST /api/v1/normal."""
+        made = self.json("POST", "/api/v1/normal", {"image": base64.b64encode(png).decode(), **fields})
+        return base64.b64decode(made["image"]), made["report"]
+
     def presets(self) -> list[dict[str, Any]]:
         made: list[dict[str, Any]] = self.json("GET", "/api/v1/presets")
         return made

@@ -66,7 +66,7 @@ def result(told: dict[str, Any], pictures: list[bytes] | None = None) -> ToolRes
 
 
 def add_tools(mcp: FastMCP, shop: Workshop) -> None:
-    """Twelve tools over one workshop."""
+    """The tools over one workshop."""
 
     async def call(function: Any, *arguments: Any, **named: Any) -> Any:
         try:
@@ -209,6 +209,65 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
         picture = await call(shop.write, f"{name}.png", png)
         description = await call(shop.write, f"{name}.{suffix}", text.encode())
         return result({"paths": [str(picture), str(description)], "frames": len(frames)}, [png])
+
+    @mcp.tool(annotations=MAKE)
+    async def move_sprite(
+        path: Annotated[str, Field(description="a finished sprite inside the project, at most 512 pixels a side")],
+        motions: Annotated[str, Field(description="with commas: idle, bob, float, hop, walk, run, hit, squash, sway, "
+                                      "spin, blink, attack, cast, death, collapse, dissolve, appear, turn, "
+                                      "turn-quarter; or all",
+                                      pattern=r"^[a-z0-9-]{1,63}(,[a-z0-9-]{1,63}){0,63}$")] = "idle,walk",
+        facing: Literal["front", "back", "right", "left"] = "front",
+        speed: Annotated[int, Field(ge=10, le=1000, description="percent")] = 100,
+        normal: Annotated[bool, Field(description="also a normal map of the sheet, for lights")] = False,
+    ) -> ToolResult:
+        """Animate a still sprite by its own pixels, without the model: its palette stays, its feet stay where they
+        are, the same every time. Writes a sheet, Aseprite's JSON of it and an .aseprite file; deploy the PNG and
+        the JSON together. A clip a motion, by its name."""
+        name = Path(path).stem + "-moves"
+        made = await call(shop.client.motion, await call(shop.read_png, path), motions, facing=facing, speed=speed,
+                          image_name=f"{name}.png", **({"normal": {}} if normal else {}))
+        files = {f"{name}.png": made["image"], f"{name}.json": made["description"].encode(),
+                 f"{name}.aseprite": made["aseprite"]}
+        if made["normal"]:
+            files[f"{name}.n.png"] = made["normal"]
+        paths = [str(await call(shop.write, file, data)) for file, data in files.items()]
+        return result({"paths": paths, "report": made["report"]}, [made["image"]])
+
+    @mcp.tool(annotations=MAKE)
+    async def recolor_sprite(
+        path: Annotated[str, Field(description="a finished sprite inside the project")],
+        map: Annotated[str | None, Field(description="ramps by name or color: red=blue,#c03030=silver",
+                                         max_length=4096)] = None,
+        variants: Annotated[int, Field(ge=0, le=16, description="so many colorways of the whole sprite")] = 0,
+        keep_skin: bool = False,
+    ) -> ToolResult:
+        """Team colors and variants of a sprite, without the model: its ramps in other hues, every shade as light
+        as it was, the dark outline kept. Give `map`, or `variants`. The report names the ramps there are."""
+        source = await call(shop.read_png, path)
+        if not map and not variants:
+            raise ToolError("say what changes: map 'red=blue', or variants 4")
+        paths, pictures, ramps = [], [], []
+        for variant in range(1, variants + 1) if variants else (0,):
+            fields: dict[str, Any] = {"variant": variant, "keep_skin": keep_skin, **({"map": map} if map else {})}
+            png, report = await call(shop.client.recolor, source, **fields)
+            paths.append(str(await call(shop.write, f"{Path(path).stem}-{variant or 'recolored'}.png", png)))
+            pictures.append(png)
+            ramps.append(report["ramps"])
+        return result({"paths": paths, "ramps": ramps}, pictures)
+
+    @mcp.tool(annotations=MAKE)
+    async def normal_map(
+        path: Annotated[str, Field(description="a finished sprite inside the project, at most 512 pixels a side")],
+        strength: Annotated[int, Field(ge=10, le=400, description="how steep, percent")] = 100,
+        y_down: Annotated[bool, Field(description="for engines whose green points downwards")] = False,
+    ) -> ToolResult:
+        """A normal map of a sprite for lights in 2D, without the model: by its outline, flat faces and shading.
+        Writes NAME.n.png, which deploy brings into the game as data and not as colors."""
+        png, report = await call(shop.client.normal, await call(shop.read_png, path), strength=strength,
+                                 y_down=y_down)
+        made = await call(shop.write, f"{Path(path).stem}.n.png", png)
+        return result({"path": str(made), "report": report}, [png])
 
     @mcp.tool(annotations=READ)
     async def list_presets() -> dict[str, Any]:

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use dgx_pixels::{
-    AtlasFormat, Cancel, Direction, Dither, Fix, Image, ImageRef, Job, Model, Pack, Palette, PngOptions,
-    Sheet, Status, Tag,
+    AtlasFormat, Cancel, Direction, Dither, Facing, Fix, Image, ImageRef, Job, Model, Motion, Normal, Pack,
+    Palette, PngOptions, Recolor, Sheet, Status, Tag, list_motions,
 };
 
 fn gradient(width: u32, height: u32) -> Image {
@@ -115,4 +115,37 @@ fn a_sheet_of_frames() {
     let json = atlas.describe(&sheet, AtlasFormat::AsepriteArray, "walk.png").unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["meta"]["frameTags"][0]["direction"], "pingpong");
+}
+
+/// A red box on clear ground, its upper rows darker.
+fn sprite() -> Image {
+    let mut image = Image::new(16, 24).unwrap();
+    for (i, pixel) in image.pixels_mut().chunks_exact_mut(4).enumerate() {
+        let (x, y) = (i % 16, i / 16);
+        if (3..13).contains(&x) && (2..24).contains(&y) {
+            pixel.copy_from_slice(&[100 + 5 * y as u8, 40, 40, 255]);
+        }
+    }
+    image
+}
+
+#[test]
+fn a_sprite_moves_changes_its_colours_and_is_lit() {
+    let sprite = sprite();
+    assert!(list_motions().unwrap().contains("\"walk\""));
+    let moved = Motion { facing: Facing::Left, speed: 200, ..Motion::new("idle,hit") }.run(&sprite).unwrap();
+    assert!(moved.sheet.len() >= 4 && moved.report.contains("\"hit\""));
+    let maps = Normal::default().run_sheet(&moved.sheet).unwrap();
+    assert_eq!(maps.len(), moved.sheet.len());
+    assert_eq!(Motion::new("dance").run(&sprite).unwrap_err().status(), Status::NotFound);
+
+    let blue = Recolor { map: "red=blue".into(), ..Recolor::default() }.run(&sprite).unwrap();
+    let pixel = &blue.image.pixels()[(12 * 16 + 8) * 4..][..4];
+    assert!(pixel[2] > pixel[0] && pixel[3] == 255 && blue.report.contains("red"));
+    assert!(Recolor { map: "red".into(), ..Recolor::default() }.run(&sprite).is_err());
+
+    let map = Normal { strength: 200, ..Normal::default() }.run(&sprite).unwrap();
+    assert_eq!(map.image.pixels()[..4], [128, 128, 255, 0]);
+    assert!(map.report.contains("faces"));
+    assert!(Normal { strength: 401, ..Normal::default() }.run(&sprite).is_err());
 }
