@@ -21,17 +21,19 @@ from ._lowlevel import choices, lib
 from .errors import (BackendError, BadFormat, Busy, Cancelled, DeviceLost, DgxPixelsError,
                      InputOutputError, InternalError, InvalidArgument, LimitExceeded, Mismatch,
                      NotFound, OutOfMemory, Unsupported, Untrusted)
-from .fixing import Fixed, fix, fix_frames, quality
-from .game import deploy, undo_deploy
+from .fixing import Fixed, fix, fix_frames, quality, share_palette
+from .flow import Again, load_workflow, regen, run_workflow
+from .game import build, deploy, describe_project, init_project, undo_deploy
 from .image import Image
 from .job import Job
 from .lora import Lora, lora_info, set_loras
-from .model import (Cancel, Model, Progress, doctor, inspect, list_loras, list_models, list_presets,
-                    random_seed)
+from .model import (Cancel, Model, Progress, describe_preset, devices, doctor, inspect, list_loras, list_models,
+                    list_presets, random_seed, set_limits, settings, slug, trust_program)
 from .motion import Moved, NormalMap, Recolored, list_motions, motion, normal, normals, recolor
 from .palette import Palette
 from .result import Result
 from .sheet import Atlas, Place, Sheet, Slice, Tag
+from .steps import Grid
 
 if TYPE_CHECKING:
     from .client import Client
@@ -54,11 +56,14 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Atlas", "BackendError", "BadFormat", "Busy", "Cancel", "Cancelled", "Client", "DeviceLost",
-    "DgxPixelsError", "Fixed", "Image", "InputOutputError", "InternalError", "InvalidArgument",
-    "Job", "LimitExceeded", "Lora", "Mismatch", "Model", "Moved", "NormalMap", "NotFound", "OutOfMemory",
-    "Palette", "Place", "Progress", "Recolored", "Result", "Sheet", "Slice", "Tag", "Unsupported",
-    "Untrusted", "choices", "deploy", "doctor", "fix", "fix_frames", "inspect", "list_loras",
-    "list_models", "list_motions", "list_presets", "lora_info", "motion", "normal", "normals",
-    "quality", "random_seed", "recolor", "set_loras", "undo_deploy", "version",
+    "Again", "Atlas", "BackendError", "BadFormat", "Busy", "Cancel", "Cancelled", "Client",
+    "DeviceLost", "DgxPixelsError", "Fixed", "Grid", "Image", "InputOutputError", "InternalError",
+    "InvalidArgument", "Job", "LimitExceeded", "Lora", "Mismatch", "Model", "Moved", "NormalMap",
+    "NotFound", "OutOfMemory", "Palette", "Place", "Progress", "Recolored", "Result", "Sheet",
+    "Slice", "Tag", "Unsupported", "Untrusted", "build", "choices", "deploy", "describe_preset",
+    "describe_project", "devices", "doctor", "fix", "fix_frames", "init_project", "inspect",
+    "list_loras", "list_models", "list_motions", "list_presets", "load_workflow", "lora_info",
+    "motion", "normal", "normals", "quality", "random_seed", "recolor", "regen", "run_workflow",
+    "set_limits", "set_loras", "settings", "share_palette", "slug", "trust_program", "undo_deploy",
+    "version",
 ]

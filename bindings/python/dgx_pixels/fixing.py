@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ctypes import byref, c_void_p, pointer
 from dataclasses import dataclass
 from typing import Any
@@ -125,21 +125,46 @@ def fix(
     return Fixed(Image._of(out.value), take_document(report))
 
 
+def _options(call: str, given: dict[str, Any]) -> tuple[_abi.dgxp_fix_params, list[Any]]:
+    """What fix() takes, from keywords; unknown ones are refused."""
+    defaults: dict[str, Any] = {
+        "size": None, "cell": None, "grid": None, "downscale": None, "background": None, "matte": None,
+        "palette": None, "colors": None, "extract": None, "dither": None, "keep_colors": False,
+        "orphans": False, "jaggies": False, "outline": None, "trim": None, "tile": False,
+        "native": False}
+    unknown = set(given) - set(defaults)
+    if unknown:
+        raise TypeError(f"{call}() takes no {', '.join(sorted(unknown))}")
+    return _fix_params(**{**defaults, **given})
+
+
+def share_palette(images: Iterable[ImageLike], *, colors: int | None = None, **options: Any) -> Palette:
+    """One palette for many pictures, which then are fixed with it: fix(image, palette=…).
+
+    It is found in what fix() with these options leaves of each before its palette step, so pictures come
+    one at a time; `colors` of them at most, else as few as suffice.
+    """
+    made, alive = _options("share_palette", options)
+    wanted = params(_abi.dgxp_palette_params, colors=colors)
+    histogram, out = c_void_p(), c_void_p()
+    lib.dgxp_histogram_create(byref(histogram))
+    try:
+        for image in images:
+            lib.dgxp_histogram_add_fixed(histogram, Image.of(image), byref(made))
+        lib.dgxp_histogram_extract(histogram, byref(wanted), byref(out))
+    finally:
+        lib.dgxp_histogram_free(histogram)
+    del alive
+    return Palette._of(out.value)
+
+
 def fix_frames(images: Sequence[ImageLike], **options: Any) -> list[Fixed]:
     """The same for the frames of one animation: one grid, one palette, one trim.
 
     Takes what fix() takes; every entry has the same report.
     """
     frames = [Image.of(image) for image in images]
-    defaults: dict[str, Any] = {
-        "size": None, "cell": None, "grid": None, "downscale": None, "background": None, "matte": None,
-        "palette": None, "colors": None, "extract": None, "dither": None, "keep_colors": False,
-        "orphans": False, "jaggies": False, "outline": None, "trim": None, "tile": False,
-        "native": False}
-    unknown = set(options) - set(defaults)
-    if unknown:
-        raise TypeError(f"fix_frames() takes no {', '.join(sorted(unknown))}")
-    made, alive = _fix_params(**{**defaults, **options})
+    made, alive = _options("fix_frames", options)
     handles = (c_void_p * len(frames))(*(frame.handle for frame in frames))
     out, report = (c_void_p * len(frames))(), c_void_p()
     lib.dgxp_fix_frames(handles, len(frames), byref(made), byref(report), out)

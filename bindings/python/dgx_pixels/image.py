@@ -10,7 +10,8 @@ from ctypes import byref, c_void_p
 from typing import TYPE_CHECKING, Any, Union
 
 from . import _abi
-from ._lowlevel import Handle, lib, params, path_bytes, take_bytes, text_bytes
+from ._lowlevel import Handle, document, lib, params, path_bytes, take_bytes, text_bytes
+from .errors import NotFound
 
 if TYPE_CHECKING:
     import numpy
@@ -151,6 +152,23 @@ class Image(Handle):
                 for i in range(lib.dgxp_image_text_count(self.handle))]
         return {key.decode("latin-1"): (lib.dgxp_image_text(self.handle, key) or b"").decode(
             "utf-8", "replace") for key in keys}
+
+    @property
+    def recipe(self) -> dict[str, Any] | None:
+        """How it was painted, from its metadata; None when it does not say."""
+        try:
+            made: dict[str, Any] = document(lib.dgxp_image_recipe, self.handle)
+            return made
+        except NotFound:
+            return None
+
+    def load_sidecar(self, path: str | os.PathLike[str]) -> None:
+        """Give it back the texts that deploy() took out of the PNG at `path`."""
+        lib.dgxp_image_load_sidecar(self.handle, path_bytes(path))
+
+    def panel(self, name: str) -> bytes | None:
+        """Aseprite's JSON with the nine parts of a panel that will be called `name`; None: it is none."""
+        return take_bytes(lib.dgxp_panel_describe, self.handle, path_bytes(name)) or None
 
     def set_text(self, values: Mapping[str, str | None]) -> None:
         """Replace metadata by key; None removes."""

@@ -8,12 +8,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import byref, c_uint64, c_void_p
+from ctypes import byref, c_int32, c_uint64, c_void_p, create_string_buffer
 from dataclasses import dataclass
 from typing import Any, Unpack
 
 from . import _abi
-from ._lowlevel import Handle, choice, document, find_torch, lib, params, path_bytes
+from ._lowlevel import Handle, choice, document, find_torch, lib, params, path_bytes, text_bytes
 from .errors import Cancelled
 from .image import Image
 from .job import Job, JobOptions
@@ -288,6 +288,48 @@ def list_loras(model: Model | None = None) -> Any:
 def list_presets() -> Any:
     """The presets that exist: name, help, prompt template, sizes."""
     return document(lib.dgxp_list_presets)
+
+
+def describe_preset(name: str, folder: str | os.PathLike[str] | None = None) -> Any:
+    """The contract of one kind, style or speed: its file, with every field's values and their help."""
+    return document(lib.dgxp_preset_describe, name.encode(), path_bytes(folder) if folder is not None else None)
+
+
+def settings() -> Any:
+    """All that a picture can be asked for: name, type, range, default, unit, help; and old names."""
+    return document(lib.dgxp_settings)
+
+
+def devices() -> list[dict[str, Any]]:
+    """The devices that the backend sees: id ("cpu", "cuda:0"), name, available, memory in bytes."""
+    find_torch()
+    count = c_int32()
+    lib.dgxp_device_count(byref(count))
+    found = []
+    for index in range(count.value):
+        told = params(_abi.dgxp_device_info)
+        lib.dgxp_device_describe(index, byref(told))
+        found.append({"id": told.id.decode(), "name": told.name.decode("utf-8", "replace"),
+                      "available": bool(told.available), "memory_total": told.memory_total,
+                      "memory_free": told.memory_free})
+    return found
+
+
+def set_limits(pixels: int = 0, bytes: int = 0) -> None:
+    """What a file of others may cost this process, in pixels and bytes; 0 is the default of each."""
+    lib.dgxp_set_limits(byref(params(_abi.dgxp_limits, pixels=pixels, bytes=bytes)))
+
+
+def slug(subject: str) -> str:
+    """A readable file name of a subject: "Medieval knight, red" -> "medieval-knight-red"."""
+    room = create_string_buffer(64)  # DGXP_SLUG_SIZE and more
+    lib.dgxp_slug(text_bytes(subject), room)
+    return room.value.decode()
+
+
+def trust_program(path: str | os.PathLike[str]) -> Any:
+    """Vouch for a TorchScript program: it may run from now on.  A program is code."""
+    return document(lib.dgxp_trust_program, path_bytes(path))
 
 
 def inspect(path: str | os.PathLike[str]) -> Any:

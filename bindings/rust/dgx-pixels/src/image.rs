@@ -113,6 +113,27 @@ impl ImageRef {
         &raw const self.0
     }
 
+    /// How it was painted, from its metadata, JSON; [`NotFound`](crate::Status::NotFound) when it does not say.
+    pub fn recipe(&self) -> Result<String> {
+        // SAFETY: a live handle, here and below.
+        crate::document(|out| unsafe { sys::dgxp_image_recipe(self.raw(), out) })
+    }
+
+    /// Give it back the texts that deploying took out of the PNG at `path`.
+    pub fn load_sidecar(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = c_path(path.as_ref())?;
+        check(unsafe { sys::dgxp_image_load_sidecar(self.raw().cast_mut(), path.as_ptr()) })
+    }
+
+    /// Aseprite's JSON with the nine parts of a panel that will be called `name`; none: it is no panel.
+    pub fn panel(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let name = c_text(name)?;
+        let made = crate::bytes(|bytes, size| unsafe {
+            sys::dgxp_panel_describe(self.raw(), name.as_ptr(), bytes, size)
+        })?;
+        Ok((!made.is_empty()).then_some(made))
+    }
+
     /// Pixels.
     pub fn width(&self) -> u32 {
         // SAFETY: a live handle, here and below.

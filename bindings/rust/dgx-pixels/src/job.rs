@@ -69,7 +69,8 @@ impl Job {
     /// From a kind, a style, a speed and typed fields, laid over each other.  What does not exist is
     /// [`NotFound`](crate::Status::NotFound), and the message lists what there is.
     pub fn styled(model: &Model, preset: &Preset) -> Result<Self> {
-        let mut request = format!("{{\"kind\": {}, \"subject\": {}", quote(preset.kind), quote(preset.subject));
+        let mut request =
+            format!("{{\"kind\": {}, \"subject\": {}", quote(preset.kind), quote(preset.subject));
         for (name, text) in [("style", preset.style), ("speed", preset.speed)] {
             if let Some(text) = text {
                 request += &format!(", \"{name}\": {}", quote(text));

@@ -4,6 +4,8 @@
 mod cancel;
 mod error;
 mod fix;
+mod flow;
+mod game;
 mod generate;
 mod image;
 mod job;
@@ -17,6 +19,11 @@ mod sheet;
 pub use cancel::Cancel;
 pub use error::{Error, Result, Status};
 pub use fix::{Fix, Fixed};
+pub use flow::{
+    choices, describe_preset, list_motions, load_workflow, motion, palettes, parse_parameters, quality,
+    random_seed, recolor, regen, run_workflow, set_limits, settings, slug, trust_program,
+};
+pub use game::{Ask, Build, Deploy, NoAnswer, describe_project, init_bevy, init_project, undo_deploy};
 pub use generate::{Generate, Painted, Phase, Progress};
 pub use image::{Image, ImageRef, PngOptions};
 pub use job::{Beside, Job, Preset};
@@ -155,6 +162,9 @@ fn document(make: impl FnOnce(*mut *mut sys::dgxp_document) -> sys::dgxp_status)
 fn bytes(make: impl FnOnce(*mut *mut u8, *mut usize) -> sys::dgxp_status) -> Result<Vec<u8>> {
     let (mut raw, mut size) = (std::ptr::null_mut(), 0);
     error::check(make(&mut raw, &mut size))?;
+    if raw.is_null() {
+        return Ok(Vec::new());
+    }
     // SAFETY: `size` bytes at `raw` are ours until they are freed.
     unsafe {
         let copy = std::slice::from_raw_parts(raw, size).to_vec();
