@@ -46,6 +46,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/flat.c
     src/image/foreign.c
     src/image/gif.c
+    src/image/gif_write.c
     src/image/grid.c
     src/image/header.c
     src/image/height.c

@@ -56,6 +56,84 @@ static void put_sum(uint8_t *chunk)
 
 /* ---------------------------------------------------------------------------------------- core */
 
+/* `shades` blues from `from` on, the first of a frame clear. */
+static dgxp_image *draw_shades(int32_t from, int32_t shades)
+{
+    dgxp_image *image = NULL;
+    ck_assert_ok(dgxp_image_create(shades + 1, 2, NULL, &image));
+    for (int32_t i = 0; i < shades * 2 + 2; i++) {
+        const int32_t shade = from + i % (shades + 1) - 1;
+        const uint8_t rgba[4] = {(uint8_t)(shade >> 8), 7, (uint8_t)shade, 255};
+        if (i % (shades + 1)) {
+            memcpy(dgxp_image_pixels_mut(image) + (size_t)i * 4, rgba, 4);
+        }
+    }
+    return image;
+}
+
+/* With one palette of all frames, and with one a frame. */
+START_TEST(animation_gif_round_trips)
+{
+    for (int32_t shades = 3; shades <= 255; shades += 252) {
+        dgxp_sheet *sheet = NULL, *read = NULL;
+        dgxp_sheet_params params = DGXP_SHEET_PARAMS_INIT;
+        uint8_t *bytes = NULL;
+        size_t size = 0;
+        ck_assert_ok(dgxp_sheet_create(&sheet));
+        for (int32_t i = 0; i < 3; i++) {
+            dgxp_image *image = draw_shades(i * 200, shades);
+            ck_assert_ok(dgxp_sheet_add_frame(sheet, image, NULL, i ? 25 : 110));
+            dgxp_image_free(image);
+        }
+        params.format = DGXP_SHEET_GIF;
+        params.scale = 2;
+        ck_assert_ok(dgxp_sheet_encode(sheet, &params, &bytes, &size));
+        ck_assert_ok(dgxp_sheet_decode(bytes, size, &read));
+        ck_assert_int_eq(dgxp_sheet_frame_count(read), 3);
+        for (int32_t i = 0; i < 3; i++) {
+            const dgxp_image *a = dgxp_sheet_frame(sheet, i), *b = dgxp_sheet_frame(read, i);
+            static const int32_t durations[] = {110, 30, 20}; /* 25 each: rounding is given back */
+            ck_assert_int_eq(dgxp_sheet_frame_duration(read, i), durations[i]);
+            ck_assert_int_eq(dgxp_image_width(b), 2 * (shades + 1));
+            for (int32_t x = 0; x <= shades; x++) {
+                const uint8_t *p = dgxp_image_pixels(a) + (size_t)x * 4;
+                const uint8_t *q = dgxp_image_pixels(b) + (size_t)x * 8;
+                ck_assert_int_eq(p[3], q[3]);
+                ck_assert(!p[3] || memcmp(p, q, 4) == 0);
+            }
+        }
+        dgxp_bytes_free(bytes);
+        dgxp_sheet_free(read);
+        dgxp_sheet_free(sheet);
+    }
+}
+END_TEST
+
+START_TEST(animation_gif_refuses_what_it_cannot_hold)
+{
+    dgxp_sheet *sheet = NULL;
+    dgxp_sheet_params params = DGXP_SHEET_PARAMS_INIT;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    dgxp_image *image = draw_shades(0, 256);
+    ck_assert_ok(dgxp_sheet_create(&sheet));
+    ck_assert_ok(dgxp_sheet_add_frame(sheet, image, NULL, 0));
+    params.format = DGXP_SHEET_GIF;
+    ck_assert_refused(dgxp_sheet_encode(sheet, &params, &bytes, &size), DGXP_ERR_UNSUPPORTED,
+                      "frame 0 has over 255 colors");
+    params.scale = 65;
+    ck_assert_refused(dgxp_sheet_encode(sheet, &params, &bytes, &size), DGXP_ERR_INVALID_ARGUMENT,
+                      "1 to 64");
+    params.scale = 1;
+    params.plays = 65536;
+    ck_assert_refused(dgxp_sheet_encode(sheet, &params, &bytes, &size), DGXP_ERR_INVALID_ARGUMENT,
+                      "65535");
+    ck_assert_ptr_null(bytes);
+    dgxp_image_free(image);
+    dgxp_sheet_free(sheet);
+}
+END_TEST
+
 START_TEST(animation_apng_round_trips)
 {
     dgxp_sheet *sheet = px_make_sheet(), *again = NULL;
@@ -264,6 +342,8 @@ int main(void)
     TCase *core = tcase_create("core"), *limits = tcase_create("limits");
     TCase *malformed = tcase_create("malformed");
     tcase_add_test(core, animation_apng_round_trips);
+    tcase_add_test(core, animation_gif_round_trips);
+    tcase_add_test(core, animation_gif_refuses_what_it_cannot_hold);
     tcase_add_test(core, animation_apng_keeps_texts_and_its_first_frame_is_a_png);
     tcase_add_test(core, animation_gif_shows_what_pillow_wrote);
     tcase_add_test(core, animation_sequence_goes_by_number);

@@ -76,7 +76,7 @@ static dgxp_sheet *make_sheet(int32_t side, int32_t frames)
 
 START_TEST(limits_hold_in_every_reader)
 {
-    static const int32_t formats[] = {DGXP_SHEET_APNG, DGXP_SHEET_ASEPRITE};
+    static const int32_t formats[] = {DGXP_SHEET_APNG, DGXP_SHEET_ASEPRITE, DGXP_SHEET_GIF};
     dgxp_image *image = NULL, *back = NULL;
     uint8_t *bytes = NULL;
     size_t size = 0;

@@ -98,17 +98,19 @@ DGXP_API dgxp_status dgxp_sheet_load_sequence(const char *path, int32_t duration
                                               dgxp_sheet **out);
 
 typedef enum dgxp_sheet_format {
-    DGXP_SHEET_AUTO = 0,     /* by the file's suffix: .aseprite, .ase, .png, .apng */
+    DGXP_SHEET_AUTO = 0,     /* by the file's suffix: .aseprite, .ase, .png, .apng, .gif */
     DGXP_SHEET_ASEPRITE = 1, /* one layer, tags, slices, palette; indexed when 255 colors suffice */
-    DGXP_SHEET_APNG = 2      /* RGBA, plays for ever; frames and durations only */
+    DGXP_SHEET_APNG = 2,     /* RGBA, plays for ever; frames and durations only */
+    DGXP_SHEET_GIF = 3       /* the exact colors, at most 255 a frame (else DGXP_ERR_UNSUPPORTED); alpha
+                                below 128 is clear; durations in hundredths of a second, 0.02 at least */
 } dgxp_sheet_format;
 
 typedef struct dgxp_sheet_params {
     uint32_t struct_size;
     int32_t format;    /* a dgxp_sheet_format */
-    int32_t scale;     /* of APNG: integer nearest enlargement, 1..64; 0 = 1 */
+    int32_t scale;     /* of APNG and GIF: integer nearest enlargement, 1..64; 0 = 1 */
     int32_t truecolor; /* of .aseprite, 1: always RGBA */
-    int32_t plays;     /* of APNG: how often it plays; 0 = for ever */
+    int32_t plays;     /* of APNG and GIF: how often it plays; 0 = for ever */
 } dgxp_sheet_params;
 #define DGXP_SHEET_PARAMS_INIT {sizeof(dgxp_sheet_params), 0, 0, 0, 0}
 

@@ -160,11 +160,11 @@ static int write_animation(const cli_atlas *settings, const dgxp_sheet *sheet)
 int cli_atlas_write(const char *command, const cli_atlas *settings, const dgxp_sheet *sheet)
 {
     const char *output = settings->output;
-    if (!cli_check_picture_name(command, output)) {
+    if (!cli_check_sheet_name(command, output)) {
         return CLI_USAGE;
     }
     if (cli_has_suffix(output, ".aseprite") || cli_has_suffix(output, ".ase") ||
-        cli_has_suffix(output, ".apng")) {
+        cli_has_suffix(output, ".apng") || cli_has_suffix(output, ".gif")) {
         return write_animation(settings, sheet);
     }
     const bool none =

@@ -359,6 +359,11 @@ bool cli_check_picture_name(const char *command, const char *output)
     return !other;
 }
 
+bool cli_check_sheet_name(const char *command, const char *output)
+{
+    return cli_has_suffix(output, ".gif") || cli_check_picture_name(command, output);
+}
+
 int cli_make_folders(const char *path)
 {
     char *copy = cli_format("%s", path);

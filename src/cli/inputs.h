@@ -50,6 +50,8 @@ char *cli_output(const char *folder, const char *name, const char *suffix);
 bool cli_is_picture_name(const char *output);
 /** False, and said, where an output is named like a format that is not written ("out.jpg"). */
 bool cli_check_picture_name(const char *command, const char *output);
+/** The same of a sheet's frames, which may also be a .gif. */
+bool cli_check_sheet_name(const char *command, const char *output);
 /** Make a folder and those above it; returns an exit code. */
 int cli_make_folders(const char *path);
 /** Refuse outputs that name one file twice or a source; returns an exit code. */

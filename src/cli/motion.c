@@ -154,7 +154,8 @@ static int run(int argc, char **argv)
     atlas.describe.items = cli_zero((size_t)argc, sizeof(char *));
     const cli_option options[] = {
         {"output", 'o', CLI_TEXT, "FILE", &atlas.output,
-         "knight.aseprite (tags and durations), knight.apng, or knight.png\nwith its description "
+         "knight.aseprite (tags and durations), knight.apng, knight.gif, or\nknight.png with its "
+         "description "
          "beside it",
          0, 0, NULL},
         {"motion", 'm', CLI_LIST, "NAME,…", &motions,
@@ -181,8 +182,8 @@ static int run(int argc, char **argv)
          "of a .png (default: a motion a row where all have as many frames)", 1, 16384, NULL},
         {"padding", 0, CLI_INT, "N", &atlas.pack.padding, "of a .png: pixels between frames", 0,
          256, NULL},
-        {"scale", 0, CLI_INT, "N", &atlas.png.scale, "enlarge an .apng by whole pixels", 1, 64,
-         NULL},
+        {"scale", 0, CLI_INT, "N", &atlas.png.scale, "enlarge an .apng or .gif by whole pixels", 1,
+         64, NULL},
         {"contact", 0, CLI_TEXT, "FILE.png", &contact,
          "also every frame enlarged on one picture, for people", 0, 0, NULL},
         {"normal", 0, CLI_TEXT, "FILE", &normal,
@@ -226,7 +227,7 @@ static int run(int argc, char **argv)
         code = cli_usage(self->name, "--to, --project, --force and --confirm belong to --deploy");
         goto done;
     }
-    if ((atlas.output && !cli_check_picture_name(self->name, atlas.output)) ||
+    if ((atlas.output && !cli_check_sheet_name(self->name, atlas.output)) ||
         (contact && !cli_check_picture_name(self->name, contact)) ||
         (normal && !cli_check_picture_name(self->name, normal))) {
         code = CLI_USAGE;
@@ -237,8 +238,9 @@ static int run(int argc, char **argv)
         goto done;
     }
     if (atlas.png.scale > 1 && atlas.output && cli_has_suffix(atlas.output, ".png")) {
-        code = cli_usage(self->name, "--scale is for .apng: a sheet's description counts native "
-                                     "pixels");
+        code = cli_usage(self->name,
+                         "--scale is for .apng and .gif: a sheet's description counts native "
+                         "pixels");
         goto done;
     }
     names = join_motions(&motions);

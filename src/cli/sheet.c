@@ -87,7 +87,7 @@ static int run_pack(int argc, char **argv)
     bool power_of_two = false, no_trim = false, bleed = false;
     const cli_option options[] = {
         {"output", 'o', CLI_TEXT, "FILE", &atlas.output,
-         "sheet.png with its description, or walk.aseprite, walk.apng", 0, 0, NULL},
+         "sheet.png with its description, or walk.aseprite, walk.apng, walk.gif", 0, 0, NULL},
         {"describe", 'd', CLI_LIST, "FORMAT", &atlas.describe,
          "aseprite-array (default), aseprite-hash, tsj, tsx, ldtk, bevy-ron\n"
          "or none; beside the picture; may be given several times",
@@ -202,7 +202,7 @@ static int run_slice(int argc, char **argv)
     bool keep_empty = false;
     const cli_option options[] = {
         {"output", 'o', CLI_TEXT, "FILE|DIR", &atlas.output,
-         "a folder for NAME_000.png …, or walk.aseprite, walk.apng", 0, 0, NULL},
+         "a folder for NAME_000.png …, or walk.aseprite, walk.apng, walk.gif", 0, 0, NULL},
         {"cell", 0, CLI_SIZE, "WxH", cell, "cells of this size (default: connected pieces)", 0, 0,
          NULL},
         {"columns", 0, CLI_INT, "N", &cut.columns, "or so many columns", 1, 16384, NULL},
@@ -244,7 +244,8 @@ static int run_slice(int argc, char **argv)
     if (status != DGXP_OK) {
         code = cli_fail_at(argv[0], status);
     } else if (cli_has_suffix(atlas.output, ".png") || cli_has_suffix(atlas.output, ".apng") ||
-               cli_has_suffix(atlas.output, ".aseprite") || cli_has_suffix(atlas.output, ".ase")) {
+               cli_has_suffix(atlas.output, ".gif") || cli_has_suffix(atlas.output, ".aseprite") ||
+               cli_has_suffix(atlas.output, ".ase")) {
         atlas.standard = "aseprite-array";
         code = cli_atlas_write(slice_command.name, &atlas, sheet);
     } else {

@@ -16,7 +16,7 @@ typedef struct cli_atlas {
 
 /**
  * Write the sheet's picture and its descriptions beside it (sheet.png, sheet.json), or, when the
- * output ends in .aseprite, .ase or .apng, one animation file.  Prints what was written; returns an
+ * output ends in .aseprite, .ase, .apng or .gif, one animation file.  Prints what was written; returns an
  * exit code.
  */
 int cli_atlas_write(const char *command, const cli_atlas *settings, const dgxp_sheet *sheet);

@@ -19,5 +19,8 @@ dgxp_status px_apng_encode(const char *name, const dgxp_sheet *sheet, int32_t sc
 int32_t px_gif_duration(int32_t delay);
 bool px_gif_matches(const uint8_t *bytes, size_t size);
 dgxp_status px_gif_decode(const char *name, const uint8_t *bytes, size_t size, dgxp_sheet **out);
+/** `scale` and `plays` as for px_apng_encode(); exact colors, at most 255 a frame. */
+dgxp_status px_gif_encode(const char *name, const dgxp_sheet *sheet, int32_t scale, int32_t plays,
+                          uint8_t **bytes, size_t *size);
 
 #endif

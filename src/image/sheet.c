@@ -23,6 +23,7 @@ const dgxp_choice px_sheet_format_choices[] = {
     {DGXP_SHEET_AUTO, "auto", "by the file's suffix"},
     {DGXP_SHEET_ASEPRITE, "aseprite", ".aseprite with tags, slices and palette"},
     {DGXP_SHEET_APNG, "apng", "animated PNG: frames and durations"},
+    {DGXP_SHEET_GIF, "gif", "GIF: 255 colors a frame, hard alpha, hundredths of a second"},
 };
 const int32_t px_sheet_format_count =
     (int32_t)(sizeof px_sheet_format_choices / sizeof *px_sheet_format_choices);

@@ -83,6 +83,9 @@ static dgxp_status encode(const char *what, const dgxp_sheet *sheet, const dgxp_
     if (p->format == DGXP_SHEET_APNG) {
         return px_apng_encode(what, sheet, p->scale, p->plays, bytes, size);
     }
+    if (p->format == DGXP_SHEET_GIF) {
+        return px_gif_encode(what, sheet, p->scale, p->plays, bytes, size);
+    }
     return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                         "%s: format %d is not one to write; dgxp_choices(\"sheet_format\") lists "
                         "them",
@@ -119,9 +122,11 @@ dgxp_status dgxp_sheet_save(const dgxp_sheet *sheet, const char *path,
             known.format = DGXP_SHEET_ASEPRITE;
         } else if (px_file_has_suffix(path, "png") || px_file_has_suffix(path, "apng")) {
             known.format = DGXP_SHEET_APNG;
+        } else if (px_file_has_suffix(path, "gif")) {
+            known.format = DGXP_SHEET_GIF;
         } else {
             return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                                "%s: the suffix is none of .aseprite .ase .png .apng; name the "
+                                "%s: the suffix is none of .aseprite .ase .png .apng .gif; name the "
                                 "format",
                                 path);
         }

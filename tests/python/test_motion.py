@@ -99,6 +99,15 @@ def test_the_program_writes_every_format(build: Path, tmp_path: Path) -> None:
     assert run("hero.png", "-m", "walk", "-o", "hero.apng", "--scale", "2").returncode == 0
     with Pictures.open(tmp_path / "hero.apng") as played:
         assert played.n_frames == 4 and played.info["duration"] == 150  # type: ignore[attr-defined]
+    assert run("hero.png", "-m", "walk", "-o", "hero.gif", "--scale", "2").returncode == 0
+    with Pictures.open(tmp_path / "hero.gif") as played, Pictures.open(tmp_path / "hero.apng") as other:
+        assert played.n_frames == 4 and played.info["loop"] == 0  # type: ignore[attr-defined]
+        for index in range(4):
+            played.seek(index)
+            other.seek(index)
+            assert played.info["duration"] == 150
+            one, two = (np.asarray(picture.convert("RGBA")) for picture in (played, other))
+            assert (one[..., 3] == two[..., 3]).all() and (one[one[..., 3] > 0] == two[one[..., 3] > 0]).all()
     assert run("hero.png", "-m", "all", "-o", "hero.aseprite").returncode == 0
     assert (tmp_path / "hero.aseprite").read_bytes()[4:6] == b"\xe0\xa5"
     again = (tmp_path / "hero.aseprite").read_bytes()

@@ -1175,6 +1175,7 @@ unsafe extern "C" {
 pub const DGXP_SHEET_AUTO: dgxp_sheet_format = 0;
 pub const DGXP_SHEET_ASEPRITE: dgxp_sheet_format = 1;
 pub const DGXP_SHEET_APNG: dgxp_sheet_format = 2;
+pub const DGXP_SHEET_GIF: dgxp_sheet_format = 3;
 pub type dgxp_sheet_format = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
