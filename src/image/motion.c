@@ -133,38 +133,41 @@ static dgxp_status take_motions(maker *self)
 
 /* ------------------------------------------------------------------------------------ frames */
 
-/* How far anything can get from where it was, so that the stage holds it. */
-static int32_t find_margin(const maker *self)
+/* How far anything of one frame can get from where it was, so that its stage holds it. */
+static int32_t find_margin(const maker *self, const px_motion_key *key)
 {
     const px_box *box = &self->stage.zones.box;
     const double width = box->x1 - box->x0 + 1, height = box->y1 - box->y0 + 1;
-    int32_t most = 0;
-    for (int32_t m = 0; m < self->motion_count; m++) {
-        for (int32_t k = 0; k < self->motions[m]->count; k++) {
-            const int32_t *moves = self->motions[m]->keys[k].moves;
-            double sum = 2;
-            for (int i = 0; i < PX_MOVE_WIDTH; i++) {
-                sum += abs(moves[i]);
-            }
-            const double wide = abs(100 + moves[PX_MOVE_WIDTH]) / 100.0;
-            const double high = (100 + moves[PX_MOVE_HEIGHT]) / 100.0;
-            sum += wide > 1 ? width * (wide - 1) : 0;
-            sum += high > 1 ? height * (high - 1) : 0;
-            sum += moves[PX_MOVE_TURN] ? hypot(width * fmax(wide, 1), height * fmax(high, 1)) : 0;
-            most = sum > most ? (int32_t)ceil(sum) : most;
-        }
+    const int32_t *moves = key->moves;
+    double sum = 2;
+    for (int i = 0; i < PX_MOVE_WIDTH; i++) {
+        sum += abs(moves[i]);
     }
-    return most;
+    const double wide = abs(100 + moves[PX_MOVE_WIDTH]) / 100.0;
+    const double high = (100 + moves[PX_MOVE_HEIGHT]) / 100.0;
+    sum += wide > 1 ? width * (wide - 1) : 0;
+    sum += high > 1 ? height * (high - 1) : 0;
+    sum += moves[PX_MOVE_TURN] ? hypot(width * fmax(wide, 1), height * fmax(high, 1)) : 0;
+    return (int32_t)ceil(sum);
+}
+
+/* Of a frame that was drawn. */
+static int32_t margin_of(const maker *self, const dgxp_image *frame)
+{
+    return (frame->width - self->stage.sprite->width) / 2;
 }
 
 static dgxp_status draw_frames(maker *self)
 {
     dgxp_status status = DGXP_OK;
-    self->stage.margin = find_margin(self);
+    int64_t side = 0;
     for (int32_t m = 0; m < self->motion_count; m++) {
         self->frame_room += self->motions[m]->count;
+        for (int32_t k = 0; k < self->motions[m]->count; k++) {
+            const int64_t own = 2 * (int64_t)find_margin(self, &self->motions[m]->keys[k]);
+            side = own > side ? own : side;
+        }
     }
-    const int64_t side = 2 * (int64_t)self->stage.margin;
     status =
         px_sheet_check_frames("dgxp_motion", (size_t)self->frame_room,
                               self->stage.sprite->width + side, self->stage.sprite->height + side);
@@ -175,6 +178,7 @@ static dgxp_status draw_frames(maker *self)
     for (int32_t m = 0; m < self->motion_count && !status; m++) {
         const px_motion *motion = self->motions[m];
         for (int32_t k = 0; k < motion->count && !status; k++) {
+            self->stage.margin = find_margin(self, &motion->keys[k]);
             status = px_motion_draw(&self->stage, &motion->keys[k], motion->grounded,
                                     &self->frames[self->frame_count]);
             self->frame_count += !status;
@@ -183,30 +187,48 @@ static dgxp_status draw_frames(maker *self)
     return status;
 }
 
-/* What all frames take of the stage: the sprite's own canvas, and as much more on both sides. */
+/* What all frames take, from the sprite's corner: its own canvas, and as much more on both sides. */
 static px_box find_canvas(const maker *self)
 {
-    const int32_t margin = self->stage.margin;
     const dgxp_image *sprite = self->stage.sprite;
-    px_box canvas = {margin, margin, margin + sprite->width - 1, margin + sprite->height - 1};
+    px_box canvas = {0, 0, sprite->width - 1, sprite->height - 1};
     for (int32_t i = 0; i < self->frame_count && !self->params.keep_canvas; i++) {
         const dgxp_image *frame = self->frames[i];
+        const int32_t margin = margin_of(self, frame);
         for (int32_t y = 0; y < frame->height; y++) {
             for (int32_t x = 0; x < frame->width; x++) {
                 if (px_image_at(frame, x, y)[3]) {
-                    canvas.x0 = x < canvas.x0 ? x : canvas.x0;
-                    canvas.x1 = x > canvas.x1 ? x : canvas.x1;
-                    canvas.y0 = y < canvas.y0 ? y : canvas.y0;
-                    canvas.y1 = y > canvas.y1 ? y : canvas.y1;
+                    canvas.x0 = px_image_least(canvas.x0, x - margin);
+                    canvas.x1 = px_image_most(canvas.x1, x - margin);
+                    canvas.y0 = px_image_least(canvas.y0, y - margin);
+                    canvas.y1 = px_image_most(canvas.y1, y - margin);
                 }
             }
         }
     }
-    const int32_t left = margin - canvas.x0, right = canvas.x1 - (margin + sprite->width - 1);
-    const int32_t more = left > right ? left : right;
-    canvas.x0 = margin - more;
-    canvas.x1 = margin + sprite->width - 1 + more;
+    const int32_t more = px_image_most(-canvas.x0, canvas.x1 - (sprite->width - 1));
+    canvas.x0 = -more;
+    canvas.x1 = sprite->width - 1 + more;
     return canvas;
+}
+
+/* A frame on the canvas of all, which may be larger or smaller than its stage. */
+static dgxp_status fit_frame(const maker *self, const dgxp_image *frame, const px_box *canvas,
+                             dgxp_image **out)
+{
+    const int32_t margin = margin_of(self, frame);
+    const int32_t left = canvas->x0 + margin, top = canvas->y0 + margin;
+    const dgxp_status status = px_image_create("dgxp_motion", canvas->x1 - canvas->x0 + 1,
+                                               canvas->y1 - canvas->y0 + 1, out);
+    for (int32_t y = 0; !status && y < (*out)->height; y++) {
+        const int32_t from = px_image_most(0, -left);
+        const int32_t to = px_image_least((*out)->width, frame->width - left);
+        if (y + top >= 0 && y + top < frame->height && from < to) {
+            memcpy(px_image_at(*out, from, y), px_image_at(frame, from + left, y + top),
+                   (size_t)(to - from) * 4);
+        }
+    }
+    return status;
 }
 
 /* The middle of the lowest eighth, as frames that are aligned by their feet have it. */
@@ -247,7 +269,7 @@ static dgxp_status fill_sheet(maker *self, const px_box *canvas, dgxp_sheet *she
             dgxp_image *image = NULL;
             char name[PX_MOTION_NAME_MAX + 16];
             snprintf(name, sizeof name, "%s %d", motion->name, (int)k);
-            status = px_box_cut("dgxp_motion", self->frames[index++], canvas, &image);
+            status = fit_frame(self, self->frames[index++], canvas, &image);
             status =
                 status ? status
                        : px_sheet_take_frame("dgxp_motion", sheet, image, name, motion->keys[k].ms);
@@ -255,14 +277,13 @@ static dgxp_status fill_sheet(maker *self, const px_box *canvas, dgxp_sheet *she
         status = status ? status : add_tag(sheet, motion, from);
     }
     sheet->columns = columns > 0 && self->motion_count > 1 ? columns : 0; /* a motion a row */
-    const int32_t margin = self->stage.margin;
     dgxp_slice pivot = DGXP_SLICE_INIT;
     pivot.name = "pivot";
     pivot.width = canvas->x1 - canvas->x0 + 1;
     pivot.height = canvas->y1 - canvas->y0 + 1;
     pivot.has_pivot = 1;
-    pivot.pivot_x = find_feet(self) + margin - canvas->x0;
-    pivot.pivot_y = self->stage.zones.box.y1 + 1 + margin - canvas->y0;
+    pivot.pivot_x = find_feet(self) - canvas->x0;
+    pivot.pivot_y = self->stage.zones.box.y1 + 1 - canvas->y0;
     status = status ? status : px_sheet_add_slice("dgxp_motion", sheet, &pivot);
     return status ? status : px_image_copy_texts(self->stage.sprite, sheet->frames[0].image);
 }

@@ -260,7 +260,7 @@ static void paint_flash(drawing *self)
 static void paint_rim(drawing *self)
 {
     const px_box seen = find_visible(self->now);
-    const int32_t width = self->now->width;
+    const int32_t width = self->now->width, margin = self->stage->margin;
     memcpy(self->next->rgba, self->now->rgba, px_image_count(self->now) * 4);
     for (int32_t y = 1; y <= seen.y1; y++) {
         for (int32_t x = 1; x < width - 1; x++) {
@@ -269,7 +269,8 @@ static void paint_rim(drawing *self)
                                 px_image_at(self->now, x, y - 1)[3] >= 128 ||
                                 px_image_at(self->now, x, y + 1)[3] >= 128;
             if (beside && !px_image_at(self->now, x, y)[3] &&
-                (int32_t)(draw_lot(self, x, y) % 100) < move_of(self, PX_MOVE_RIM)) {
+                (int32_t)(draw_lot(self, x - margin, y - margin) % 100) <
+                    move_of(self, PX_MOVE_RIM)) {
                 memcpy(px_image_at(self->next, x, y), self->stage->lightest, 4);
             }
         }
