@@ -107,7 +107,7 @@ static void print_option(const cli_option *option)
         }
     }
     putchar('\n');
-    if (option->kind == CLI_CHOICE) {
+    if (option->choices) {
         print_choices(option->choices);
     }
 }

@@ -74,7 +74,7 @@ typedef struct cli_setting {
     /* Put `text` into the request; false, and said, when it is none of the type and range. */
     bool (*take)(const char *command, const struct cli_setting *setting, const char *text);
     char *option, *argument;
-    char help[256];
+    char help[512];
 } cli_setting;
 
 typedef struct cli_option {

@@ -81,10 +81,6 @@ static int check(const settings *s)
         return cli_usage("generate", "'%s' is a KIND; say of what: generate %s \"medieval knight\"",
                          s->subject, s->subject);
     }
-    if (s->size[0] && s->canvas[0]) {
-        return cli_usage("generate", "--size (sprite pixels) and --canvas (what the model paints) "
-                                     "exclude each other");
-    }
     if (s->raw && (cli_names_folder(s->raw) || (s->output && strcmp(s->raw, s->output) == 0))) {
         return cli_usage("generate", "--raw takes a file of its own, not a folder or the -o file");
     }
@@ -105,7 +101,7 @@ static int check(const settings *s)
                              s->loras.items[i]);
         }
     }
-    if (!s->init && (s->mask || s->strength >= 0)) {
+    if (!s->init && (s->mask || json_object_get(s->more, "strength"))) {
         return cli_usage("generate", s->mask
                                          ? "--mask needs --init: the picture that it masks"
                                          : "--strength needs --init: the picture to start from");
@@ -123,13 +119,7 @@ static int run(int argc, char **argv)
                   .brp = CLI_CONFIRM_URL,
                   .seed = -1,
                   .count = 1,
-                  .batch = 1,
-                  .guidance = -1,
-                  .rescale = -1,
-                  .cfg_stop = -1,
-                  .eta = -1,
-                  .temperature = -1,
-                  .strength = -1};
+                  .batch = 1};
     s.fields.items = cli_zero((size_t)argc, sizeof(char *));
     s.loras.items = cli_zero((size_t)argc, sizeof(char *));
     s.more = json_object();
@@ -142,56 +132,13 @@ static int run(int argc, char **argv)
          0, 0, NULL},
         {"device", 0, CLI_TEXT, "cpu|cuda[:N]", &s.model.device, "default: cuda when there is one",
          0, 0, NULL},
-        {"seed", 's', CLI_SEED, "N", &s.seed, "the same seed paints the same picture", 0, 0, NULL},
+        {"seed", 's', CLI_SEED, "N", &s.seed, NULL, 0, 0, NULL},
         {"count", 'n', CLI_INT, "N", &s.count, "how many, with seeds N, N+1, …", 1, 100000, NULL},
         {"batch", 0, CLI_INT, "N", &s.batch, "how many at once (a GPU likes 4)", 1, MAX_BATCH,
          NULL},
-        {"style", 0, CLI_TEXT, "S", &s.style, "with a KIND: 8bit, 16bit, 32bit, gameboy, nes, 1bit",
-         0, 0, NULL},
-        {"speed", 0, CLI_TEXT, "S", &s.speed, "with a KIND: fast, balanced, quality", 0, 0, NULL},
-        {"view", 0, CLI_TEXT, "V", &s.named_fields[0],
-         "with a KIND: front, side, back, three-quarter, top-down", 0, 0, NULL},
-        {"facing", 0, CLI_TEXT, "F", &s.named_fields[1],
-         "with a KIND: south (to the viewer), south-east, east … eight of them", 0, 0, NULL},
-        {"outline", 0, CLI_TEXT, "O", &s.named_fields[2],
-         "with a KIND: none, black, colored, inner", 0, 0, NULL},
-        {"shading", 0, CLI_TEXT, "S", &s.named_fields[3],
-         "with a KIND: flat, simple, soft, dithered", 0, 0, NULL},
-        {"detail", 0, CLI_TEXT, "D", &s.named_fields[4], "with a KIND: low, medium, high", 0, 0,
-         NULL},
-        {"isometric", 0, CLI_TEXT, "no|yes", &s.named_fields[5], "with a KIND", 0, 0, NULL},
         {"field", 0, CLI_LIST, "NAME=VALUE", &s.fields, "a field of your own preset", 0, 0, NULL},
-        {"palette", 0, CLI_TEXT, "NAME|FILE", &s.palette,
-         "these colors and no others; `dgx-pixels palette list`", 0, 0, NULL},
-        {"colors", 0, CLI_INT, "N", &s.colors, "at most so many colors, found in the picture", 1,
-         256, NULL},
-        {"background", 0, CLI_TEXT, "auto|keep|#rrggbb", &s.background, "what becomes transparent",
-         0, 0, NULL},
-        {"as-painted", 0, CLI_FLAG, NULL, &s.as_painted,
-         "no palette, matte and clean-up: only size and hard alpha", 0, 0, NULL},
-        {"size", 0, CLI_SIZE, "WxH", s.size, "sprite pixels that come out", 0, 0, NULL},
-        {"canvas", 0, CLI_SIZE, "WxH", s.canvas, "what the model paints, for experts", 0, 0, NULL},
-        {"steps", 0, CLI_INT, "N", &s.steps, "1..1000 (default: the model's)", 1, 1000, NULL},
-        {"guidance", 'g', CLI_NUMBER, "G", &s.guidance,
-         "how strictly the words are followed; 1 or less ignores\n"
-         "the negative prompt and is twice as fast",
-         0, 100, NULL},
-        {"guidance-rescale", 0, CLI_NUMBER, "F", &s.rescale, "0..1: against burnt colours", 0, 1,
-         NULL},
-        {"cfg-stop", 0, CLI_NUMBER, "F", &s.cfg_stop,
-         "guidance ends after this share of the steps: 0.6 saves 20 %", 0, 1, NULL},
-        {"sampler", 0, CLI_CHOICE, "S", &s.sampler, "", 0, 0, "sampler"},
-        {"schedule", 0, CLI_CHOICE, "S", &s.schedule, "", 0, 0, "schedule"},
-        {"spacing", 0, CLI_CHOICE, "S", &s.spacing, "", 0, 0, "spacing"},
-        {"eta", 0, CLI_NUMBER, "F", &s.eta, "noise of ddim and tcd, 0..1", 0, 1, NULL},
-        {"temperature", 0, CLI_NUMBER, "F", &s.temperature,
-         "0..1: below 1 surfaces come out smoother", 0, 1, NULL},
-        {"tiling", 0, CLI_CHOICE, "AXES", &s.tiling, "", 0, 0, "tiling"},
-        {"negative", 0, CLI_TEXT, "TEXT", &s.negative, "what should not be there", 0, 0, NULL},
-        {"init", 0, CLI_TEXT, "PNG", &s.init, "start from this picture", 0, 0, NULL},
-        {"strength", 0, CLI_NUMBER, "F", &s.strength,
-         "with --init: 0 keeps it, 1 ignores it (default 0.75)", 0, 1, NULL},
-        {"mask", 0, CLI_TEXT, "PNG", &s.mask, "with --init: white is painted anew", 0, 0, NULL},
+        {"init", 0, CLI_TEXT, "PNG", &s.init, NULL, 0, 0, NULL},
+        {"mask", 0, CLI_TEXT, "PNG", &s.mask, NULL, 0, 0, NULL},
         {"lora", 'l', CLI_LIST, "NAME[:W[:T]]", &s.loras,
          "a LoRA by file or name (`dgx-pixels lora list`), as strong as W\n"
          "(default 1), its text encoders as strong as T; may be repeated",
@@ -226,8 +173,7 @@ static int run(int argc, char **argv)
         {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
     };
     /* Those have a shape or a name of their own above; the rest comes from the table of settings. */
-    static const char *const without[] = {"kind", "subject", "prompt", "negative-prompt",
-                                          "lora", "parity",  NULL};
+    static const char *const without[] = {"kind", "subject", "prompt", "parity", NULL};
     cli_settings more;
     cli_settings_append(&more, options, CLI_OPTIONS, without, s.more);
     int words, code;

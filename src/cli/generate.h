@@ -7,35 +7,26 @@
 
 #include <jansson.h>
 
-/** The typed fields that have an option of their own; presets may have more (--field). */
-enum { CLI_PRESET_FIELDS = 6 };
 /** How many are painted at once at most. */
 enum { CLI_GENERATE_BATCH = 64 };
 
 typedef struct cli_generate_settings {
-    const char *output, *negative, *init, *mask, *raw;
-    const char *kind, *subject, *style, *speed;
-    const char *named_fields[CLI_PRESET_FIELDS]; /* view, facing, outline, shading, detail, … */
-    cli_list fields, loras;
+    const char *output, *init, *mask, *raw;
+    const char *kind, *subject;
+    cli_list fields, loras; /* fields of presets of one's own */
     const json_t *defaults; /* a request that the project begins with, or NULL */
     const char *folder;     /* where its paths begin */
-    json_t *more;           /* of the request: settings without an option in the table of options */
-    const char *palette, *background;
+    json_t *more;           /* the request that the options of the library's settings make */
     dgxp_model_params model;
     const char *model_path;
     dgxp_deploy_params deploy;
     int64_t seed;
-    int32_t count, batch, size[2], canvas[2], steps, scale, colors;
-    int32_t sampler, schedule, spacing, tiling;
-    double guidance, rescale, cfg_stop, eta, temperature, strength;
-    bool dry_run, json, quiet, show, deploys, force, as_painted;
+    int32_t count, batch, scale;
+    bool dry_run, json, quiet, show, deploys, force;
     bool partial; /* skip what of a LoRA does not fit */
     bool confirm; /* ask the game at `brp` whether it has the new pixels */
     const char *brp;
 } cli_generate_settings;
-
-/** In the order of `named_fields`. */
-extern const char *const cli_preset_fields[CLI_PRESET_FIELDS];
 
 /** Whether an output is meant to be a folder: it is one, or ends with a slash. */
 bool cli_names_folder(const char *path);

@@ -122,7 +122,7 @@ static bool is_unfinished(const char *recipe)
 static void hint(const painting *p)
 {
     const cli_generate_settings *s = p->s;
-    if (p->unfinished && !s->as_painted && !s->quiet && !s->json) {
+    if (p->unfinished && !json_object_get(s->more, "as_painted") && !s->quiet && !s->json) {
         fprintf(
             stderr,
             "dgx-pixels: as it was painted, without palette and clean-up: this model names no "
@@ -258,6 +258,7 @@ static dgxp_status describe(const painting *p, uint64_t seed)
 static dgxp_status prepare(painting *p, uint64_t *seed)
 {
     const cli_generate_settings *s = p->s;
+    cli_cancel(); /* Ctrl-C counts from here on, while the model is being opened too */
     dgxp_status status = s->init ? dgxp_image_load(s->init, &p->init) : DGXP_OK;
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(s->mask ? dgxp_image_load(s->mask, &p->mask) : DGXP_OK);

@@ -23,10 +23,13 @@ static char *option_name(const char *name)
     return copy;
 }
 
-static bool is_known(const char *name, const cli_option *options, const char *const *without)
+/* An option that a command reads by itself has the table's help where it has none of its own. */
+static bool is_known(const char *name, const json_t *row, cli_option *options,
+                     const char *const *without)
 {
-    for (const cli_option *option = options; option->name; option++) {
+    for (cli_option *option = options; option->name; option++) {
         if (strcmp(option->name, name) == 0) {
+            option->help = option->help ? option->help : text_of(row, "help");
             return true;
         }
     }
@@ -46,6 +49,38 @@ static json_t *parse_sides(const char *text)
         return json_pack("[i, i]", width, height);
     }
     return sscanf(text, "%5d%c", &width, &rest) == 1 ? json_pack("[i, i]", width, width) : NULL;
+}
+
+static bool has_choice(const json_t *row, const char *text)
+{
+    size_t i;
+    json_t *choice;
+    json_array_foreach(json_object_get(row, "choices"), i, choice)
+    {
+        if (strcmp(text_of(choice, "name"), text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* " auto euler ddim" */
+static void list_choices(const json_t *row, char *to, size_t room)
+{
+    size_t i, used = 0;
+    json_t *choice;
+    json_array_foreach(json_object_get(row, "choices"), i, choice)
+    {
+        used += (size_t)snprintf(to + used, used < room ? room - used : 0, " %s",
+                                 text_of(choice, "name"));
+    }
+}
+
+static void refuse_choice(const char *command, const cli_setting *setting, const char *text)
+{
+    char names[256] = "";
+    list_choices(setting->row, names, sizeof names);
+    cli_usage(command, "--%s %s: is none of%s", setting->option, text, names);
 }
 
 static bool take(const char *command, const cli_setting *setting, const char *text)
@@ -74,6 +109,16 @@ static bool take(const char *command, const cli_setting *setting, const char *te
                       setting->option, text);
             return false;
         }
+    } else if (strcmp(type, "json") == 0) {
+        json_error_t error;
+        value = json_loads(text, 0, &error);
+        if (!value) {
+            cli_usage(command, "--%s: is no JSON: %s", setting->option, error.text);
+            return false;
+        }
+    } else if (strcmp(type, "choice") == 0 && !has_choice(setting->row, text)) {
+        refuse_choice(command, setting, text);
+        return false;
     } else {
         value = cli_json_text(text);
     }
@@ -85,7 +130,19 @@ static bool can_be_option(const json_t *row)
 {
     const json_t *first = json_array_get(json_object_get(row, "in"), 0);
     return json_is_string(first) && strcmp(json_string_value(first), "request") == 0 &&
-           strcmp(text_of(row, "type"), "json") != 0;
+           strcmp(text_of(row, "name"), "fields") != 0; /* FIELD=VALUE, one by one */
+}
+
+/* Lines of about 66 letters, as the help has room for. */
+static void wrap(const char *text, char *to, size_t room)
+{
+    size_t column = 0, used = 0;
+    for (; *text && used + 1 < room; text++, column++) {
+        const bool breaks = *text == ' ' && column + 1 + strcspn(text + 1, " ") > 66;
+        to[used++] = breaks ? '\n' : *text;
+        column = breaks ? 0 : column;
+    }
+    to[used] = '\0';
 }
 
 static void fill(cli_setting *setting, cli_option *option)
@@ -96,11 +153,15 @@ static void fill(cli_setting *setting, cli_option *option)
     setting->argument = strcmp(type, "boolean") == 0  ? NULL
                         : strcmp(type, "sides") == 0  ? cli_format("WxH")
                         : strcmp(type, "number") == 0 ? cli_format("F")
+                        : strcmp(type, "json") == 0   ? cli_format("JSON")
+                        : strcmp(type, "choice") == 0 ? cli_format("NAME")
                         : ranged                      ? cli_format("N")
                                                       : cli_format("TEXT");
-    snprintf(setting->help, sizeof setting->help, "%s", text_of(row, "help"));
+    wrap(text_of(row, "help"), setting->help, sizeof setting->help);
     *option = (cli_option){.name = setting->option,
+                           .letter = strcmp(setting->option, "guidance") == 0 ? 'g' : 0,
                            .kind = CLI_SETTING,
+                           .choices = ranged || strcmp(type, "choice") ? NULL : setting->option,
                            .argument = setting->argument,
                            .target = setting,
                            .help = setting->help};
@@ -126,7 +187,7 @@ void cli_settings_append(cli_settings *settings, cli_option *options, int room,
     json_array_foreach(list, i, row)
     {
         char *name = option_name(text_of(row, "name"));
-        if (end + 1 >= room || !can_be_option(row) || is_known(name, options, without)) {
+        if (is_known(name, row, options, without) || end + 1 >= room || !can_be_option(row)) {
             free(name);
             continue;
         }

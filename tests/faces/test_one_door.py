@@ -87,6 +87,22 @@ def by_batch(folder: Path, requests: list[dict[str, Any]]) -> list[bytes]:
     return [next((folder / "out").rglob(f"line-{i:02}*.png")).read_bytes() for i in range(len(requests))]
 
 
+def by_command(folder: Path, request: dict[str, Any], number: int) -> bytes:
+    """The command line: each setting is an option; a kind and the subject, or the prompt, are its words."""
+    rest = dict(request)
+    words = [rest.pop("kind", None), rest.pop("subject", None) or rest.pop("prompt")]
+    for name, value in rest.items():
+        text = ("x".join(map(str, value)) if isinstance(value, list) and name != "loras" else
+                json.dumps(value) if isinstance(value, (dict, list)) else str(value))
+        words += ["--" + name.replace("_", "-"), *([] if value is True else [text])]
+    path = folder / f"command-{number:02}.png"
+    build = Path(os.environ["DGX_PIXELS_LIBRARY"]).parents[1]
+    done = subprocess.run([build / "bin/dgx-pixels", "generate", *filter(None, words), "-m", "tiny", "--device", "cpu",
+                           "-q", "-o", path], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, (words, done.stderr)
+    return path.read_bytes()
+
+
 def pixels(png: bytes) -> tuple[int, int, bytes]:
     image = Image.decode(png)
     return image.width, image.height, image.tobytes()
@@ -120,6 +136,8 @@ def test_every_face_paints_a_recipe_with_the_same_bytes(server: Server, model: M
         "mcp": over_mcp(game, recipes),
         "batch": by_batch(tmp_path, recipes),
     }
+    asked = [by_command(tmp_path, request, i) for i, request in enumerate(requests)]
+    faces["command line"] = [*asked, asked[chosen]]
     for face, painted in faces.items():
         for name, png, wanted in zip(names, painted, first, strict=True):
             assert pixels(png) == pixels(wanted), f"{face}: {name} is another picture"

@@ -192,7 +192,7 @@ def test_wrong_torch_is_named(cli, tiny: Path, tmp_path: Path) -> None:  # type:
     (["--seed", "-1"], "from 0 to"),
     (["--size", "axb"], "is not a size"),
     (["--sampler", "magic"], "dpmpp-2m"),
-    (["--size", "32", "--canvas", "64"], "exclude"),
+    (["--size", "32x"], "is not a size"),
     (["--mask", "m.png"], "--init"),
     (["--nonsense"], "--nonsense"),
     (["two", "three"], "quotes"),

@@ -61,7 +61,7 @@ def test_kind_style_speed_and_fields_lie_over_each_other(cli: Run, tiny: Path) -
     assert job["finish"]["colors"] == 16 and job["finish"]["outline"] == "outer"
     assert "realistic" in str(job["negative_prompt"])
     other = expand(cli, "monster", "green slime", "--style", "8bit", "--speed", "quality", "--steps",
-                   "3", "--colors", "5", "--negative", "blue")
+                   "3", "--colors", "5", "--negative-prompt", "blue")
     assert (other["steps"], other["finish"]["colors"], other["negative_prompt"]) == (3, 5, "blue")
     assert expand(cli, "item", "sword", "--as-painted").get("finish") is None
 
