@@ -23,7 +23,8 @@ static void count_line(dgxp_log_level level, const char *text, void *unused)
 static dgxp_job *make_job(uint64_t seed)
 {
     dgxp_job *job = NULL;
-    ck_assert_ok(dgxp_job_create_preset(model, "character", "a knight", &job));
+    ck_assert_ok(
+        dgxp_job_request(model, "{\"kind\":\"character\",\"subject\":\"a knight\"}", NULL, &job));
     ck_assert_ok(dgxp_job_set_seed(job, seed));
     ck_assert_ok(dgxp_job_set_steps(job, 4));
     return job;
@@ -85,7 +86,9 @@ static void *list(void *unused)
             dgxp_document_free(told[i]);
         }
         /* Errors are a thread's own. */
-        ck_assert_status(dgxp_job_create_preset(model, "nothing", "x", &job), DGXP_ERR_NOT_FOUND);
+        ck_assert_int_ne(
+            dgxp_job_request(model, "{\"kind\":\"nothing\",\"subject\":\"x\"}", NULL, &job),
+            DGXP_OK);
         ck_assert_ptr_nonnull(strstr(dgxp_last_error(), "nothing"));
     } while (painting > 0);
     return unused;

@@ -171,7 +171,7 @@ def test_outputs_never_collide(cli: Cli, tmp_path: Path) -> None:
         Image.fromarray(scene()).save(path)
     before = (tmp_path / "s.png").read_bytes()
     both = cli("fix", tmp_path / "s.png", tmp_path / "a/s.png", "-o", tmp_path / "out/")
-    assert both.returncode == 2 and "two inputs" in both.stderr
+    assert both.returncode == 2 and "written twice" in both.stderr
     own = cli("fix", tmp_path / "s.png", "-o", tmp_path / "s.png")
     assert own.returncode == 2 and "overwrite" in own.stderr
     into = cli("fix", tmp_path / "s.png", "-o", tmp_path / "a/../")
