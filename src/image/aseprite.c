@@ -5,17 +5,20 @@
 #include "core/buffer.h"
 #include "core/error.h"
 #include "core/mem.h"
+#include "image/color_table.h"
 #include "image/sheet.h"
 
 #include <string.h>
 #include <zlib.h>
+
+enum { COLOR_SLOTS = 1024 }; /* four times the colors of an indexed file */
 
 typedef struct writer {
     const char *name;
     px_buffer file;
     uint8_t palette[256][4];
     int32_t colors;       /* of an indexed file, transparent entry 0 included; 0 = RGBA */
-    uint16_t slots[1024]; /* open addressing: entries by color */
+    px_color_slot slots[COLOR_SLOTS]; /* the entry of each color */
     int32_t width, height;
 } writer;
 
@@ -62,16 +65,9 @@ static size_t begin_chunk(writer *to, int type)
 
 /* ------------------------------------------------------------------------------------- chunks */
 
-/* Where a color's entry is or would be written; 0 there: it has none yet. */
-static uint16_t *find_slot(writer *in, const uint8_t *rgba)
+static px_color_slot *find_entry(writer *in, const uint8_t *rgba)
 {
-    uint32_t word;
-    memcpy(&word, rgba, sizeof word);
-    uint32_t at = (word * 2654435761u) >> 22;
-    while (in->slots[at] && memcmp(in->palette[in->slots[at]], rgba, 4) != 0) {
-        at = (at + 1) & 1023;
-    }
-    return &in->slots[at];
+    return px_color_find(in->slots, COLOR_SLOTS, px_color_word(rgba));
 }
 
 /* Entry 0 is transparent, the others are in order of appearance; 0 colors when there are too many.
@@ -87,15 +83,15 @@ static void collect_colors(writer *to, const dgxp_sheet *sheet)
             if (!pixel[3] || (i && memcmp(pixel, pixel - 4, 4) == 0)) {
                 continue;
             }
-            uint16_t *slot = find_slot(to, pixel);
-            if (*slot) {
+            px_color_slot *entry = find_entry(to, pixel);
+            if (entry->value) {
                 continue;
             }
             if (to->colors == 256) {
                 to->colors = 0;
                 return;
             }
-            *slot = (uint16_t)to->colors;
+            entry->value = (uint64_t)to->colors;
             memcpy(to->palette[to->colors++], pixel, 4);
         }
     }
@@ -231,7 +227,7 @@ static dgxp_status put_pixels(writer *to, const dgxp_image *image, const box *pa
         const uint8_t *from = px_image_at(image, part->x, part->y + y);
         for (int32_t x = 0; x < part->width; x++, from += 4, at += each) {
             if (to->colors) {
-                *at = from[3] ? (uint8_t)*find_slot(to, from) : 0;
+                *at = from[3] ? (uint8_t)find_entry(to, from)->value : 0;
             } else {
                 memcpy(at, from, 4);
             }

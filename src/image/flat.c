@@ -3,15 +3,14 @@
 #include "image/flat.h"
 
 #include "core/mem.h"
+#include "image/color_table.h"
 #include "image/image.h"
 
 #include <string.h>
 
 static uint32_t read_color(const uint8_t *rgba)
 {
-    uint32_t color;
-    memcpy(&color, rgba, sizeof color);
-    return rgba[3] ? color : 0;
+    return rgba[3] ? px_color_word(rgba) : 0;
 }
 
 /* Marks the columns and rows at which any pixel differs from the one before. */
@@ -75,26 +74,19 @@ bool px_flat_measure(const dgxp_image *const *images, int32_t count, px_flat *ou
 
 int32_t px_flat_count_colors(const dgxp_image *image, int32_t limit)
 {
-    enum { SLOTS = 16384 };
-    uint32_t slots[SLOTS];
-    uint8_t used[SLOTS / 8] = {0};
+    enum { SLOTS = 2 * PX_FLAT_COLORS }; /* a quarter of a megabyte */
+    px_color_slot slots[SLOTS] = {{0}};
     const size_t pixels = px_image_count(image);
     int32_t count = 0;
-    limit = limit < SLOTS / 2 ? limit : SLOTS / 2;
+    limit = px_image_least(limit, PX_FLAT_COLORS);
     for (size_t i = 0; i < pixels && count <= limit; i++) {
         const uint32_t color = read_color(image->rgba + i * 4);
         if (i && color == read_color(image->rgba + i * 4 - 4)) {
             continue;
         }
-        uint32_t at = (color * 2654435761u) >> 18;
-        while (used[at / 8] >> (at & 7) & 1 && slots[at] != color) {
-            at = (at + 1) % SLOTS;
-        }
-        if (!(used[at / 8] >> (at & 7) & 1)) {
-            used[at / 8] |= (uint8_t)(1 << (at & 7));
-            slots[at] = color;
-            count++;
-        }
+        px_color_slot *slot = px_color_find(slots, SLOTS, color);
+        count += slot->value == 0;
+        slot->value = 1;
     }
     return count;
 }

@@ -15,7 +15,9 @@ typedef struct px_flat {
 /** Transparent pixels are equal whatever their color.  False when memory runs out. */
 bool px_flat_measure(const dgxp_image *const *images, int32_t count, px_flat *out);
 
-/** The number of different colors, counted up to `limit` + 1. */
+enum { PX_FLAT_COLORS = 8192 };
+
+/** The number of different colors, counted up to `limit` + 1; `limit` is at most PX_FLAT_COLORS. */
 int32_t px_flat_count_colors(const dgxp_image *image, int32_t limit);
 
 #endif

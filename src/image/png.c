@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/params.h"
+#include "image/color_table.h"
 #include "image/exif.h"
 #include "image/foreign.h"
 #include "image/image.h"
@@ -310,29 +311,18 @@ dgxp_status px_png_decode_texts(const char *name, const uint8_t *chunks, size_t 
 
 /* ------------------------------------------------------------------------------------ writing */
 
+enum { COLOR_SLOTS = 1024 }; /* four times the colors of an indexed file */
+
 typedef struct color_table {
     png_color colors[256];
     png_byte alphas[256];
     int count, translucent;
-    uint32_t keys[1024]; /* open addressing: the RGBA word and its entry + 1 */
-    uint16_t slots[1024];
+    px_color_slot slots[COLOR_SLOTS]; /* the entry + 1 of each color */
 } color_table;
 
-static uint32_t pack(const uint8_t *rgba)
+static px_color_slot *find_entry(color_table *table, const uint8_t *rgba)
 {
-    uint32_t word;
-    memcpy(&word, rgba, sizeof word);
-    return word;
-}
-
-static uint16_t *find_slot(color_table *table, uint32_t word)
-{
-    uint32_t at = (word * 2654435761u) >> 22;
-    while (table->slots[at] && table->keys[at] != word) {
-        at = (at + 1) & 1023;
-    }
-    table->keys[at] = word;
-    return &table->slots[at];
+    return px_color_find(table->slots, COLOR_SLOTS, px_color_word(rgba));
 }
 
 /* Entries in order of first appearance, but what tRNS must list stands first: alpha 0, then the
@@ -344,16 +334,16 @@ static bool collect_colors(const dgxp_image *image, color_table *table)
     memset(table, 0, sizeof *table);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *pixel = image->rgba + i * 4;
-        if (i && pack(pixel) == pack(pixel - 4)) {
+        if (i && px_color_word(pixel) == px_color_word(pixel - 4)) {
             continue;
         }
-        uint16_t *slot = find_slot(table, pack(pixel));
-        if (!*slot) {
+        px_color_slot *entry = find_entry(table, pixel);
+        if (!entry->value) {
             if (table->count == 256) {
                 return false;
             }
             memcpy(found[table->count], pixel, 4);
-            *slot = (uint16_t)++table->count;
+            entry->value = (uint64_t)++table->count;
         }
     }
     int next = 0;
@@ -363,7 +353,7 @@ static bool collect_colors(const dgxp_image *image, color_table *table)
             if ((alpha == 0 ? 0 : alpha < 255 ? 1 : 2) == turn) {
                 table->colors[next] = (png_color){found[i][0], found[i][1], found[i][2]};
                 table->alphas[next] = alpha;
-                *find_slot(table, pack(found[i])) = (uint16_t)++next;
+                find_entry(table, found[i])->value = (uint64_t)++next;
             }
         }
         if (turn == 1) {
@@ -438,7 +428,7 @@ static bool encode_pixels(codec *self, color_table *table, uint8_t *row, int32_t
         uint8_t *to = row;
         const uint8_t *from = px_image_at(image, 0, y);
         for (int32_t x = 0; x < image->width; x++, from += 4) {
-            const uint8_t entry = table ? (uint8_t)(*find_slot(table, pack(from)) - 1) : 0;
+            const uint8_t entry = table ? (uint8_t)(find_entry(table, from)->value - 1) : 0;
             for (int32_t i = 0; i < scale; i++) {
                 memcpy(to, table ? &entry : from, table ? 1 : 4);
                 to += table ? 1 : 4;

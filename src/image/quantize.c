@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/params.h"
+#include "image/color_table.h"
 #include "image/image.h"
 
 #include <math.h>
@@ -32,15 +33,10 @@ const int32_t px_quantize_dither_count =
 
 enum { COLORS_MAX = 1 << 24, IMAGES_MAX = 65536, MANY_COLORS = 16384, AUTO_COLORS = 32 };
 
-/* An open hash table of 24-bit colors.  Weights are integers, so that sums do not depend on the
- * order in which pictures were added. */
-typedef struct color_slot {
-    uint32_t key; /* 0x1RRGGBB; 0 is free */
-    uint64_t weight;
-} color_slot;
-
+/* The weight of each opaque color.  Weights are integers, so that sums do not depend on the order in
+ * which pictures were added. */
 typedef struct color_table {
-    color_slot *slots;
+    px_color_slot *slots;
     size_t capacity, count; /* the capacity is a power of two, at most two thirds are used */
 } color_table;
 
@@ -49,15 +45,6 @@ struct dgxp_histogram {
     color_table table;
     int64_t images;
 };
-
-static size_t find_slot(const color_table *table, uint32_t key)
-{
-    size_t at = (key * 2654435761u >> 7) & (table->capacity - 1);
-    while (table->slots[at].key && table->slots[at].key != key) {
-        at = (at + 1) & (table->capacity - 1);
-    }
-    return at;
-}
 
 static bool grow_table(color_table *table)
 {
@@ -68,8 +55,9 @@ static bool grow_table(color_table *table)
         return false;
     }
     for (size_t i = 0; i < table->capacity; i++) {
-        if (table->slots[i].key) {
-            larger.slots[find_slot(&larger, table->slots[i].key)] = table->slots[i];
+        const px_color_slot *slot = &table->slots[i];
+        if (slot->value) {
+            px_color_find(larger.slots, larger.capacity, slot->color)->value = slot->value;
         }
     }
     px_mem_free(table->slots);
@@ -77,15 +65,14 @@ static bool grow_table(color_table *table)
     return true;
 }
 
-static bool add_color(color_table *table, uint32_t key, uint64_t weight)
+static bool add_color(color_table *table, uint32_t color, uint64_t weight)
 {
     if ((table->count + 1) * 3 > table->capacity * 2 && !grow_table(table)) {
         return false;
     }
-    color_slot *slot = &table->slots[find_slot(table, key)];
-    table->count += slot->key == 0;
-    slot->key = key;
-    slot->weight += weight;
+    px_color_slot *slot = px_color_find(table->slots, table->capacity, color);
+    table->count += slot->value == 0;
+    slot->value += weight;
     return true;
 }
 
@@ -102,9 +89,8 @@ static bool count_image(const dgxp_image *image, color_table *table, uint64_t *o
         if (pixel[3] < 128) {
             continue;
         }
-        const uint32_t key =
-            1u << 24 | (uint32_t)pixel[0] << 16 | (uint32_t)pixel[1] << 8 | pixel[2];
-        if (!add_color(table, key, run)) {
+        const uint8_t opaque_color[4] = {pixel[0], pixel[1], pixel[2], 255};
+        if (!add_color(table, px_color_word(opaque_color), run)) {
             return false;
         }
         *opaque += run;
@@ -137,9 +123,9 @@ static dgxp_status add_image(dgxp_histogram *histogram, const dgxp_image *image)
         fits = grow_table(&histogram->table);
     }
     for (size_t i = 0; fits && i < table.capacity; i++) {
-        if (table.slots[i].key) {
-            const uint64_t share = (table.slots[i].weight << 32) / opaque;
-            add_color(&histogram->table, table.slots[i].key, share ? share : 1);
+        if (table.slots[i].value) {
+            const uint64_t share = (table.slots[i].value << 32) / opaque;
+            add_color(&histogram->table, table.slots[i].color, share ? share : 1);
         }
     }
     px_mem_free(table.slots);
@@ -226,12 +212,11 @@ static dgxp_status list_colors(const dgxp_histogram *histogram, px_color_count *
     }
     size_t found = 0;
     for (size_t i = 0; i < table->capacity; i++) {
-        const uint32_t key = table->slots[i].key;
-        if (key) {
+        const px_color_slot *slot = &table->slots[i];
+        if (slot->value) {
             px_color_count *color = &colors[found++];
-            *color = (px_color_count){
-                .rgb = {(uint8_t)(key >> 16), (uint8_t)(key >> 8), (uint8_t)key, 255},
-                .weight = table->slots[i].weight};
+            memcpy(color->rgb, &slot->color, sizeof color->rgb);
+            color->weight = slot->value;
         }
     }
     qsort(colors, found, sizeof *colors, compare_colors);
