@@ -22,6 +22,19 @@ set(DGXP_CORE_SOURCES
     src/core/version.c
 )
 
+set(DGXP_RESIDENT_SOURCES
+    src/resident/client.c
+    src/resident/client_paint.c
+    src/resident/describe.c
+    src/resident/engine.c
+    src/resident/kept.c
+    src/resident/kept_bind.c
+    src/resident/paint.c
+    src/resident/place.c
+    src/resident/spawn.c
+    src/resident/wire.c
+)
+
 set(DGXP_IMAGE_SOURCES
     src/image/animation.c
     src/image/aseprite.c
@@ -128,6 +141,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/prompt.c
     src/diffusion/prompt_check.c
     src/diffusion/recipe.c
+    src/diffusion/resident.c
     src/diffusion/result.c
     src/diffusion/safetensors.c
     src/diffusion/scheduler.c

@@ -164,6 +164,51 @@ DGXP_API dgxp_status dgxp_model_keep_loras(dgxp_model *model, int64_t bytes);
 DGXP_API dgxp_status dgxp_model_read_weight(dgxp_model *model, const char *component,
                                             const char *parameter, float *values, size_t count);
 
+/* ---------------------------------------------------------------------- the resident engine */
+
+/**
+ * A process of this user that keeps models open, so that programs which come and go need not open
+ * them anew; pictures are the same bytes as without it.  It listens on a Unix socket (mode 0600) in
+ * $XDG_RUNTIME_DIR/dgx-pixels, serves only its own user and only programs of its own build, paints
+ * one call at a time in the order of asking, gives up the model that was used longest ago when less
+ * than a tenth of the memory is free, and leaves when it was idle long enough or when the library
+ * on disk is newer.
+ */
+#define DGXP_RESIDENT_IDLE_MAX 604800
+
+/** What dgxp_resident_use() asks for. */
+typedef enum dgxp_resident_mode {
+    DGXP_RESIDENT_OFF = 0,        /* models are opened in this process */
+    DGXP_RESIDENT_WHEN_THERE = 1, /* the engine's, when one runs */
+    DGXP_RESIDENT_START = 2       /* one is started when none runs */
+} dgxp_resident_mode;
+
+/**
+ * Where models that are opened from now on live: "off", "auto" (in the engine when one runs), or how
+ * long an engine that is started for it stays without work: "10m", "90s", "2h", at most 7 days.
+ * NULL: what the variable DGX_PIXELS_RESIDENT says in the same words, else off.  An engine that
+ * cannot be started costs a warning in the log, and the model is opened here.  Any thread.
+ */
+DGXP_API dgxp_status dgxp_resident_use(const char *wish);
+
+/** Called once programs can connect. */
+typedef void (*dgxp_resident_ready)(void *user_data);
+/**
+ * Be the engine, until it is idle for `idle_seconds` (1..DGXP_RESIDENT_IDLE_MAX), is told to stop,
+ * or SIGTERM or SIGINT comes (their handlers are replaced).  DGXP_ERR_BUSY: one runs already.
+ */
+DGXP_API dgxp_status dgxp_resident_serve(int32_t idle_seconds, dgxp_resident_ready ready,
+                                         void *user_data);
+/**
+ * Start one as a program of its own (`dgx-pixels resident serve`) unless it runs; returns once it
+ * serves.  `idle` is how long it stays without work, as in dgxp_resident_use(): "10m".
+ */
+DGXP_API dgxp_status dgxp_resident_start(const char *idle);
+/** {"engines": [{"pid", "backend", "memory_mib", "models": [...], "log", ...}]} */
+DGXP_API dgxp_status dgxp_resident_status(dgxp_document **out);
+/** Stop all engines of this user after the call that each is in; how many in `*count`. */
+DGXP_API dgxp_status dgxp_resident_stop(int32_t *count);
+
 #ifdef __cplusplus
 }
 #endif

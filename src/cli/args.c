@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "cli/inputs.h"
+#include "cli/resident.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -216,8 +217,8 @@ static bool parse_value(const char *command, const cli_option *option, const cha
     return true;
 }
 
-bool cli_parse(const cli_command *command, const cli_option *options, int argc, char **argv,
-               int *positional, int *code)
+static bool parse(const cli_command *command, const cli_option *options, int argc, char **argv,
+                  int *positional, int *code)
 {
     struct option longs[CLI_OPTIONS + 2];
     char shorts[2 * CLI_OPTIONS + 4];
@@ -270,6 +271,26 @@ bool cli_parse(const cli_command *command, const cli_option *options, int argc, 
     *positional = argc - optind;
     memmove(argv, argv + optind, (size_t)*positional * sizeof *argv);
     return true;
+}
+
+bool cli_parse(const cli_command *command, const cli_option *options, int argc, char **argv,
+               int *positional, int *code)
+{
+    cli_option all[CLI_OPTIONS + 1];
+    int count = 0;
+    if (!command->paints) {
+        return parse(command, options, argc, argv, positional, code);
+    }
+    while (options[count].name) {
+        count++;
+    }
+    memcpy(all, options, (size_t)(count + 1) * sizeof *all);
+    cli_resident_append(all, CLI_OPTIONS + 1);
+    if (!parse(command, all, argc, argv, positional, code)) {
+        return false;
+    }
+    *code = CLI_USAGE;
+    return cli_resident_apply(command->name);
 }
 
 bool cli_parse_json(const cli_command *command, int argc, char **argv, bool *json, int *positional,

@@ -391,4 +391,5 @@ const cli_command cli_batch = {
         "Exit code 1: some lines failed, or the running game does not show all.  docs/batch.md "
         "tells the rest.\n",
     .run = run,
+    .paints = true,
 };

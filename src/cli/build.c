@@ -119,6 +119,7 @@ const cli_command cli_build = {
         "Makes what is missing, and what was changed: its line, its presets, the model.  A\n"
         "build that is stopped goes on where it was.\n",
     .run = run,
+    .paints = true,
 };
 
 static int init_bevy(const char *folder)

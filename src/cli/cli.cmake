@@ -38,6 +38,7 @@ add_executable(dgx-pixels
     src/cli/report.c
     src/cli/request.c
     src/cli/resemble.c
+    src/cli/resident.c
     src/cli/run.c
     src/cli/setting.c
     src/cli/sheet.c

@@ -94,6 +94,7 @@ typedef struct cli_command {
     const char *synopsis; /* "[KIND] \"SUBJECT\" [-o FILE|DIR]" */
     const char *examples; /* lines that teach, each a command */
     int (*run)(int argc, char **argv);
+    bool paints; /* it opens a model: it has the options of cli/resident.h */
 } cli_command;
 
 /**
@@ -176,7 +177,7 @@ int cli_show_document(dgxp_status status, dgxp_document *document, bool json);
 
 extern const cli_command cli_generate, cli_info, cli_models, cli_trust, cli_bench, cli_doctor;
 extern const cli_command cli_batch, cli_regen, cli_run, cli_build, cli_deploy, cli_init, cli_lora;
-extern const cli_command cli_presets;
+extern const cli_command cli_presets, cli_resident;
 extern const cli_command cli_fix, cli_motion, cli_normal, cli_palette, cli_recolor, cli_report,
     cli_sheet, cli_tileset;
 

@@ -229,4 +229,5 @@ const cli_command cli_generate = {
         "starter's: 16 colors); an SDXL checkpoint has none, so say --size 64x64 --colors 16.\n"
         "(word:1.2) stresses a word, [word] weakens it, <lora:NAME:0.8> takes a LoRA.\n",
     .run = run,
+    .paints = true,
 };

@@ -275,4 +275,5 @@ const cli_command cli_regen = {
         "model, LoRAs, palette, init image and mask are checked first; what differs is named.\n"
         "Of a deployed picture the recipe is read from its sidecar in dgx-pixels.recipes/.\n",
     .run = run,
+    .paints = true,
 };

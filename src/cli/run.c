@@ -140,4 +140,5 @@ const cli_command cli_run = {
         "A graph becomes a job of ours; what bars its way is told at once, each node with its\n"
         "id and class.  docs/workflows.md has the format and ComfyUI's names.\n",
     .run = run,
+    .paints = true,
 };

@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "diffusion/backend.h"
+#include "diffusion/resident.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -316,7 +317,8 @@ static dgxp_status send(dgxp_model *model, const char *set, additions *all)
     return status;
 }
 
-/* "3:1:0.5:0.5;" an adapter; one whose weights are all 0 is not there. */
+/* The file as it is on disk and its weights, an adapter; one whose weights are all 0 is not there.
+ * Files and not handles, for the resident engine keeps sets from program to program. */
 static char *name_set(const px_use *uses, int32_t count)
 {
     char *name = px_mem_text("");
@@ -325,9 +327,13 @@ static char *name_set(const px_use *uses, int32_t count)
         if (w[PX_TEXT_1] == 0 && w[PX_TEXT_2] == 0 && w[PX_UNET] == 0) {
             continue;
         }
-        char *longer = px_mem_format("%s%llu:%.17g:%.17g:%.17g;", name,
-                                     (unsigned long long)uses[i].lora->serial, w[PX_UNET],
-                                     w[PX_TEXT_1], w[PX_TEXT_2]);
+        const struct stat *file = &uses[i].lora->file;
+        char *longer = px_mem_format(
+            "%s%llx-%llx-%llx-%llx.%09ld-%llx.%09ld:%.17g:%.17g:%.17g;", name,
+            (unsigned long long)file->st_dev, (unsigned long long)file->st_ino,
+            (unsigned long long)file->st_size, (unsigned long long)file->st_mtim.tv_sec,
+            file->st_mtim.tv_nsec, (unsigned long long)file->st_ctim.tv_sec,
+            file->st_ctim.tv_nsec, w[PX_UNET], w[PX_TEXT_1], w[PX_TEXT_2]);
         px_mem_free(name);
         name = longer;
     }
@@ -418,8 +424,12 @@ static dgxp_status set_uses(dgxp_model *model, px_use *mine, int32_t count, json
                                                          "process to use it again")
                     : px_adapters_need(model);
     if (status == DGXP_OK) {
+        status = px_resident_wait(model->shim, model->backend);
+    }
+    if (status == DGXP_OK) {
         status = px_adapters_merge(model, mine, count, reports);
         model->lost = status == DGXP_ERR_DEVICE_LOST;
+        px_resident_end(model->shim, model->backend);
     }
     if (status == DGXP_OK) {
         free_uses(model->adapters->uses, model->adapters->use_count);
@@ -488,9 +498,17 @@ dgxp_status dgxp_model_read_weight(dgxp_model *model, const char *component, con
     for (int32_t c = 0; c <= PX_UNET; c++) {
         if (strcmp(component, px_bundle_component(c)) == 0) {
             pthread_mutex_lock(&model->lock);
-            const dgxp_status status = px_backend_status(
-                model->shim->parameter_read(model->backend, c, parameter, values, count, &error),
-                &error);
+            dgxp_status status = px_resident_wait(model->shim, model->backend);
+            if (status == DGXP_OK && model->adapters) { /* others may have merged theirs since */
+                status = px_adapters_merge(model, model->adapters->uses,
+                                           model->adapters->use_count, NULL);
+            }
+            if (status == DGXP_OK) {
+                status = px_backend_status(model->shim->parameter_read(model->backend, c, parameter,
+                                                                       values, count, &error),
+                                           &error);
+            }
+            px_resident_end(model->shim, model->backend);
             pthread_mutex_unlock(&model->lock);
             return status;
         }

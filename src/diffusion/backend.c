@@ -29,8 +29,7 @@ dgxp_status px_backend_status(int32_t status, const px_shim_error *error)
     return status == DGXP_OK ? DGXP_OK : px_error_set((dgxp_status)status, "%s", error->text);
 }
 
-/* DGX_PIXELS_BACKEND names a file, a folder, or just "stub"; the default is torch. */
-static char *find_backend(const char **name)
+char *px_backend_find(const char **name)
 {
     const char *wanted = getenv("DGX_PIXELS_BACKEND");
     const char *kind = "torch";
@@ -49,7 +48,7 @@ static char *find_backend(const char **name)
     return path;
 }
 
-static dgxp_status find_torch(char **out)
+dgxp_status px_backend_find_torch(char **out)
 {
     const char *variable = getenv("DGX_PIXELS_TORCH_DIR");
     if (variable && *variable) {
@@ -157,7 +156,7 @@ static dgxp_status open_at(const char *path)
     if (strstr(px_file_name(path), "torch")) {
         px_mem_free(torch_folder);
         torch_folder = NULL;
-        dgxp_status status = find_torch(&torch_folder);
+        dgxp_status status = px_backend_find_torch(&torch_folder);
         if (status == DGXP_OK) {
             read_torch_version(torch_folder, version, sizeof version);
             status = preload_torch(torch_folder);
@@ -195,7 +194,7 @@ dgxp_status px_backend_open(const px_shim **out)
     pthread_mutex_lock(&lock);
     if (!opened) {
         const char *name = "torch";
-        char *path = find_backend(&name);
+        char *path = px_backend_find(&name);
         if (!path) {
             char *folders = px_search_describe(PX_SEARCH_BACKENDS);
             status = px_error_set(DGXP_ERR_BACKEND,

@@ -12,6 +12,14 @@
  */
 dgxp_status px_backend_open(const px_shim **out);
 
+/**
+ * The file of the backend that would be opened, in a new string, and its kind ("torch"); NULL when
+ * there is none.  DGX_PIXELS_BACKEND names a file, a folder, or just "stub".
+ */
+char *px_backend_find(const char **name);
+/** The folder of the torch that it would run on, in a new string. */
+dgxp_status px_backend_find_torch(char **out);
+
 /** The path of the opened backend, or NULL. */
 const char *px_backend_path(void);
 /** The folder of the torch that it runs on, or NULL (stub). */

@@ -12,6 +12,7 @@
 #include "diffusion/backend.h"
 #include "diffusion/find.h"
 #include "diffusion/program.h"
+#include "diffusion/resident.h"
 
 #include <string.h>
 
@@ -213,7 +214,7 @@ static void choose_dtypes(dgxp_model *model, int32_t wanted)
 static dgxp_status open_backend(dgxp_model *model, const dgxp_model_params *params)
 {
     px_shim_error error = {""};
-    dgxp_status status = px_backend_open(&model->shim);
+    dgxp_status status = px_resident_backend(params->no_mmap != 0, &model->shim);
     if (status == DGXP_OK) {
         status = choose_device(model, params->device);
     }
@@ -228,6 +229,10 @@ static dgxp_status open_backend(dgxp_model *model, const dgxp_model_params *para
                                      .latent_channels = model->bundle->latent_channels,
                                      .image_channels = model->bundle->image_channels};
     status = px_backend_status(model->shim->open(&options, &model->backend, &error), &error);
+    if (status == DGXP_OK) {
+        px_resident_identify(model->shim, model->backend, model->bundle, model->checkpoint,
+                             (const int32_t[2]){model->dtype, model->vae_dtype});
+    }
     for (int32_t e = 0; e < model->encoder_count && status == DGXP_OK; e++) {
         status = px_model_need(model, model->encoders[e].component, DGXP_TILING_NONE);
         find_vocabulary(model, &model->encoders[e]);

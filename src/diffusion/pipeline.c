@@ -13,6 +13,7 @@
 #include "diffusion/finish.h"
 #include "diffusion/latents.h"
 #include "diffusion/plan.h"
+#include "diffusion/resident.h"
 #include "diffusion/result.h"
 
 #include <errno.h>
@@ -65,11 +66,29 @@ static dgxp_status report(const call *r, dgxp_phase phase, int32_t step, int32_t
     return DGXP_OK;
 }
 
+/* The engine that the model lives in may serve other programs too. */
+static dgxp_status take_engine(const call *r)
+{
+    dgxp_status status;
+    while ((status = px_resident_turn(r->model->shim, r->model->backend, 50)) == DGXP_ERR_BUSY) {
+        px_error_clear();
+        status = report(r, DGXP_PHASE_QUEUED, 0, 0, -1, NULL);
+        if (status != DGXP_OK) {
+            px_resident_end(r->model->shim, r->model->backend);
+            break;
+        }
+    }
+    if (status != DGXP_OK) {
+        pthread_mutex_unlock(&r->model->lock);
+    }
+    return status;
+}
+
 /* Wait for the model while others use it; the wait can be cancelled. */
 static dgxp_status take_turn(const call *r)
 {
     if (pthread_mutex_trylock(&r->model->lock) == 0) {
-        return DGXP_OK;
+        return take_engine(r);
     }
     for (;;) {
         const dgxp_status status = report(r, DGXP_PHASE_QUEUED, 0, 0, -1, NULL);
@@ -82,7 +101,7 @@ static dgxp_status take_turn(const call *r)
         deadline.tv_sec += deadline.tv_nsec / 1000000000;
         deadline.tv_nsec %= 1000000000;
         if (pthread_mutex_timedlock(&r->model->lock, &deadline) != ETIMEDOUT) {
-            return DGXP_OK;
+            return take_engine(r);
         }
     }
 }
@@ -499,6 +518,7 @@ dgxp_status px_pipeline_paint(dgxp_model *model, const dgxp_job *const *jobs, in
         status = take_turn(&c);
         if (status == DGXP_OK) {
             status = paint(&c, parts, part_count);
+            px_resident_end(model->shim, model->backend);
             pthread_mutex_unlock(&model->lock);
         }
     }

@@ -10,6 +10,7 @@
 #include "diffusion/bundle.h"
 #include "diffusion/find.h"
 #include "diffusion/program.h"
+#include "resident/spawn.h"
 
 #include <string.h>
 
@@ -121,6 +122,16 @@ static json_t *describe_models(bool verify)
     return list ? list : json_array();
 }
 
+/* The processes that keep models open: their memory, and where their logs are. */
+static json_t *describe_resident(void)
+{
+    json_t *engines = json_array();
+    if (px_spawn_describe(engines) != DGXP_OK) {
+        px_error_clear();
+    }
+    return engines;
+}
+
 dgxp_status dgxp_doctor(int32_t verify_hashes, dgxp_document **out)
 {
     if (!out) {
@@ -137,6 +148,7 @@ dgxp_status dgxp_doctor(int32_t verify_hashes, dgxp_document **out)
     px_json_put(about, "devices", devices ? devices : json_array());
     px_json_put_text(about, "models_folders", folders);
     px_json_put(about, "models", describe_models(verify_hashes != 0));
+    px_json_put(about, "resident", describe_resident());
     px_mem_free(folders);
     const dgxp_status made = px_json_document(about, out);
     if (made != DGXP_OK) {

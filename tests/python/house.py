@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 # From the ground up: a room may call what lies below it, and itself.  (`project` was four rooms.)
-ORDER = ("core", "image", "diffusion", "job", "batch", "flow", "game", "project", "cli")
+ORDER = ("core", "resident", "image", "diffusion", "job", "batch", "flow", "game", "project", "cli")
 
 
 @dataclass(frozen=True)

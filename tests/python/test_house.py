@@ -19,7 +19,7 @@ from make_lowlevel import header_text  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 
 # Each room, and what it may include of ours: those below it, from the ground up, and itself.
-ROOMS = ("core", "image", "diffusion", "job", "batch", "flow", "game")
+ROOMS = ("core", "resident", "image", "diffusion", "job", "batch", "flow", "game")
 MAY_INCLUDE = {**{room: set(ROOMS[:i + 1]) for i, room in enumerate(ROOMS)}, "cli": {"cli"}}
 
 

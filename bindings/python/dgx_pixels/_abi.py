@@ -118,6 +118,10 @@ DTYPE_F16 = 3
 PREDICTION_AUTO = 0
 PREDICTION_EPSILON = 1
 PREDICTION_V = 2
+# dgxp_resident_mode
+RESIDENT_OFF = 0
+RESIDENT_WHEN_THERE = 1
+RESIDENT_START = 2
 # dgxp_sampler
 SAMPLER_AUTO = 0
 SAMPLER_EULER = 1
@@ -450,6 +454,7 @@ class dgxp_workflow_params(Structure):
     ]
 
 dgxp_log_callback = CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
+dgxp_resident_ready = CFUNCTYPE(None, c_void_p)
 
 STRUCTS = (
     dgxp_allocator,
@@ -639,6 +644,11 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_model_keep_loras": ("status", [c_void_p, c_int64]),
     "dgxp_model_read_weight": ("status", [c_void_p, c_char_p, c_char_p, POINTER(c_float),
         c_size_t]),
+    "dgxp_resident_use": ("status", [c_char_p]),
+    "dgxp_resident_serve": ("status", [c_int32, dgxp_resident_ready, c_void_p]),
+    "dgxp_resident_start": ("status", [c_char_p]),
+    "dgxp_resident_status": ("status", [POINTER(c_void_p)]),
+    "dgxp_resident_stop": ("status", [POINTER(c_int32)]),
     "dgxp_job_create": ("status", [c_char_p, POINTER(c_void_p)]),
     "dgxp_job_free": (None, [c_void_p]),
     "dgxp_job_request": ("status", [c_void_p, c_char_p, POINTER(dgxp_request_params),

@@ -9,6 +9,7 @@ pub const DGXP_VERSION_PATCH: u32 = 0;
 pub const DGXP_VERSION: u32 = 1000;
 pub const DGXP_LIMIT_PIXELS: u32 = 64000000;
 pub const DGXP_LIMIT_BYTES: u32 = 536870912;
+pub const DGXP_RESIDENT_IDLE_MAX: u32 = 604800;
 pub const DGXP_SLUG_SIZE: u32 = 41;
 unsafe extern "C" {
     #[doc = " The version of the library that runs, encoded like DGXP_VERSION."]
@@ -1810,6 +1811,38 @@ unsafe extern "C" {
         values: *mut f32,
         count: usize,
     ) -> dgxp_status;
+}
+pub const DGXP_RESIDENT_OFF: dgxp_resident_mode = 0;
+pub const DGXP_RESIDENT_WHEN_THERE: dgxp_resident_mode = 1;
+pub const DGXP_RESIDENT_START: dgxp_resident_mode = 2;
+#[doc = " What dgxp_resident_use() asks for."]
+pub type dgxp_resident_mode = ::core::ffi::c_uint;
+unsafe extern "C" {
+    #[doc = " Where models that are opened from now on live: \"off\", \"auto\" (in the engine when one runs), or how\n long an engine that is started for it stays without work: \"10m\", \"90s\", \"2h\", at most 7 days.\n NULL: what the variable DGX_PIXELS_RESIDENT says in the same words, else off.  An engine that\n cannot be started costs a warning in the log, and the model is opened here.  Any thread."]
+    pub fn dgxp_resident_use(wish: *const ::core::ffi::c_char) -> dgxp_status;
+}
+#[doc = " Called once programs can connect."]
+pub type dgxp_resident_ready =
+    ::core::option::Option<unsafe extern "C" fn(user_data: *mut ::core::ffi::c_void)>;
+unsafe extern "C" {
+    #[doc = " Be the engine, until it is idle for `idle_seconds` (1..DGXP_RESIDENT_IDLE_MAX), is told to stop,\n or SIGTERM or SIGINT comes (their handlers are replaced).  DGXP_ERR_BUSY: one runs already."]
+    pub fn dgxp_resident_serve(
+        idle_seconds: i32,
+        ready: dgxp_resident_ready,
+        user_data: *mut ::core::ffi::c_void,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Start one as a program of its own (`dgx-pixels resident serve`) unless it runs; returns once it\n serves.  `idle` is how long it stays without work, as in dgxp_resident_use(): \"10m\"."]
+    pub fn dgxp_resident_start(idle: *const ::core::ffi::c_char) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " {\"engines\": [{\"pid\", \"backend\", \"memory_mib\", \"models\": [...], \"log\", ...}]}"]
+    pub fn dgxp_resident_status(out: *mut *mut dgxp_document) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " Stop all engines of this user after the call that each is in; how many in `*count`."]
+    pub fn dgxp_resident_stop(count: *mut i32) -> dgxp_status;
 }
 pub const DGXP_SAMPLER_AUTO: dgxp_sampler = 0;
 pub const DGXP_SAMPLER_EULER: dgxp_sampler = 1;
