@@ -31,6 +31,8 @@ set(DGXP_RESIDENT_SOURCES
     src/resident/kept_bind.c
     src/resident/paint.c
     src/resident/place.c
+    src/resident/remote.c
+    src/resident/session.c
     src/resident/spawn.c
     src/resident/wire.c
 )

@@ -290,7 +290,11 @@ bool cli_parse(const cli_command *command, const cli_option *options, int argc, 
         return false;
     }
     *code = CLI_USAGE;
-    return cli_resident_apply(command->name);
+    if (cli_resident_apply() == DGXP_OK) {
+        return true;
+    }
+    cli_usage(command->name, "--%s", cli_plain(dgxp_last_error()));
+    return false;
 }
 
 bool cli_parse_json(const cli_command *command, int argc, char **argv, bool *json, int *positional,

@@ -39,6 +39,7 @@ add_executable(dgx-pixels
     src/cli/request.c
     src/cli/resemble.c
     src/cli/resident.c
+    src/cli/resident_options.c
     src/cli/run.c
     src/cli/setting.c
     src/cli/sheet.c

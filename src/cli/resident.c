@@ -1,49 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `dgx-pixels resident`: the process that keeps models open; and the options that ask for it. */
-#include "cli/resident.h"
+/* `dgx-pixels resident`: the process that keeps models open. */
+#include "cli/cli.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *wish;
-static bool never;
-
-void cli_resident_append(cli_option *options, int room)
-{
-    int end = 0;
-    while (options[end].name) {
-        end++;
-    }
-    if (end + 3 > room) {
-        return;
-    }
-    options[end++] = (cli_option){
-        .name = "resident",
-        .kind = CLI_TEXT,
-        .argument = "TIME",
-        .target = (void *)&wish,
-        .help = "keep the model open in a process of its own, so that the next\n"
-                "call need not open it; it leaves after so long without work: 10m, 2h"};
-    options[end++] = (cli_option){.name = "no-resident",
-                                  .kind = CLI_FLAG,
-                                  .target = &never,
-                                  .help = "open the model here, even if such a process runs"};
-    options[end] = (cli_option){.name = NULL};
-}
-
-bool cli_resident_apply(const char *command)
-{
-    const char *variable = getenv("DGX_PIXELS_RESIDENT");
-    const char *wanted = never ? "off" : wish ? wish : variable && *variable ? NULL : "auto";
-    if (dgxp_resident_use(wanted) == DGXP_OK) {
-        return true;
-    }
-    cli_usage(command, "--%s", cli_plain(dgxp_last_error()));
-    return false;
-}
-
-/* ----------------------------------------------------------------------------------------- verbs */
 
 /* Whoever started it waits for this line; from here on there is only the log. */
 static void tell_ready(void *user_data)
@@ -55,6 +16,13 @@ static void tell_ready(void *user_data)
     if (chdir("/") != 0) { /* no folder is held by an engine that nobody sees */
         fprintf(stderr, "dgx-pixels: cannot leave the folder that it was started in\n");
     }
+}
+
+static int serve(const char *seconds)
+{
+    const dgxp_status status =
+        dgxp_resident_serve((int32_t)strtol(seconds, NULL, 10), tell_ready, NULL);
+    return status == DGXP_OK ? CLI_OK : cli_fail(status);
 }
 
 static int start(const char *idle)
@@ -98,12 +66,9 @@ static int run(int argc, char **argv)
 {
     bool json = false;
     const char *idle = "10m";
-    int32_t seconds = 600;
     const cli_option options[] = {
         {"idle", 0, CLI_TEXT, "TIME", (void *)&idle,
          "start: how long it stays without work: 90s, 10m, 2h (10m)", 0, 0, NULL},
-        {"seconds", 0, CLI_INT, "N", &seconds, "serve: the same in seconds", 1,
-         DGXP_RESIDENT_IDLE_MAX, NULL},
         {"json", 0, CLI_FLAG, NULL, &json, "status: print JSON", 0, 0, NULL},
         {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL},
     };
@@ -111,7 +76,11 @@ static int run(int argc, char **argv)
     if (!cli_parse(&cli_resident, options, argc, argv, &words, &code)) {
         return code;
     }
-    const char *verb = words == 1 ? argv[0] : "";
+    const char *verb = words > 0 ? argv[0] : "";
+    if (words == 2 && strcmp(verb, "serve") == 0) {
+        return serve(argv[1]);
+    }
+    verb = words == 1 ? verb : "";
     if (strcmp(verb, "start") == 0) {
         return start(idle);
     }
@@ -120,10 +89,6 @@ static int run(int argc, char **argv)
     }
     if (strcmp(verb, "stop") == 0) {
         return stop();
-    }
-    if (strcmp(verb, "serve") == 0) {
-        const dgxp_status status = dgxp_resident_serve(seconds, tell_ready, NULL);
-        return status == DGXP_OK ? CLI_OK : cli_fail(status);
     }
     return cli_usage(cli_resident.name, "needs one of start, status, stop");
 }
@@ -139,6 +104,6 @@ const cli_command cli_resident = {
                 "While it runs, generate, batch, build, run and regen use it (--no-resident: not);\n"
                 "their pictures are the same, byte for byte. DGX_PIXELS_RESIDENT=10m|auto|off is the\n"
                 "wish of every call. It serves you alone, and leaves when memory is short.\n"
-                "`serve` is the process itself, for a supervisor.\n",
+                "`serve SECONDS` is the process itself, for a supervisor.\n",
     .run = run,
 };

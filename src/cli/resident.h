@@ -7,7 +7,7 @@
 
 /** Append --resident and --no-resident to a table that has room for `room` options. */
 void cli_resident_append(cli_option *options, int room);
-/** Tell the library what they, or DGX_PIXELS_RESIDENT, ask for; false, and said, when it is nonsense. */
-bool cli_resident_apply(const char *command);
+/** Tell the library what they, or DGX_PIXELS_RESIDENT, ask for. */
+dgxp_status cli_resident_apply(void);
 
 #endif

@@ -76,7 +76,8 @@ static dgxp_status read_write(const px_json *writes, size_t i, int64_t *index, c
                               const char **before, const char **after)
 {
     px_json write;
-    *before = NULL;
+    *index = 0;
+    *path = *before = *after = NULL;
     dgxp_status status = px_json_element_object(writes, i, &write);
 #define NEXT(call) status = status == DGXP_OK ? (call) : status
     NEXT(px_json_integer(&write, "index", PX_JSON_REQUIRED, 0, 1 << 20, index));

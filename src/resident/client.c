@@ -9,106 +9,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static px_place place;
 static px_shim table;
 static char name[64], build[64], running[64];
 static int control = -1; /* what is asked without a model */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* ----------------------------------------------------------------------------------------- calls */
-
-int32_t px_remote_fail(px_shim_error *error, int32_t status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
-    va_end(arguments);
-    return status;
-}
-
-static int32_t fail_gone(px_shim_error *error)
-{
-    return px_remote_fail(error, DGXP_ERR_BACKEND,
-                "the resident engine ended in the middle of a call (killed, or out of memory); "
-                "call again: its log is %s",
-                place.log);
-}
-
-static bool read_all(int socket, void *bytes, size_t size)
-{
-    int fds[PX_WIRE_FDS], count = 0;
-    for (size_t done = 0; done < size;) {
-        const ssize_t got = px_wire_receive(socket, (uint8_t *)bytes + done, size - done, fds, &count);
-        if (got <= 0) {
-            return false;
-        }
-        done += (size_t)got;
-    }
-    while (count > 0) {
-        close(fds[--count]); /* no answer brings files */
-    }
-    return true;
-}
-
-/* The answer to the oldest request that has none. */
-static int32_t receive(int socket, px_answer *out, px_shim_error *error)
-{
-    px_wire_head head;
-    *out = (px_answer){NULL, {NULL, NULL, false}};
-    if (!read_all(socket, &head, sizeof head)) {
-        return fail_gone(error);
-    }
-    if (head.size > PX_WIRE_LIMIT || head.op > DGXP_ERR_INTERNAL) {
-        return px_remote_fail(error, DGXP_ERR_INTERNAL, "the resident engine answers nonsense");
-    }
-    out->bytes = px_mem_alloc((size_t)head.size + 1);
-    if (!out->bytes) {
-        return px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for what the engine answers");
-    }
-    if (!read_all(socket, out->bytes, (size_t)head.size)) {
-        return fail_gone(error);
-    }
-    out->bytes[head.size] = '\0';
-    out->from = (px_wire_reader){out->bytes, out->bytes + head.size, false};
-    return head.op == DGXP_OK ? DGXP_OK : px_remote_fail(error, (int32_t)head.op, "%s", out->bytes);
-}
-
-/* Send a request, whose bytes are freed, and wait for its answer, which the caller frees. */
-static int32_t call_with(int socket, px_wire_op op, px_buffer *request, const int *fds,
-                         int fd_count, px_answer *out, px_shim_error *error)
-{
-    *out = (px_answer){NULL, {NULL, NULL, false}};
-    int32_t status = DGXP_OK;
-    if (request && request->no_memory) {
-        status = px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for what the engine is asked");
-    } else if (socket < 0 || !px_wire_send(socket, op, request, fds, fd_count)) {
-        status = fail_gone(error);
-    }
-    if (request) {
-        px_mem_free(request->bytes);
-    }
-    return status == DGXP_OK ? receive(socket, out, error) : status;
-}
-
-int32_t px_remote_call(const px_shim_model *model, px_wire_op op, px_buffer *request,
-                       px_answer *out, px_shim_error *error)
-{
-    return call_with(model->socket, op, request, NULL, 0, out, error);
-}
-
-int32_t px_remote_end(int32_t status, px_answer *got, px_shim_error *error)
-{
-    if (status == DGXP_OK && (got->from.bad || got->from.at != got->from.end)) {
-        status = px_remote_fail(error, DGXP_ERR_INTERNAL, "the resident engine's answer has another length");
-    }
-    px_mem_free(got->bytes);
-    return status;
-}
 
 /* --------------------------------------------------------------------------------------- devices */
 
@@ -117,7 +25,7 @@ static int32_t ask_devices(int32_t index, int32_t *count, px_shim_device *device
 {
     px_answer got;
     pthread_mutex_lock(&lock);
-    int32_t status = call_with(control, PX_WIRE_DEVICES, NULL, NULL, 0, &got, error);
+    int32_t status = px_remote_ask(control, PX_WIRE_DEVICES, NULL, NULL, 0, &got, error);
     pthread_mutex_unlock(&lock);
     if (status == DGXP_OK) {
         *count = px_wire_get_i32(&got.from);
@@ -155,7 +63,7 @@ static int32_t prefer_dtype(const char *device, int32_t stored)
     px_wire_put_text(&request, device);
     px_wire_put_i32(&request, stored);
     pthread_mutex_lock(&lock);
-    if (call_with(control, PX_WIRE_DTYPE, &request, NULL, 0, &got, &error) == DGXP_OK) {
+    if (px_remote_ask(control, PX_WIRE_DTYPE, &request, NULL, 0, &got, &error) == DGXP_OK) {
         dtype = px_wire_get_i32(&got.from);
     }
     pthread_mutex_unlock(&lock);
@@ -196,10 +104,10 @@ static int32_t open_model(const px_shim_options *options, px_shim_model **out, p
     model->options = *options;
     snprintf(model->device, sizeof model->device, "%s", options->device);
     model->options.device = model->device;
-    model->socket = px_place_connect(&place);
+    model->socket = px_place_connect(&px_remote_place);
     if (model->socket < 0) {
         px_mem_free(model);
-        return fail_gone(error);
+        return px_remote_gone(error);
     }
     *out = model;
     return DGXP_OK;
@@ -358,7 +266,7 @@ static int32_t bind(px_shim_model *model, int32_t component, const px_binding *b
         px_buffer_put(&request, b->shape, sizeof b->shape);
         px_wire_put_i32(&request, b->transpose);
     }
-    int32_t status = call_with(model->socket, PX_WIRE_BIND, &request, fds, fd_count, &got, error);
+    int32_t status = px_remote_ask(model->socket, PX_WIRE_BIND, &request, fds, fd_count, &got, error);
     status = px_remote_end(status, &got, error);
     model->bound[component] = status == DGXP_OK;
     return status;
@@ -371,7 +279,7 @@ int32_t px_client_claim(px_shim_model *model, int32_t wait_ms, px_shim_error *er
     px_answer got;
     if (!model->asked) {
         if (!px_wire_send(model->socket, PX_WIRE_CLAIM, NULL, NULL, 0)) {
-            return fail_gone(error);
+            return px_remote_gone(error);
         }
         model->asked = true;
     }
@@ -380,7 +288,7 @@ int32_t px_client_claim(px_shim_model *model, int32_t wait_ms, px_shim_error *er
     if (ready == 0 || (ready < 0 && errno == EINTR)) {
         return px_remote_fail(error, DGXP_ERR_BUSY, "another program paints");
     }
-    int32_t status = receive(model->socket, &got, error);
+    int32_t status = px_remote_receive(model->socket, &got, error);
     status = px_remote_end(status, &got, error);
     model->asked = false;
     model->holds = status == DGXP_OK;
@@ -396,10 +304,10 @@ void px_client_release(px_shim_model *model)
         return;
     }
     if (model->asked) { /* the answer to the claim comes first, whichever it is */
-        (void)receive(model->socket, &got, &error);
+        (void)px_remote_receive(model->socket, &got, &error);
         px_mem_free(got.bytes);
     }
-    (void)receive(model->socket, &got, &error);
+    (void)px_remote_receive(model->socket, &got, &error);
     px_mem_free(got.bytes);
     model->asked = model->holds = false;
 }
@@ -421,7 +329,7 @@ dgxp_status px_client_open(const px_place *at, const px_shim **out)
     if (socket < 0) {
         return px_error_set(DGXP_ERR_NOT_FOUND, "no resident engine listens at %s", at->socket);
     }
-    int32_t status = call_with(socket, PX_WIRE_HELLO, NULL, NULL, 0, &got, &error);
+    int32_t status = px_remote_ask(socket, PX_WIRE_HELLO, NULL, NULL, 0, &got, &error);
     if (status == DGXP_OK) {
         copy_text(name, sizeof name, &got);
         copy_text(build, sizeof build, &got);
@@ -436,8 +344,8 @@ dgxp_status px_client_open(const px_place *at, const px_shim **out)
         close(socket);
         return px_error_set((dgxp_status)status, "%s", error.text);
     }
-    px_place_free(&place);
-    place = copy;
+    px_place_free(&px_remote_place);
+    px_remote_place = copy;
     control = socket;
     table = (px_shim){
         .version = PX_SHIM_VERSION,

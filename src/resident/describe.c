@@ -10,11 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-bool px_engine_never_enough(void)
-{
-    return false;
-}
-
 static int64_t resident_mib(void)
 {
     long long pages = 0, mine = 0;

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,15 +25,6 @@ static void stop(int signal)
 {
     (void)signal;
     told_to_stop = 1;
-}
-
-int32_t px_session_fail(px_shim_error *error, int32_t status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
-    va_end(arguments);
-    return status;
 }
 
 /* --------------------------------------------------------------------------------------- sessions */
@@ -236,7 +226,7 @@ static void serve(px_engine *engine, px_session *session)
             /* What nobody uses gives way; then it is tried once more. */
             px_mem_free(answer.bytes);
             answer = (px_buffer){NULL, 0, 0, false};
-            px_kept_thin(engine, px_engine_never_enough);
+            px_kept_thin(engine, px_kept_never_enough);
             status = answer_for(engine, session, &answer, &error);
         }
         engine->stopping |= status == DGXP_ERR_DEVICE_LOST; /* of no use to anybody from here on */

@@ -54,6 +54,11 @@ bool px_kept_memory_is_enough(void)
     return !total || available >= total / 10;
 }
 
+bool px_kept_never_enough(void)
+{
+    return false;
+}
+
 void px_kept_thin(px_engine *engine, bool (*enough)(void))
 {
     while (!enough()) {

@@ -32,9 +32,19 @@ typedef struct px_answer {
     px_wire_reader from;
 } px_answer;
 
+/** Where the process's engine is; set by px_client_open(). */
+extern px_place px_remote_place;
+
 /** A failure of the client's own. */
 int32_t px_remote_fail(px_shim_error *error, int32_t status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/** The engine has closed the connection. */
+int32_t px_remote_gone(px_shim_error *error);
+/** Wait for the answer to the oldest request that has none. */
+int32_t px_remote_receive(int socket, px_answer *out, px_shim_error *error);
+/** Send a request (or NULL) with open files, and wait for its answer. */
+int32_t px_remote_ask(int socket, px_wire_op op, px_buffer *request, const int *fds, int fd_count,
+                      px_answer *out, px_shim_error *error);
 /** Send a request (or NULL), whose bytes are freed, and wait for its answer. */
 int32_t px_remote_call(const px_shim_model *model, px_wire_op op, px_buffer *request,
                        px_answer *out, px_shim_error *error);

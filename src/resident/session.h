@@ -66,9 +66,6 @@ typedef struct px_engine {
 
 /** The engine as a JSON text. */
 int32_t px_engine_describe(const px_engine *engine, px_buffer *answer, px_shim_error *error);
-/** For px_kept_thin(): frees whatever nobody uses. */
-bool px_engine_never_enough(void);
-
 /** Close a model and what it holds. */
 void px_kept_free(px_engine *engine, px_kept *model);
 /** Put the table of a component's parameters. */
@@ -78,6 +75,8 @@ void px_kept_put_parameters(const px_shim *shim, const px_kept *model, int32_t c
 void px_kept_thin(px_engine *engine, bool (*enough)(void));
 /** Whether the machine's memory is not short: at least a tenth of it can be had. */
 bool px_kept_memory_is_enough(void);
+/** Frees whatever nobody uses. */
+bool px_kept_never_enough(void);
 
 /** The calls that open a model: OPEN, LOAD, BIND. */
 int32_t px_session_open(px_engine *engine, px_session *session, px_wire_reader *from,

@@ -110,7 +110,7 @@ dgxp_status px_spawn_engine(const px_place *place, int32_t idle_seconds)
     char seconds[16];
     char *program = find_program();
     snprintf(seconds, sizeof seconds, "%d", idle_seconds);
-    const char *const words[] = {program, "resident", "serve", "--seconds", seconds, NULL};
+    const char *const words[] = {program, "resident", "serve", seconds, NULL};
     const int log = open(place->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (!program || log < 0 || pipe2(ready, O_CLOEXEC) != 0) {
         const int reason = errno;
