@@ -28,7 +28,8 @@ from .image import Image
 from .job import Job
 from .lora import Lora, lora_info, set_loras
 from .model import (Cancel, Model, Progress, describe_preset, devices, doctor, inspect, list_loras, list_models,
-                    list_presets, random_seed, set_limits, settings, slug, trust_program)
+                    list_presets, random_seed, resident_engines, set_limits, settings, slug, stop_resident,
+                    trust_program, use_resident)
 from .motion import Moved, NormalMap, Recolored, list_motions, motion, normal, normals, recolor
 from .palette import Palette
 from .result import Result

@@ -337,6 +337,26 @@ def inspect(path: str | os.PathLike[str]) -> Any:
     return document(lib.dgxp_inspect, path_bytes(path))
 
 
+def use_resident(wish: str | None) -> None:
+    """Where models that are opened from now on live: "off", "auto" (in the resident engine when one runs), or how
+    long an engine that is started for them stays without work ("10m", "90s", "2h").  None: what the variable
+    DGX_PIXELS_RESIDENT says in the same words, else off.  Pictures are the same."""
+    find_torch()
+    lib.dgxp_resident_use(wish.encode() if wish is not None else None)
+
+
+def resident_engines() -> list[dict[str, Any]]:
+    """What each resident engine of this user says of itself: pid, models, memory, log."""
+    return list(document(lib.dgxp_resident_status)["engines"])
+
+
+def stop_resident() -> int:
+    """Stop them all; how many there were."""
+    count = c_int32()
+    lib.dgxp_resident_stop(byref(count))
+    return count.value
+
+
 def doctor(verify: bool = False) -> Any:
     """What the library found: itself, backend, torch, devices, models.
 

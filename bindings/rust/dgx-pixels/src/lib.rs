@@ -28,7 +28,10 @@ pub use generate::{Generate, Painted, Phase, Progress};
 pub use image::{Image, ImageRef, PngOptions};
 pub use job::{Beside, Job, Preset};
 pub use lora::{Lora, LoraUse, list_loras};
-pub use model::{Dtype, Model, ModelOptions, doctor, inspect, list_models, list_presets};
+pub use model::{
+    Dtype, Model, ModelOptions, doctor, inspect, list_models, list_presets, resident_status, stop_resident,
+    use_resident,
+};
 pub use motion::{Facing, Made, Motion, Moved, Normal, Recolor, list_motions};
 pub use palette::{Dither, Palette};
 pub use settings::{Sampler, Schedule, Spacing, Tiling};

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::error::check;
 use crate::{Result, c_enum, c_int, c_path, c_text, document, handle, params, sys};
 
 handle!(
@@ -82,6 +83,26 @@ pub fn list_models() -> Result<String> {
 /// The presets that exist, JSON.
 pub fn list_presets() -> Result<String> {
     document(|out| unsafe { sys::dgxp_list_presets(out) })
+}
+
+/// Where models that are opened from now on live: `off`, `auto` (in the resident engine when one runs), or how long
+/// an engine that is started for them stays without work (`10m`, `90s`, `2h`). `None`: what the variable
+/// `DGX_PIXELS_RESIDENT` says in the same words, else off. Pictures are the same.
+pub fn use_resident(wish: Option<&str>) -> Result<()> {
+    let wish = wish.map(c_text).transpose()?;
+    check(unsafe { sys::dgxp_resident_use(wish.as_ref().map_or(std::ptr::null(), |w| w.as_ptr())) })
+}
+
+/// What each resident engine of this user says of itself, as JSON: `{"engines": [{"pid", "models", ...}]}`.
+pub fn resident_status() -> Result<String> {
+    document(|out| unsafe { sys::dgxp_resident_status(out) })
+}
+
+/// Stop them all; how many there were.
+pub fn stop_resident() -> Result<u32> {
+    let mut count = 0;
+    check(unsafe { sys::dgxp_resident_stop(&mut count) })?;
+    Ok(count.unsigned_abs())
 }
 
 /// What the library found on this machine: backend, torch, devices, models; JSON.  `verify` takes the
