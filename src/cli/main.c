@@ -6,10 +6,10 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {
-    &cli_generate, &cli_batch,  &cli_run,     &cli_regen,  &cli_fix,     &cli_palette,
-    &cli_sheet,    &cli_motion, &cli_recolor, &cli_normal, &cli_tileset, &cli_build,
-    &cli_init,     &cli_deploy, &cli_presets, &cli_report, &cli_models,  &cli_lora,
-    &cli_info,     &cli_doctor, &cli_bench,   &cli_trust,   &cli_resident,
+    &cli_generate, &cli_batch,  &cli_run,     &cli_regen,  &cli_fix,      &cli_palette,
+    &cli_sheet,    &cli_motion, &cli_recolor, &cli_normal, &cli_tileset,  &cli_build,
+    &cli_init,     &cli_deploy, &cli_presets, &cli_report, &cli_models,   &cli_lora,
+    &cli_info,     &cli_doctor, &cli_bench,   &cli_trust,  &cli_resident,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

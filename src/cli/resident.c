@@ -97,13 +97,14 @@ const cli_command cli_resident = {
     .name = "resident",
     .summary = "Keep models open between calls: a process of your own that paints for them",
     .synopsis = "start|status|stop [--idle TIME] [--json]",
-    .examples = "  dgx-pixels resident start --idle 2h\n"
-                "  dgx-pixels generate item \"red potion\" --resident 10m   starts it when needed\n"
-                "  dgx-pixels resident status\n"
-                "  dgx-pixels resident stop\n"
-                "While it runs, generate, batch, build, run and regen use it (--no-resident: not);\n"
-                "their pictures are the same, byte for byte. DGX_PIXELS_RESIDENT=10m|auto|off is the\n"
-                "wish of every call. It serves you alone, and leaves when memory is short.\n"
-                "`serve SECONDS` is the process itself, for a supervisor.\n",
+    .examples =
+        "  dgx-pixels resident start --idle 2h\n"
+        "  dgx-pixels generate item \"red potion\" --resident 10m   starts it when needed\n"
+        "  dgx-pixels resident status\n"
+        "  dgx-pixels resident stop\n"
+        "While it runs, generate, batch, build, run and regen use it (--no-resident: not);\n"
+        "their pictures are the same, byte for byte. DGX_PIXELS_RESIDENT=10m|auto|off is the\n"
+        "wish of every call. It serves you alone, and leaves when memory is short.\n"
+        "`serve SECONDS` is the process itself, for a supervisor.\n",
     .run = run,
 };

@@ -332,8 +332,8 @@ static char *name_set(const px_use *uses, int32_t count)
             "%s%llx-%llx-%llx-%llx.%09ld-%llx.%09ld:%.17g:%.17g:%.17g;", name,
             (unsigned long long)file->st_dev, (unsigned long long)file->st_ino,
             (unsigned long long)file->st_size, (unsigned long long)file->st_mtim.tv_sec,
-            file->st_mtim.tv_nsec, (unsigned long long)file->st_ctim.tv_sec,
-            file->st_ctim.tv_nsec, w[PX_UNET], w[PX_TEXT_1], w[PX_TEXT_2]);
+            file->st_mtim.tv_nsec, (unsigned long long)file->st_ctim.tv_sec, file->st_ctim.tv_nsec,
+            w[PX_UNET], w[PX_TEXT_1], w[PX_TEXT_2]);
         px_mem_free(name);
         name = longer;
     }
@@ -500,8 +500,8 @@ dgxp_status dgxp_model_read_weight(dgxp_model *model, const char *component, con
             pthread_mutex_lock(&model->lock);
             dgxp_status status = px_resident_wait(model->shim, model->backend);
             if (status == DGXP_OK && model->adapters) { /* others may have merged theirs since */
-                status = px_adapters_merge(model, model->adapters->uses,
-                                           model->adapters->use_count, NULL);
+                status = px_adapters_merge(model, model->adapters->uses, model->adapters->use_count,
+                                           NULL);
             }
             if (status == DGXP_OK) {
                 status = px_backend_status(model->shim->parameter_read(model->backend, c, parameter,

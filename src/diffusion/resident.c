@@ -61,8 +61,8 @@ static void find_name(char name[NAME])
 {
     /* With what an unset one is: opening torch sets two of them. */
     static const char *const variables[][2] = {
-        {"OMP_NUM_THREADS", ""},      {"MKL_NUM_THREADS", ""},   {"MKL_CBWR", "AUTO,STRICT"},
-        {"CUDA_VISIBLE_DEVICES", ""}, {"DGXP_STUB_FAULT", ""},   {"OMP_WAIT_POLICY", "PASSIVE"},
+        {"OMP_NUM_THREADS", ""},      {"MKL_NUM_THREADS", ""}, {"MKL_CBWR", "AUTO,STRICT"},
+        {"CUDA_VISIBLE_DEVICES", ""}, {"DGXP_STUB_FAULT", ""}, {"OMP_WAIT_POLICY", "PASSIVE"},
         {"DGXP_STUB_DELAY_MS", ""}};
     const char *kind = NULL;
     char *backend = px_backend_find(&kind), *torch = NULL;
@@ -210,7 +210,7 @@ dgxp_status px_resident_turn(const px_shim *shim, px_shim_model *backend, int32_
 {
     px_shim_error error = {""};
     return px_client_is(shim) ? px_backend_status(px_client_claim(backend, wait_ms, &error), &error)
-                          : DGXP_OK;
+                              : DGXP_OK;
 }
 
 dgxp_status px_resident_wait(const px_shim *shim, px_shim_model *backend)
@@ -275,9 +275,8 @@ dgxp_status dgxp_resident_serve(int32_t idle_seconds, dgxp_resident_ready ready,
     }
     status = px_place_take(&place, &held);
     if (status == DGXP_OK) {
-        px_engine_options options = {.idle = idle_seconds,
-                                     .is_current = still_current,
-                                     .user_data = &self};
+        px_engine_options options = {
+            .idle = idle_seconds, .is_current = still_current, .user_data = &self};
         status = px_backend_open(&options.shim);
         if (status == DGXP_OK) {
             status = px_engine_run(&place, &options, tell_ready);

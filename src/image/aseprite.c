@@ -17,7 +17,7 @@ typedef struct writer {
     const char *name;
     px_buffer file;
     uint8_t palette[256][4];
-    int32_t colors;       /* of an indexed file, transparent entry 0 included; 0 = RGBA */
+    int32_t colors; /* of an indexed file, transparent entry 0 included; 0 = RGBA */
     px_color_slot slots[COLOR_SLOTS]; /* the entry of each color */
     int32_t width, height;
 } writer;

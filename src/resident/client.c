@@ -178,7 +178,8 @@ static int32_t open_there(px_shim_model *model, px_shim_error *error)
 
 static bool is_place(int32_t component, int32_t variant)
 {
-    return component >= 0 && component < PX_COMPONENTS && variant >= 0 && variant < PX_REMOTE_VARIANTS;
+    return component >= 0 && component < PX_COMPONENTS && variant >= 0 &&
+           variant < PX_REMOTE_VARIANTS;
 }
 
 static int32_t load_program(px_shim_model *model, int32_t component, int32_t variant, int32_t dtype,
@@ -254,9 +255,10 @@ static int32_t bind(px_shim_model *model, int32_t component, const px_binding *b
         const int file = b->fd < 0 ? -1 : add_file(b->fd, fds, &fd_count);
         if (file < 0) {
             px_mem_free(request.bytes);
-            return px_remote_fail(error, DGXP_ERR_UNSUPPORTED,
-                        "these weights lie in more files than a resident engine takes, or in "
-                        "memory: paint without it");
+            return px_remote_fail(
+                error, DGXP_ERR_UNSUPPORTED,
+                "these weights lie in more files than a resident engine takes, or in "
+                "memory: paint without it");
         }
         px_wire_put_text(&request, b->parameter);
         px_wire_put_i32(&request, file);
@@ -266,7 +268,8 @@ static int32_t bind(px_shim_model *model, int32_t component, const px_binding *b
         px_buffer_put(&request, b->shape, sizeof b->shape);
         px_wire_put_i32(&request, b->transpose);
     }
-    int32_t status = px_remote_ask(model->socket, PX_WIRE_BIND, &request, fds, fd_count, &got, error);
+    int32_t status =
+        px_remote_ask(model->socket, PX_WIRE_BIND, &request, fds, fd_count, &got, error);
     status = px_remote_end(status, &got, error);
     model->bound[component] = status == DGXP_OK;
     return status;

@@ -153,7 +153,7 @@ static int32_t denoise_begin(px_shim_model *model, const px_denoise *plan, px_sh
     const size_t latents = batch * (size_t)model->options.latent_channels * area;
     const size_t context = batch * (size_t)plan->tokens * (size_t)plan->context_width;
     const size_t pooled = batch * (size_t)plan->pooled_width;
-    const int32_t numbers[7] = {plan->batch,         plan->height,       plan->width, plan->tokens,
+    const int32_t numbers[7] = {plan->batch,         plan->height,       plan->width,  plan->tokens,
                                 plan->context_width, plan->pooled_width, plan->program};
     px_buffer_put(&request, numbers, sizeof numbers);
     px_buffer_put(&request, &plan->rescale, sizeof plan->rescale);

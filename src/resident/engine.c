@@ -46,9 +46,10 @@ static void answer_with(px_session *session, int32_t status, const px_buffer *by
     const size_t size = status != DGXP_OK ? strlen(sentence) : bytes ? bytes->size : 0;
     const px_wire_head head = {(uint32_t)status, 0, size};
     px_buffer_put(&session->out, &head, sizeof head);
-    px_buffer_put(&session->out, status != DGXP_OK ? (const void *)sentence
-                                 : bytes           ? (const void *)bytes->bytes
-                                                   : NULL,
+    px_buffer_put(&session->out,
+                  status != DGXP_OK ? (const void *)sentence
+                  : bytes           ? (const void *)bytes->bytes
+                                    : NULL,
                   size);
     session->closing |= session->out.no_memory;
 }
@@ -156,17 +157,16 @@ static int32_t choose_dtype(const px_engine *engine, px_wire_reader *from, px_bu
 {
     const char *device = px_wire_get_text(from);
     const int32_t stored = px_wire_get_i32(from);
-    px_wire_put_i32(answer, device ? engine->options->shim->preferred_dtype(device, stored)
-                                   : stored);
+    px_wire_put_i32(answer,
+                    device ? engine->options->shim->preferred_dtype(device, stored) : stored);
     return DGXP_OK;
 }
 
-static int32_t measure_memory(const px_engine *engine, const px_session *session,
-                              px_buffer *answer, px_shim_error *error)
+static int32_t measure_memory(const px_engine *engine, const px_session *session, px_buffer *answer,
+                              px_shim_error *error)
 {
     px_shim_memory memory = {0};
-    const int32_t status =
-        engine->options->shim->memory(session->model->backend, &memory, error);
+    const int32_t status = engine->options->shim->memory(session->model->backend, &memory, error);
     px_buffer_put(answer, &memory, sizeof memory);
     return status;
 }
@@ -245,10 +245,10 @@ static void serve(px_engine *engine, px_session *session)
 static bool take_bytes(px_engine *engine, px_session *session)
 {
     const bool head = session->head_got < sizeof session->head;
-    uint8_t *to = head ? (uint8_t *)&session->head + session->head_got
-                       : session->bytes + session->got;
-    const size_t wanted = head ? sizeof session->head - session->head_got
-                               : (size_t)session->head.size - session->got;
+    uint8_t *to =
+        head ? (uint8_t *)&session->head + session->head_got : session->bytes + session->got;
+    const size_t wanted =
+        head ? sizeof session->head - session->head_got : (size_t)session->head.size - session->got;
     const ssize_t got =
         px_wire_receive(session->socket, to, wanted, session->fds, &session->fd_count);
     if (got <= 0) {
@@ -310,8 +310,8 @@ static void step(px_engine *engine, int listener)
     const int32_t count = engine->session_count;
     for (int32_t i = 0; i < count; i++) {
         of[i] = engine->sessions[i];
-        waits[i] = (struct pollfd){.fd = of[i]->socket,
-                                   .events = of[i]->out.size ? POLLOUT : POLLIN};
+        waits[i] =
+            (struct pollfd){.fd = of[i]->socket, .events = of[i]->out.size ? POLLOUT : POLLIN};
     }
     waits[count] = (struct pollfd){.fd = listener, .events = POLLIN};
     if (poll(waits, (nfds_t)count + 1, TICK_MS) <= 0) {
@@ -356,10 +356,8 @@ dgxp_status px_engine_run(const px_place *place, const px_engine_options *option
                           void (*ready)(void *user_data))
 {
     int listener;
-    px_engine engine = {.place = place,
-                        .options = options,
-                        .began = px_clock_now(),
-                        .used = px_clock_now()};
+    px_engine engine = {
+        .place = place, .options = options, .began = px_clock_now(), .used = px_clock_now()};
     const struct sigaction action = {.sa_handler = stop};
     dgxp_status status = px_place_listen(place, &listener);
     if (status != DGXP_OK) {

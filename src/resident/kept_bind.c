@@ -23,9 +23,8 @@ int32_t px_session_load(px_engine *engine, px_session *session, px_wire_reader *
         return px_session_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no such program");
     }
     if (!model->loaded[component][variant]) { /* another program may have been faster */
-        const int32_t status = engine->options->shim->program_load(model->backend, component,
-                                                                   variant, dtype, bytes, size,
-                                                                   error);
+        const int32_t status = engine->options->shim->program_load(
+            model->backend, component, variant, dtype, bytes, size, error);
         if (status != DGXP_OK) {
             return status;
         }
@@ -124,9 +123,9 @@ static int32_t read_binding(const px_shim *shim, px_session *session, int32_t co
     out->parameter = find_name(shim, session->model, component, place, name ? name : "");
     out->data = (const uint8_t *)file->data + offset;
     out->fd = file->fd;
-    return out->parameter ? DGXP_OK
-                          : px_session_fail(error, DGXP_ERR_MISMATCH, "no parameter '%s'",
-                                            name ? name : "");
+    return out->parameter
+               ? DGXP_OK
+               : px_session_fail(error, DGXP_ERR_MISMATCH, "no parameter '%s'", name ? name : "");
 }
 
 int32_t px_session_bind(px_engine *engine, px_session *session, px_wire_reader *from,

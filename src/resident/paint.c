@@ -104,8 +104,7 @@ static void get_factor(px_wire_reader *from, px_factor *out)
     from->bad |= out->dtype < 0 || out->dtype >= PX_DTYPES || out->rank < 0 || out->rank > 8;
     wanted = from->bad ? 0 : sizes[out->dtype];
     for (int32_t i = 0; i < out->rank && !from->bad; i++) {
-        from->bad = out->shape[i] < 0 ||
-                    !px_mem_multiply(wanted, (size_t)out->shape[i], &wanted);
+        from->bad = out->shape[i] < 0 || !px_mem_multiply(wanted, (size_t)out->shape[i], &wanted);
     }
     from->bad |= wanted != size;
 }
@@ -253,8 +252,7 @@ static int32_t denoise_begin(const call *c)
         return refuse(c);
     }
     const size_t batch = (size_t)n[0], area = (size_t)n[1] * (size_t)n[2];
-    const size_t latents =
-        batch * (size_t)c->session->model->options.latent_channels * area;
+    const size_t latents = batch * (size_t)c->session->model->options.latent_channels * area;
     const size_t context = batch * (size_t)n[3] * (size_t)n[4], pooled = batch * (size_t)n[5];
     plan = (px_denoise){.batch = n[0],
                         .height = n[1],
@@ -304,8 +302,8 @@ static int32_t read_latents(const call *c)
         return refuse(c);
     }
     float *latents = make_room(c, count);
-    const int32_t status = latents ? c->shim->latents_read(c->backend, x0, latents, c->error)
-                                   : DGXP_ERR_OUT_OF_MEMORY;
+    const int32_t status =
+        latents ? c->shim->latents_read(c->backend, x0, latents, c->error) : DGXP_ERR_OUT_OF_MEMORY;
     return give(c, status, latents, count);
 }
 
@@ -326,8 +324,8 @@ static int32_t decode(const call *c)
     }
     const px_shim_options *about = &c->session->model->options;
     const size_t batch = (size_t)n[1];
-    const float *latents = get_floats(
-        c, batch * (size_t)about->latent_channels * (size_t)n[2] * (size_t)n[3]);
+    const float *latents =
+        get_floats(c, batch * (size_t)about->latent_channels * (size_t)n[2] * (size_t)n[3]);
     const size_t count = batch * (size_t)about->image_channels * (size_t)n[4] * (size_t)n[5];
     if (!latents || count > PX_WIRE_LIMIT / sizeof(float)) {
         return refuse(c);
@@ -353,8 +351,7 @@ static int32_t encode_image(const call *c)
     const size_t batch = (size_t)n[0];
     const float *image =
         get_floats(c, batch * (size_t)about->image_channels * (size_t)n[1] * (size_t)n[2]);
-    const size_t count =
-        batch * 2 * (size_t)about->latent_channels * (size_t)n[3] * (size_t)n[4];
+    const size_t count = batch * 2 * (size_t)about->latent_channels * (size_t)n[3] * (size_t)n[4];
     if (!image || count > PX_WIRE_LIMIT / sizeof(float)) {
         return refuse(c);
     }
@@ -405,8 +402,8 @@ int32_t px_session_paint(px_engine *engine, px_session *session, px_wire_reader 
     if (op >= PX_WIRE_OPS || !calls[op].run) {
         return px_session_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no request %u", op);
     }
-    const call c = {engine, session, engine->options->shim, session->model->backend,
-                    from,   answer,  error};
+    const call c = {engine, session, engine->options->shim, session->model->backend, from,
+                    answer, error};
     if (!session->holds) {
         return px_session_fail(error, DGXP_ERR_INTERNAL, "it is another program's turn");
     }

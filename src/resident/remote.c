@@ -22,17 +22,19 @@ int32_t px_remote_fail(px_shim_error *error, int32_t status, const char *format,
 
 int32_t px_remote_gone(px_shim_error *error)
 {
-    return px_remote_fail(error, DGXP_ERR_BACKEND,
-                "the resident engine ended in the middle of a call (killed, or out of memory); "
-                "call again: its log is %s",
-                px_remote_place.log);
+    return px_remote_fail(
+        error, DGXP_ERR_BACKEND,
+        "the resident engine ended in the middle of a call (killed, or out of memory); "
+        "call again: its log is %s",
+        px_remote_place.log);
 }
 
 static bool read_all(int socket, void *bytes, size_t size)
 {
     int fds[PX_WIRE_FDS], count = 0;
     for (size_t done = 0; done < size;) {
-        const ssize_t got = px_wire_receive(socket, (uint8_t *)bytes + done, size - done, fds, &count);
+        const ssize_t got =
+            px_wire_receive(socket, (uint8_t *)bytes + done, size - done, fds, &count);
         if (got <= 0) {
             return false;
         }
@@ -57,7 +59,8 @@ int32_t px_remote_receive(int socket, px_answer *out, px_shim_error *error)
     }
     out->bytes = px_mem_alloc((size_t)head.size + 1);
     if (!out->bytes) {
-        return px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for what the engine answers");
+        return px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY,
+                              "no memory for what the engine answers");
     }
     if (!read_all(socket, out->bytes, (size_t)head.size)) {
         return px_remote_gone(error);
@@ -68,13 +71,14 @@ int32_t px_remote_receive(int socket, px_answer *out, px_shim_error *error)
 }
 
 /* Send a request, whose bytes are freed, and wait for its answer, which the caller frees. */
-int32_t px_remote_ask(int socket, px_wire_op op, px_buffer *request, const int *fds,
-                         int fd_count, px_answer *out, px_shim_error *error)
+int32_t px_remote_ask(int socket, px_wire_op op, px_buffer *request, const int *fds, int fd_count,
+                      px_answer *out, px_shim_error *error)
 {
     *out = (px_answer){NULL, {NULL, NULL, false}};
     int32_t status = DGXP_OK;
     if (request && request->no_memory) {
-        status = px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for what the engine is asked");
+        status =
+            px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for what the engine is asked");
     } else if (socket < 0 || !px_wire_send(socket, op, request, fds, fd_count)) {
         status = px_remote_gone(error);
     }
@@ -93,7 +97,8 @@ int32_t px_remote_call(const px_shim_model *model, px_wire_op op, px_buffer *req
 int32_t px_remote_end(int32_t status, px_answer *got, px_shim_error *error)
 {
     if (status == DGXP_OK && (got->from.bad || got->from.at != got->from.end)) {
-        status = px_remote_fail(error, DGXP_ERR_INTERNAL, "the resident engine's answer has another length");
+        status = px_remote_fail(error, DGXP_ERR_INTERNAL,
+                                "the resident engine's answer has another length");
     }
     px_mem_free(got->bytes);
     return status;

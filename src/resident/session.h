@@ -44,7 +44,7 @@ typedef struct px_session {
     int fds[PX_WIRE_FDS], fd_count;
     px_buffer out; /* of the answer, not yet taken */
     size_t sent;
-    bool closing;  /* it goes when its answer is out */
+    bool closing; /* it goes when its answer is out */
     px_kept *model;
     bool waits, holds; /* for the turn to paint; the turn */
     bool set;          /* it has said which adapters it wants, since it holds the turn */
@@ -81,8 +81,8 @@ bool px_kept_never_enough(void);
 /** The calls that open a model: OPEN, LOAD, BIND. */
 int32_t px_session_open(px_engine *engine, px_session *session, px_wire_reader *from,
                         px_buffer *answer, px_shim_error *error);
-int32_t px_session_load(px_engine *engine, px_session *session, px_wire_reader *from, px_buffer *answer,
-                        px_shim_error *error);
+int32_t px_session_load(px_engine *engine, px_session *session, px_wire_reader *from,
+                        px_buffer *answer, px_shim_error *error);
 int32_t px_session_bind(px_engine *engine, px_session *session, px_wire_reader *from,
                         px_shim_error *error);
 /** The calls that paint. */

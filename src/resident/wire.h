@@ -22,16 +22,16 @@ typedef enum px_wire_op {
     PX_WIRE_HELLO = 100, /* -> pid, name, build, running */
     PX_WIRE_STATUS,      /* -> a JSON text */
     PX_WIRE_STOP,
-    PX_WIRE_DEVICES,     /* -> count, descriptions */
-    PX_WIRE_DTYPE,       /* device, stored -> dtype */
-    PX_WIRE_OPEN,        /* identity, options -> what is loaded, tables of parameters */
-    PX_WIRE_LOAD,        /* component, variant, dtype, bytes -> table of parameters */
-    PX_WIRE_BIND,        /* component, bindings */
-    PX_WIRE_READ,        /* component, parameter, count -> values */
-    PX_WIRE_WRITE,       /* component, parameter, values */
-    PX_WIRE_MERGED,      /* set -> 0 or 1 */
-    PX_WIRE_MERGE,       /* set, keep, merges */
-    PX_WIRE_CLAIM,       /* answered when it is this program's turn to paint */
+    PX_WIRE_DEVICES, /* -> count, descriptions */
+    PX_WIRE_DTYPE,   /* device, stored -> dtype */
+    PX_WIRE_OPEN,    /* identity, options -> what is loaded, tables of parameters */
+    PX_WIRE_LOAD,    /* component, variant, dtype, bytes -> table of parameters */
+    PX_WIRE_BIND,    /* component, bindings */
+    PX_WIRE_READ,    /* component, parameter, count -> values */
+    PX_WIRE_WRITE,   /* component, parameter, values */
+    PX_WIRE_MERGED,  /* set -> 0 or 1 */
+    PX_WIRE_MERGE,   /* set, keep, merges */
+    PX_WIRE_CLAIM,   /* answered when it is this program's turn to paint */
     PX_WIRE_RELEASE,
     PX_WIRE_ENCODE,
     PX_WIRE_BEGIN,

@@ -66,5 +66,5 @@ __all__ = [
     "list_loras", "list_models", "list_motions", "list_presets", "load_workflow", "lora_info",
     "motion", "normal", "normals", "quality", "random_seed", "recolor", "regen", "run_workflow",
     "set_limits", "set_loras", "settings", "share_palette", "slug", "trust_program", "undo_deploy",
-    "version",
+    "version", "resident_engines", "stop_resident", "use_resident",
 ]
