@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What a call waits for: its model opened here, or kept open by the resident engine.
 
-usage: tests/bench_resident.py [--build FOLDER] [--model NAME] [--runs N] [words of generate ...]
+usage: python tests/bench_resident.py [--build FOLDER] [--model NAME] [--runs N] [words of generate ...]
 
 Calls of both kinds in turn, so that other work on the machine meets both; medians, and their ratio.  Pictures
 are compared.  Prints a row for docs/performance.md.
