@@ -24,7 +24,8 @@ from serving import ROOT, environment, free_port
 
 SMALL: dict[str, Any] = {"prompt": "knight", "kind": "character", "size": "16x16", "more": {"steps": 2}}
 TOOLS = {"generate", "generate_and_deploy", "get_job", "list_jobs", "cancel_job", "fix_image", "make_sheet",
-         "move_sprite", "recolor_sprite", "normal_map", "list_presets", "list_assets", "deploy", "regenerate", "doctor"}
+         "move_sprite", "recolor_sprite", "normal_map", "list_presets", "list_assets", "deploy", "regenerate", "doctor",
+         "build", "undo_deploy", "run_workflow", "list_palettes", "list_loras"}
 
 
 def words(game: Path, *more: object) -> list[str]:
@@ -44,6 +45,36 @@ def paints(request: pytest.FixtureRequest, tiny: Path) -> tuple[str, dict[str, s
         return "tiny", {}
     request.getfixturevalue("starter")  # skips where it holds no weights
     return "starter", {"DGX_PIXELS_BACKEND": "torch", "DGX_PIXELS_MODELS": str(ROOT / "models")}
+
+
+def test_a_project_is_built_and_taken_back(game: Path) -> None:
+    async def tour() -> None:
+        async with stdio(game) as client:
+            async def ask(tool: str, **fields: Any) -> dict[str, Any]:
+                told = (await client.call_tool(tool, fields)).structured_content
+                assert told is not None
+                return told
+
+            assert (await ask("build", dry_run=True))["due"] == 1
+            built = await ask("build")
+            assert built["made"] == 1 and (game / "assets/a.png").exists() and built["confirmed"] is False
+            assert (await ask("undo_deploy"))["files"][0]["action"] == "removed"
+            assert not (game / "assets/a.png").exists()
+            filled = await ask("run_workflow", path="w.json", values={"what": "a bat"}, dry_run=True)
+            assert filled["workflow"]["request"]["prompt"] == "a bat"
+            made = await ask("run_workflow", path="w.json", values={"what": "a bat"}, name="bat")
+            assert [Path(path).name for path in made["files"]] == ["bat.png"] and Path(made["files"][0]).exists()
+            assert "pico-8" in str(await ask("list_palettes")) and "loras" in await ask("list_loras")
+            with pytest.raises(ToolError, match="outside the project"):
+                await ask("run_workflow", path="../x.json")
+
+    (game / "dgx-pixels.json").write_text(json.dumps({
+        "format": 1, "model": "tiny", "defaults": {"steps": 1, "size": [16, 16]},
+        "assets": [{"path": "a.png", "subject": "a bat"}]}))
+    (game / "w.json").write_text(json.dumps({
+        "format": "dgx-pixels-workflow", "version": 1, "kind": "sprite", "values": {"what": {"help": "what to paint"}},
+        "model": "tiny", "request": {"prompt": "{what}", "size": [16, 16], "steps": 1}}))
+    asyncio.run(tour())
 
 
 async def whole_tour(client: Client[Any], game: Path) -> None:

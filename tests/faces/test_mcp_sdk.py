@@ -23,7 +23,7 @@ import pytest
 
 from serving import ROOT, free_port, node
 
-TOOLS = 12
+TOOLS = 20
 
 
 def words(game: Path, *more: object) -> list[str]:

@@ -7,9 +7,10 @@ import asyncio
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,13 @@ def test_the_faces_are_made_from_the_table() -> None:
                              text=True, capture_output=True,
                              env={**os.environ, "DGXP_BUILD": str(Path(os.environ["DGX_PIXELS_LIBRARY"]).parents[1])})
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("name", ["cfg_start", "best_of", "tcd", "dpmpp-2m", "jasc"])
+def test_a_fact_stands_in_few_files(name: str, evidence: Callable[..., None]) -> None:
+    """A setting, a sampler, a palette format: what one costs that is written by hand."""
+    told = subprocess.run([sys.executable, ROOT / "scripts/touched.py", "--name", name], check=True, text=True,
+                          capture_output=True).stdout
+    count = int(re.match(rf"{name}: (\d+) files", told)[1])  # type: ignore[index]
+    evidence(f"hand-written sources that hold {name}", count, "at most 4")
+    assert 1 < count <= 4, told

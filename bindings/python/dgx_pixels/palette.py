@@ -130,7 +130,7 @@ class Palette(Handle):
         return Image._of(out.value)
 
     def save(self, path: str | os.PathLike[str], format: str | int | None = None) -> None:
-        """Write it; the format is told by the suffix unless given ("hex", "gpl", "jasc", …)."""
+        """Write it; the suffix tells the format unless one of choices("palette_format") is given."""
         lib.dgxp_palette_save(self.handle, path_bytes(path), choice("palette_format", format))
 
     def encode(self, format: str | int) -> bytes:

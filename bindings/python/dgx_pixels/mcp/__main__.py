@@ -56,6 +56,7 @@ def main() -> int:
         from ..client import Client
         from ..guard import Access, Guard, read_token
         from ..listening import limits
+        from .making import add_making
         from .tools import add_tools
         from .workshop import Workshop, data_folder, local_server
     except ImportError as error:
@@ -79,7 +80,9 @@ def main() -> int:
     mcp: FastMCP = FastMCP("dgx-pixels", version=__version__, instructions=(
         "Paints pixel-art sprites and puts them into a Bevy game. Start with list_presets; generate "
         "shows candidates; deploy puts one into assets/ and asks the running game whether it arrived."))
-    add_tools(mcp, Workshop(options.project, client, options.brp))
+    shop = Workshop(options.project, client, options.brp)
+    add_tools(mcp, shop)
+    add_making(mcp, shop, options.model, options.device)
     if options.http is None:
         mcp.run(transport="stdio", show_banner=False)
     else:
