@@ -85,3 +85,54 @@ def test_a_host_that_paints(build: Path, tiny: Path, abroad: dict[str, str], tmp
     assert [wish["request"]["eta"] for wish in wishes] == [0.25, 0.5] and wishes[0]["request"]["guidance"] == 2.5
     assert all(wish["name"].isascii() and wish["name"].islower() for wish in wishes)
     assert not (tmp_path / "x.GIF").exists()
+
+
+# One line a command; {list}, {game} and the like are made below, and every file that comes out is compared.
+LINES = (
+    "generate ISLAND-ïris --seed 3 --steps 2 --guidance 5.5 -o a.png", "info a.png --json",
+    "generate character IDOL --seed 3 --steps 2 -o k.png", "regen k.png -o again.png",
+    "fix k.png -o fixed.png --colors 6", "report k.png --json", "palette extract k.png -o k.hex --colors 5",
+    "palette map k.png -o mapped.png --palette k.hex", "sheet pack k.png again.png -o sheet.png",
+    "sheet contact k.png again.png -o contact.png", "motion k.png --motion idle -o idle.gif",
+    "recolor k.png --variants 2 -o colors", "normal k.png -o normal.png", "tileset corner k.png -o tiles.png",
+    "batch l.csv -o batch --matrix eta=0.25,0.5", "run w.json -o flow", "presets", "presets character", "models", "lora list",
+    "init new", "deploy --project game k.png --to sprites", "build --project game --dry-run", "doctor --help",
+    "bench --help", "trust --help", "deploy --project game k.png --to ../I", "fix a.TİF -o x.png", "generate --stepz 3 x")
+
+
+def say_all(build: Path, env: dict[str, str], folder: Path) -> tuple[list[object], dict[str, bytes]]:
+    """What every command answers and writes."""
+    (folder / "game/assets").mkdir(parents=True)
+    (folder / "new").mkdir()
+    (folder / "game/Cargo.toml").write_text('[package]\nname = "game"\nversion = "0.1.0"\n[dependencies]\nbevy = "0.19"\n')
+    (folder / "game/dgx-pixels.json").write_text('{"format": 1, "folders": {}, "assets": []}')
+    (folder / "l.csv").write_text('subject,guidance,steps\n"İris ïs IN äRMS",2.5,1\nIDOL,1.5,1\n', encoding="utf-8")
+    (folder / "w.json").write_text('{"format": "dgx-pixels-workflow", "version": 1, "kind": "sprite", "request": '
+                                   '{"prompt": "INK", "steps": 1, "guidance": 2.5}}')
+    told: list[object] = []
+    for line in LINES:
+        done = subprocess.run([build / "bin/dgx-pixels", *line.split()], env={**env, **STUB}, cwd=folder,
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=600)
+        said = done.stdout if not line.startswith(("generate", "regen", "batch", "run")) else b""  # they tell seconds
+        wrong = done.stderr if done.returncode not in (0, 1) else b""
+        told.append((line, done.returncode, said.replace(bytes(folder), b"."), wrong.replace(bytes(folder), b".")))
+    pictures = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*"))
+                if path.suffix in (".png", ".gif", ".hex", ".tsx", ".ron") and path.is_file()}
+    return told, pictures
+
+
+def test_every_command(build: Path, tiny: Path, abroad: dict[str, str], tmp_path: Path) -> None:
+    """The same answers and the same bytes as at home; the program itself never takes its user's locale."""
+    user = {name: value for name, value in abroad.items() if name != "LD_PRELOAD"}
+    listed = subprocess.run([build / "bin/dgx-pixels", "--help"], text=True, capture_output=True, check=True).stdout
+    commands = {line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2:3].isalpha()
+                and "   " in line} - {"dgx-pixels"}
+    assert commands <= {line.split()[0] for line in LINES}, commands - {line.split()[0] for line in LINES}
+    home, there = (say_all(build, {**os.environ, **env}, tmp_path / name)
+                   for name, env in (("home", {"LC_ALL": "C"}), ("there", user)))
+    for here, other in zip(home[0], there[0], strict=True):
+        assert here == other
+    assert sum(told[1] != 0 for told in home[0]) == 3, [told for told in home[0] if told[1]]  # the last three lines
+    assert set(home[1]) == set(there[1]) and len(home[1]) > 12, sorted(home[1])
+    for name, data in home[1].items():
+        assert data == there[1][name], name

@@ -70,12 +70,13 @@ def test_small_files_take_little_memory(build: Path, tmp_path: Path) -> None:
         assert peak < 64 * MEBIBYTE, f"info {path.name}: {peak >> 20} MiB"
         assert code in (0, 4), f"info {path.name}: {said}"
         for words in (("sheet", "contact", path, "-o", tmp_path / "o.png"),
-                      ("fix", path, "-o", tmp_path / "o.png", "--overwrite"),
+                      ("fix", path, "-o", tmp_path / "o.png"),
                       ("palette", "extract", path, "-o", tmp_path / "o.hex"),
                       ("report", path)):
             code, peak, said = run_measured(program, *words)
             assert peak < 128 * MEBIBYTE, f"{words}: {peak >> 20} MiB: {said}"
             assert code >= 0, f"{words}: ended by signal {-code}"
+            assert code != 2, f"{words}: {said}"  # it was asked wrongly, and read nothing
 
 
 def test_the_budget_can_be_raised(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
