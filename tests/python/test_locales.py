@@ -97,7 +97,7 @@ LINES = (
     "recolor k.png --variants 2 -o colors", "normal k.png -o normal.png", "tileset corner k.png -o tiles.png",
     "batch l.csv -o batch --matrix eta=0.25,0.5", "run w.json -o flow", "presets", "presets character", "models", "lora list",
     "init new", "deploy --project game k.png --to sprites", "build --project game --dry-run", "doctor --help",
-    "bench --help", "trust --help", "deploy --project game k.png --to ../I", "fix a.TİF -o x.png", "generate --stepz 3 x")
+    "bench --help", "trust --help", "resident --help", "deploy --project game k.png --to ../I", "fix a.TİF -o x.png", "generate --stepz 3 x")
 
 
 def say_all(build: Path, env: dict[str, str], folder: Path) -> tuple[list[object], dict[str, bytes]]:
@@ -108,7 +108,7 @@ def say_all(build: Path, env: dict[str, str], folder: Path) -> tuple[list[object
     (folder / "game/dgx-pixels.json").write_text('{"format": 1, "folders": {}, "assets": []}')
     (folder / "l.csv").write_text('subject,guidance,steps\n"İris ïs IN äRMS",2.5,1\nIDOL,1.5,1\n', encoding="utf-8")
     (folder / "w.json").write_text('{"format": "dgx-pixels-workflow", "version": 1, "kind": "sprite", "request": '
-                                   '{"prompt": "INK", "steps": 1, "guidance": 2.5}}')
+                                   '{"prompt": "INK", "seed": 4, "steps": 1, "guidance": 2.5}}')
     told: list[object] = []
     for line in LINES:
         done = subprocess.run([build / "bin/dgx-pixels", *line.split()], env={**env, **STUB}, cwd=folder,
