@@ -125,10 +125,11 @@ dgxp_status dgxp_sheet_save(const dgxp_sheet *sheet, const char *path,
         } else if (px_file_has_suffix(path, "gif")) {
             known.format = DGXP_SHEET_GIF;
         } else {
-            return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                                "%s: the suffix is none of .aseprite .ase .png .apng .gif; name the "
-                                "format",
-                                path);
+            return px_error_set(
+                DGXP_ERR_INVALID_ARGUMENT,
+                "%s: the suffix is none of .aseprite .ase .png .apng .gif; name the "
+                "format",
+                path);
         }
     }
     status = status ? status : encode(path, sheet, &known, &bytes, &size);

@@ -100,6 +100,86 @@ def test_a_clip_plays(game: Game, tmp_path: Path) -> None:
     assert len(seen) > 1, "the clip stands still"
 
 
+def test_a_still_sprite_runs_in_the_game(game: Game, painter: Painter, tmp_path: Path) -> None:
+    """`motion --deploy` over the knight's sheet: three screenshots show frames of the hero's own run."""
+    game.wait("sprites/knight.json", 0)
+    before = game.wait("sprites/knight.png", 1)["generation"]
+    painter.run("motion", game.project / "assets" / HERO, "-m", "run", "--deploy", "--to", "sprites/knight.png",
+                "--project", game.project)
+    game.wait("sprites/knight.png", before + 1)
+    game.wait_for_hash("sprites/knight.png", decoded_hash(game.project / "assets/sprites/knight.png"))
+    sheet = json.loads((game.project / "assets/sprites/knight.json").read_text())
+    assert [tag["name"] for tag in sheet["meta"]["frameTags"]] == ["run"]
+    picture = Image.open(game.project / "assets/sprites/knight.png").convert("RGBA")
+    frames = []
+    for frame in sheet["frames"]:
+        box = frame["frame"]
+        cut = picture.crop((box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"]))
+        cut.save(tmp_path / "frame.png")
+        frames.append(expected(tmp_path / "frame.png"))
+    middle = 16 * SCALE + 28 * SCALE // 2  # main.rs: where the old sheet's middle stood
+    end, shots, seen = time.monotonic() + 600, 0, set()
+    while len(seen) < 3:
+        assert time.monotonic() < end, f"frames {seen} of {len(frames)} in {shots} screenshots"
+        shot = game.screenshot(tmp_path / f"run-{shots}.png")
+        left = shot.width // 2 - 220 - frames[0].width // 2
+        top = shot.height - middle - frames[0].height // 2
+        cut = shot.crop((left, top, left + frames[0].width, top + frames[0].height))
+        above = [i for i, frame in enumerate(frames) if stands_on(cut, frame)]
+        seen |= set(above[:1])
+        shots += 1
+        time.sleep(0.07)
+
+
+def stands_on(shot: Image.Image, frame: Image.Image) -> bool:
+    """Every pixel of the frame above the floor's two upper tiles is as it is drawn."""
+    return all(a == b for a, b in zip(pixels(shot), pixels(frame)) if b != bytes(BACKGROUND))
+
+
+def columns(shot: Image.Image, x: int) -> tuple[float, float]:
+    """How light the left and the right half of a hero-sized box around `x` of the middle are."""
+    width, height = Image.open(ROOT / "examples/bevy-game/assets" / HERO).size
+    left, top = shot.width // 2 + x - width * SCALE // 2, (shot.height - height * SCALE) // 2
+    sums = []
+    for half in (0, 1):
+        from_x = left + half * width * SCALE // 2
+        part = shot.crop((from_x, top, from_x + width * SCALE // 2, top + height * SCALE)).convert("L")
+        sums.append(sum(part.tobytes()) / (part.width * part.height))
+    return sums[0], sums[1]
+
+
+def test_a_lamp_lights_the_hero_from_two_sides(game: Game, tmp_path: Path) -> None:
+    """The normal map in the plugin's material: the side that the lamp stands at is lighter in each screenshot."""
+    game.wait("sprites/hero.n.png", 1)
+    game.drawn(tmp_path / "first.png")
+    halves = []
+    for x in (-60.0, 340.0):
+        game.ask("world.mutate_resources", {"resource": "bevy_game::Lamp", "path": ".place.x", "value": x})
+        time.sleep(0.5)
+        shot = game.screenshot(tmp_path / f"lamp-{x}.png")
+        halves.append(columns(shot, 140))
+    left, right = halves
+    assert left[0] - left[1] > right[0] - right[1] + 10, halves
+    assert left[0] > right[0] and left[1] < right[1], halves
+
+
+def test_a_colorway_by_the_strip(game: Game, build: Path, tmp_path: Path) -> None:
+    """The palette-swap material draws what `recolor` would have written, to the pixel."""
+    game.wait("sprites/hero-teams.png", 1)
+    game.drawn(tmp_path / "first.png")
+    subprocess.run([build / "bin/dgx-pixels", "recolor", game.project / "assets" / HERO, "--variants", "1",
+                    "--keep-skin", "-o", tmp_path], check=True, capture_output=True)
+    wanted = expected(tmp_path / "hero-1.png")
+    seen = game.screenshot(tmp_path / "teams.png")
+    left, top = seen.width // 2 + 240 - wanted.width // 2, (seen.height - wanted.height) // 2
+    box = (left, top, left + wanted.width, top + wanted.height)
+    end = time.monotonic() + 600  # its shader is compiled after the others
+    while seen.crop(box).tobytes() != wanted.tobytes():
+        assert time.monotonic() < end, game.log.read_text()[-2000:]
+        time.sleep(0.2)
+        seen = game.screenshot(tmp_path / "teams.png")
+
+
 def test_stock_methods_tell_it_too(game: Game) -> None:
     """Without the plugin's own methods: the reflected resource, and the methods of bevy_brp_extras."""
     game.wait(HERO, 1)

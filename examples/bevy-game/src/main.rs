@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A small scene: a hero to walk about with, a knight who runs on the spot, a floor.  Paint over any of
-//! them while it runs:
+//! A small scene: a hero to walk about with, a knight who runs on the spot, a floor; at the right the hero
+//! again, under a lamp that A and D move, and in another team's colors.  Paint over any of them while it runs:
 //!
 //!     dgx-pixels generate character "medieval knight" --deploy --to sprites/hero.png
 
 use bevy::prelude::*;
-use dgx_pixels_bevy::{ClipPlayer, DgxPixelsPlugin, DgxPixelsReloads, LoadPhase};
+use bevy::sprite_render::MeshMaterial2d;
+use dgx_pixels_bevy::{
+    ClipPlayer, DgxPixelsPlugin, DgxPixelsReloads, LitSprite, LoadPhase, MaterialsPlugin, SwappedSprite,
+};
 
 /// What stands in dgx-pixels.lock.json: a file that is not there is an error of the compiler.
 mod assets {
@@ -24,6 +27,13 @@ struct Hero;
 #[derive(Component)]
 struct Caption;
 
+/// Where the light of what has a normal map is, in the world.
+#[derive(Resource, Reflect)]
+#[reflect(Resource)]
+struct Lamp {
+    place: Vec3,
+}
+
 fn main() {
     let window = Window {
         title: "DGX-Pixels: prompt to game".into(),
@@ -37,10 +47,13 @@ fn main() {
             .set(ImagePlugin::default_nearest())
             .set(WindowPlugin { primary_window: Some(window), ..default() }),
         DgxPixelsPlugin,
+        MaterialsPlugin,
     ))
+    .register_type::<Lamp>()
+    .insert_resource(Lamp { place: Vec3::new(-40.0, 60.0, 60.0) })
     .insert_resource(ClearColor(Color::srgb_u8(34, 32, 52)))
-    .add_systems(Startup, setup)
-    .add_systems(Update, (walk, tell));
+    .add_systems(Startup, (setup, stand))
+    .add_systems(Update, (walk, carry, tell));
     // Screenshots, and the port that `dgx-pixels deploy --confirm` asks.
     #[cfg(feature = "dev")]
     app.add_plugins(bevy_brp_extras::BrpExtrasPlugin::default());
@@ -76,6 +89,50 @@ fn setup(mut commands: Commands, server: Res<AssetServer>) {
         TextFont::from_font_size(14.0),
         Transform::from_translation(caption),
     ));
+}
+
+/// What the materials of the plugin draw: the hero under the lamp, and in a colorway of the strip.
+fn stand(
+    mut commands: Commands,
+    server: Res<AssetServer>,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut lit: ResMut<Assets<LitSprite>>,
+    mut swapped: ResMut<Assets<SwappedSprite>>,
+) {
+    let hero = sprites::HERO_PNG;
+    let image: Handle<Image> = server.load(hero.path);
+    let mesh = meshes.add(Rectangle::new(hero.width as f32, hero.height as f32));
+    let at = |x| Transform::from_scale(Vec3::splat(SCALE)).with_translation(Vec3::new(x, 0.0, 0.0));
+    let normals = server.load(sprites::HERO_N_PNG.path);
+    let strip = server.load(sprites::HERO_TEAMS_PNG.path);
+    commands.spawn((
+        Mesh2d(mesh.clone()),
+        MeshMaterial2d(lit.add(LitSprite::new(image.clone(), normals))),
+        at(140.0),
+    ));
+    commands.spawn((
+        Mesh2d(mesh),
+        MeshMaterial2d(swapped.add(SwappedSprite::new(image, strip, 1))),
+        at(240.0),
+    ));
+}
+
+/// The lamp goes where A and D say.
+fn carry(
+    keys: Res<ButtonInput<KeyCode>>,
+    time: Res<Time>,
+    mut lamp: ResMut<Lamp>,
+    mut lit: ResMut<Assets<LitSprite>>,
+) {
+    let step = keys.pressed(KeyCode::KeyD) as i8 - keys.pressed(KeyCode::KeyA) as i8;
+    if step != 0 {
+        lamp.place.x += step as f32 * SPEED * time.delta_secs();
+    }
+    if lamp.is_changed() {
+        for (_, material) in lit.iter_mut() {
+            material.lamp = lamp.place.extend(0.0);
+        }
+    }
 }
 
 /// The hero goes where the arrow keys say.

@@ -9,8 +9,12 @@ mod sheet;
 
 #[cfg(feature = "brp")]
 mod brp;
+#[cfg(feature = "materials")]
+mod material;
 
 pub use clip::{Clip, Direction};
+#[cfg(feature = "materials")]
+pub use material::{LitSprite, MaterialsPlugin, SwappedSprite, WHOLE};
 pub use loader::{SheetError, SpriteSheetLoader};
 pub use player::{ClipFinished, ClipOrigin, ClipPlayer};
 pub use reloads::{DgxPixelsReloads, LoadPhase, Reload};
