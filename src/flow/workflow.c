@@ -26,8 +26,11 @@ typedef struct filling {
 /* The length of the name in "{name}" at `at`; 0 when it is none, as in {a|b}. */
 static size_t match_placeholder(const char *at)
 {
+    if (*at != '{') { /* of an empty text nothing follows */
+        return 0;
+    }
     const size_t length = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    return *at == '{' && length && length <= NAME_LIMIT && at[1 + length] == '}' ? length : 0;
+    return length && length <= NAME_LIMIT && at[1 + length] == '}' ? length : 0;
 }
 
 static dgxp_status find_value(const filling *f, const char *name, size_t length, const json_t **out)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zlib
@@ -261,3 +262,18 @@ def test_a_line_keeps_its_seed_when_the_list_changes(cli,  # type: ignore[no-unt
                       '{"name": "other", "subject": "red knight"}\n')
     assert {key: seeds_of(cli, listed)[key] for key in seeds} == seeds
     assert seeds_of(cli, path, "--seed", "7") != seeds_of(cli, path, "--seed", "8")
+
+
+READERS = sorted(path.name for path in (ROOT / "fuzz/seeds").iterdir())
+
+
+@pytest.mark.parametrize("target", READERS if os.environ.get("DGXP_FULL") == "1" else ["manifest", "project", "workflow"])
+def test_readers_under_valgrind(build: Path, target: str) -> None:
+    """The kept seeds and their mutations by the library as it ships: no memory is read that nobody wrote."""
+    if not shutil.which("valgrind"):
+        pytest.skip("absent: no valgrind: readers of project files are NOT TESTED with it; run 'scripts/setup test'")
+    env = {**os.environ, "DGX_PIXELS_MODELS": str(ROOT / "models"), "DGX_PIXELS_PRESETS": str(ROOT / "presets"),
+           "CK_TIMEOUT_MULTIPLIER": "100"}
+    done = subprocess.run(["valgrind", "-q", "--error-exitcode=99", build / f"bin/fuzz_{target}",
+                           ROOT / "fuzz/seeds" / target], text=True, errors="replace", capture_output=True, env=env)
+    assert done.returncode == 0 and "Errors: 0" in done.stdout, done.stderr[-4000:] + done.stdout[-500:]
