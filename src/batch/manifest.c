@@ -360,11 +360,9 @@ static dgxp_status set_up(px_manifest *m, const char *text, size_t size,
     m->seed = params->seed;
     m->tolerant = params->tolerant;
     px_hash_bytes(text, size, m->hash);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_wildcards_create(beside, &m->wildcards));
-    NEXT(px_matrix_parse(params->matrix, params->matrix_count, &m->matrix));
-    NEXT(px_manifest_open(m->name, m->text, size, &m->source));
-#undef NEXT
+    PX_NEXT(px_wildcards_create(beside, &m->wildcards));
+    PX_NEXT(px_matrix_parse(params->matrix, params->matrix_count, &m->matrix));
+    PX_NEXT(px_manifest_open(m->name, m->text, size, &m->source));
     px_mem_free(beside);
     return status;
 }

@@ -29,4 +29,10 @@ dgxp_status px_error_memory(const char *what);
 /** Every public entry that can fail calls this first. */
 void px_error_clear(void);
 
+/**
+ * The next of several steps, unless one has failed: `status` is the function's own variable.  So a
+ * reader is a list of what it reads, and stops at the first failing line.
+ */
+#define PX_NEXT(call) status = status == DGXP_OK ? (call) : status
+
 #endif

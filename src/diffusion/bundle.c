@@ -16,12 +16,6 @@
 #define TEXT_LIMIT 4096
 #define LIST_LIMIT 4096 /* programs, files, shapes of a component */
 
-/* Stops at the first failing field, so that a reader is a list of fields. */
-#define TRY(call)                                                                                  \
-    if (status == DGXP_OK) {                                                                       \
-        status = (call);                                                                           \
-    }
-
 static const char *const components[PX_COMPONENTS] = {
     [PX_TEXT_1] = "text_1",           [PX_TEXT_2] = "text_2",           [PX_UNET] = "unet",
     [PX_VAE_DECODER] = "vae_decoder", [PX_VAE_ENCODER] = "vae_encoder",
@@ -76,7 +70,7 @@ static dgxp_status read_digest(const px_json *parent, uint64_t *bytes, const cha
 {
     int64_t size = 0;
     dgxp_status status = px_json_integer(parent, "size", PX_JSON_REQUIRED, 0, INT64_MAX, &size);
-    TRY(px_json_text(parent, "sha256", PX_JSON_REQUIRED, 64, out));
+    PX_NEXT(px_json_text(parent, "sha256", PX_JSON_REQUIRED, 64, out));
     if (status == DGXP_OK && strspn(*out, "0123456789abcdef") != 64) {
         return px_error_set(DGXP_ERR_BAD_FORMAT,
                             "%s: field '%s.sha256' must be 64 lower-case hexadecimal digits",
@@ -91,10 +85,10 @@ static dgxp_status read_canvas(const px_json *root, px_bundle *bundle)
     px_json canvas;
     double native[2] = {0, 0};
     dgxp_status status = px_json_object(root, "canvas", PX_JSON_REQUIRED, &canvas);
-    TRY(px_json_numbers(&canvas, "native", PX_JSON_REQUIRED, 2, native));
-    TRY(read_int32(&canvas, "multiple", 1, 1024, &bundle->canvas_multiple));
-    TRY(read_int32(&canvas, "min", 1, 16384, &bundle->canvas_min));
-    TRY(read_int32(&canvas, "max", bundle->canvas_min, 16384, &bundle->canvas_max));
+    PX_NEXT(px_json_numbers(&canvas, "native", PX_JSON_REQUIRED, 2, native));
+    PX_NEXT(read_int32(&canvas, "multiple", 1, 1024, &bundle->canvas_multiple));
+    PX_NEXT(read_int32(&canvas, "min", 1, 16384, &bundle->canvas_min));
+    PX_NEXT(read_int32(&canvas, "max", bundle->canvas_min, 16384, &bundle->canvas_max));
     for (int i = 0; status == DGXP_OK && i < 2; i++) {
         const double side = native[i];
         if (!(side >= bundle->canvas_min && side <= bundle->canvas_max) ||
@@ -117,14 +111,14 @@ static dgxp_status read_vae(const px_json *root, px_bundle *bundle)
     px_bundle_settings *settings = &bundle->settings;
     const size_t channels = (size_t)bundle->latent_channels;
     dgxp_status status = px_json_object(root, "vae", PX_JSON_REQUIRED, &vae);
-    TRY(read_int32(&vae, "factor", 1, 64, &bundle->vae_factor));
-    TRY(px_json_number(&vae, "scaling", PX_JSON_REQUIRED, 1e-6, 1e6, &settings->scaling));
-    TRY(px_json_number(&vae, "shift", PX_JSON_OPTIONAL, -1e6, 1e6, &settings->shift));
-    TRY(px_json_boolean(&vae, "f16_safe", PX_JSON_OPTIONAL, &settings->f16_safe));
-    TRY(px_json_array(&vae, "mean", PX_JSON_OPTIONAL, channels, &mean));
-    TRY(px_json_array(&vae, "std", PX_JSON_OPTIONAL, channels, &deviation));
-    TRY(px_json_numbers(&vae, "mean", PX_JSON_OPTIONAL, channels, settings->mean));
-    TRY(px_json_numbers(&vae, "std", PX_JSON_OPTIONAL, channels, settings->deviation));
+    PX_NEXT(read_int32(&vae, "factor", 1, 64, &bundle->vae_factor));
+    PX_NEXT(px_json_number(&vae, "scaling", PX_JSON_REQUIRED, 1e-6, 1e6, &settings->scaling));
+    PX_NEXT(px_json_number(&vae, "shift", PX_JSON_OPTIONAL, -1e6, 1e6, &settings->shift));
+    PX_NEXT(px_json_boolean(&vae, "f16_safe", PX_JSON_OPTIONAL, &settings->f16_safe));
+    PX_NEXT(px_json_array(&vae, "mean", PX_JSON_OPTIONAL, channels, &mean));
+    PX_NEXT(px_json_array(&vae, "std", PX_JSON_OPTIONAL, channels, &deviation));
+    PX_NEXT(px_json_numbers(&vae, "mean", PX_JSON_OPTIONAL, channels, settings->mean));
+    PX_NEXT(px_json_numbers(&vae, "std", PX_JSON_OPTIONAL, channels, settings->deviation));
     if (status != DGXP_OK) {
         return status;
     }
@@ -147,15 +141,16 @@ static dgxp_status read_schedule(const px_json *root, px_bundle_settings *settin
     int32_t kind = 0;
     dgxp_status status =
         read_named(root, "prediction", PX_JSON_REQUIRED, "prediction", &settings->prediction);
-    TRY(px_json_object(root, "schedule", PX_JSON_REQUIRED, &schedule));
-    TRY(read_int32(&schedule, "train_steps", 2, 10000, &settings->train_steps));
-    TRY(px_json_number(&schedule, "beta_start", PX_JSON_REQUIRED, 0, 0.999, &settings->beta_start));
-    TRY(px_json_number(&schedule, "beta_end", PX_JSON_REQUIRED, 0, 0.999, &settings->beta_end));
-    TRY(px_json_choice(&schedule, "beta_schedule", PX_JSON_REQUIRED, betas, 3, &kind));
-    TRY(read_named(&schedule, "spacing", PX_JSON_REQUIRED, "spacing", &settings->spacing));
-    TRY(read_int32(&schedule, "steps_offset", 0, 1000, &settings->steps_offset));
-    TRY(px_json_boolean(&schedule, "zero_terminal_snr", PX_JSON_OPTIONAL,
-                        &settings->zero_terminal_snr));
+    PX_NEXT(px_json_object(root, "schedule", PX_JSON_REQUIRED, &schedule));
+    PX_NEXT(read_int32(&schedule, "train_steps", 2, 10000, &settings->train_steps));
+    PX_NEXT(
+        px_json_number(&schedule, "beta_start", PX_JSON_REQUIRED, 0, 0.999, &settings->beta_start));
+    PX_NEXT(px_json_number(&schedule, "beta_end", PX_JSON_REQUIRED, 0, 0.999, &settings->beta_end));
+    PX_NEXT(px_json_choice(&schedule, "beta_schedule", PX_JSON_REQUIRED, betas, 3, &kind));
+    PX_NEXT(read_named(&schedule, "spacing", PX_JSON_REQUIRED, "spacing", &settings->spacing));
+    PX_NEXT(read_int32(&schedule, "steps_offset", 0, 1000, &settings->steps_offset));
+    PX_NEXT(px_json_boolean(&schedule, "zero_terminal_snr", PX_JSON_OPTIONAL,
+                            &settings->zero_terminal_snr));
     settings->betas = (px_bundle_betas)kind;
     return status;
 }
@@ -171,25 +166,26 @@ static dgxp_status read_texts(const px_json *root, px_bundle *bundle)
     for (int32_t i = 0; i < bundle->text_count; i++) {
         px_bundle_text *text = &bundle->text[i];
         px_json entry;
-        TRY(px_json_element_object(&list, (size_t)i, &entry));
-        TRY(px_json_choice(&entry, "component", PX_JSON_REQUIRED, components, 2, &text->component));
-        TRY(read_int32(&entry, "context", 3, 4096, &text->context));
-        TRY(read_int32(&entry, "width", 1, 65536, &text->width));
-        TRY(read_int32(&entry, "pooled", 0, 65536, &text->pooled));
-        TRY(read_int32(&entry, "vocabulary", 2, 1 << 20, &text->vocabulary));
-        TRY(read_int32(&entry, "bos", 0, text->vocabulary - 1, &text->bos));
-        TRY(read_int32(&entry, "eos", 0, text->vocabulary - 1, &text->eos));
-        TRY(read_int32(&entry, "pad", 0, text->vocabulary - 1, &text->pad));
-        TRY(read_int32(&entry, "hidden_layer", -64, 64, &text->hidden_layer));
-        TRY(read_path(&entry, "tokenizer", &text->tokenizer));
+        PX_NEXT(px_json_element_object(&list, (size_t)i, &entry));
+        PX_NEXT(
+            px_json_choice(&entry, "component", PX_JSON_REQUIRED, components, 2, &text->component));
+        PX_NEXT(read_int32(&entry, "context", 3, 4096, &text->context));
+        PX_NEXT(read_int32(&entry, "width", 1, 65536, &text->width));
+        PX_NEXT(read_int32(&entry, "pooled", 0, 65536, &text->pooled));
+        PX_NEXT(read_int32(&entry, "vocabulary", 2, 1 << 20, &text->vocabulary));
+        PX_NEXT(read_int32(&entry, "bos", 0, text->vocabulary - 1, &text->bos));
+        PX_NEXT(read_int32(&entry, "eos", 0, text->vocabulary - 1, &text->eos));
+        PX_NEXT(read_int32(&entry, "pad", 0, text->vocabulary - 1, &text->pad));
+        PX_NEXT(read_int32(&entry, "hidden_layer", -64, 64, &text->hidden_layer));
+        PX_NEXT(read_path(&entry, "tokenizer", &text->tokenizer));
     }
     if (status == DGXP_OK && bundle->text_count == 2 &&
         bundle->text[0].component == bundle->text[1].component) {
         return px_json_refuse(&list, DGXP_ERR_BAD_FORMAT, "names the same component twice");
     }
-    TRY(read_int32(root, "context_width", 1, 65536, &bundle->context_width));
-    TRY(read_int32(root, "pooled_width", 0, 65536, &bundle->pooled_width));
-    TRY(read_int32(root, "time_ids", 0, 6, &bundle->time_ids));
+    PX_NEXT(read_int32(root, "context_width", 1, 65536, &bundle->context_width));
+    PX_NEXT(read_int32(root, "pooled_width", 0, 65536, &bundle->pooled_width));
+    PX_NEXT(read_int32(root, "time_ids", 0, 6, &bundle->time_ids));
     int32_t columns = 0;
     for (int32_t i = 0; status == DGXP_OK && i < bundle->text_count; i++) {
         const px_bundle_text *text = &bundle->text[i];
@@ -241,7 +237,7 @@ static dgxp_status read_preview(const px_json *root, px_bundle *bundle)
             bundle->preview[i][j] = json_number_value(number);
         }
     }
-    TRY(px_json_numbers(&preview, "bias", PX_JSON_REQUIRED, channels, bundle->preview_bias));
+    PX_NEXT(px_json_numbers(&preview, "bias", PX_JSON_REQUIRED, channels, bundle->preview_bias));
     bundle->has_preview = status == DGXP_OK;
     return status;
 }
@@ -252,9 +248,9 @@ static dgxp_status read_defaults(const px_json *root, px_bundle_defaults *defaul
     *defaults = (px_bundle_defaults){.negative = NULL};
     px_setting_clear(&defaults->set);
     dgxp_status status = px_json_object(root, "defaults", PX_JSON_OPTIONAL, &object);
-    TRY(px_setting_read(&object, PX_SETTING_IN_BUNDLE, &defaults->set));
-    TRY(px_json_text(&object, "negative_prompt", PX_JSON_OPTIONAL, 65536, &defaults->negative));
-    TRY(px_json_object(&object, "finish", PX_JSON_OPTIONAL, &finish));
+    PX_NEXT(px_setting_read(&object, PX_SETTING_IN_BUNDLE, &defaults->set));
+    PX_NEXT(px_json_text(&object, "negative_prompt", PX_JSON_OPTIONAL, 65536, &defaults->negative));
+    PX_NEXT(px_json_object(&object, "finish", PX_JSON_OPTIONAL, &finish));
     if (status == DGXP_OK && finish.value) {
         status = px_fix_steps_check(root->file, finish.value, &defaults->finish);
     }
@@ -289,7 +285,7 @@ static dgxp_status read_shapes(const px_json *root, px_bundle *bundle)
     for (int32_t component = 0; status == DGXP_OK && component < PX_COMPONENTS; component++) {
         const char *name;
         json_t *value;
-        TRY(px_json_object(&shapes, components[component], PX_JSON_OPTIONAL, &group));
+        PX_NEXT(px_json_object(&shapes, components[component], PX_JSON_OPTIONAL, &group));
         if (status != DGXP_OK) {
             break;
         }
@@ -327,12 +323,12 @@ static dgxp_status read_programs(const px_json *root, px_bundle *bundle)
     for (size_t i = 0; status == DGXP_OK && i < count; i++) {
         px_bundle_program *program = &bundle->programs[i];
         px_json entry;
-        TRY(px_json_element_object(&list, i, &entry));
-        TRY(px_json_choice(&entry, "component", PX_JSON_REQUIRED, components, PX_COMPONENTS,
-                           &program->component));
-        TRY(px_json_choice(&entry, "tiling", PX_JSON_OPTIONAL, tilings, 4, &program->tiling));
-        TRY(read_path(&entry, "file", &program->file));
-        TRY(read_digest(&entry, &program->size, &program->sha256));
+        PX_NEXT(px_json_element_object(&list, i, &entry));
+        PX_NEXT(px_json_choice(&entry, "component", PX_JSON_REQUIRED, components, PX_COMPONENTS,
+                               &program->component));
+        PX_NEXT(px_json_choice(&entry, "tiling", PX_JSON_OPTIONAL, tilings, 4, &program->tiling));
+        PX_NEXT(read_path(&entry, "file", &program->file));
+        PX_NEXT(read_digest(&entry, &program->size, &program->sha256));
         if (status == DGXP_OK && px_bundle_find(bundle, program->component, program->tiling)) {
             return px_json_refuse(&entry, DGXP_ERR_BAD_FORMAT,
                                   "is a second program for %s with tiling %s",
@@ -355,9 +351,9 @@ static dgxp_status read_files(const px_json *root, px_bundle *bundle)
     for (size_t i = 0; status == DGXP_OK && i < count; i++) {
         px_bundle_file *file = &bundle->files[i];
         px_json entry;
-        TRY(px_json_element_object(&list, i, &entry));
-        TRY(read_path(&entry, "path", &file->path));
-        TRY(read_digest(&entry, &file->size, &file->sha256));
+        PX_NEXT(px_json_element_object(&list, i, &entry));
+        PX_NEXT(read_path(&entry, "path", &file->path));
+        PX_NEXT(read_digest(&entry, &file->size, &file->sha256));
         bundle->file_count += status == DGXP_OK;
     }
     return status;
@@ -377,9 +373,9 @@ static dgxp_status read_head(const px_json *root, px_bundle *bundle)
                             root->file, (long long)format, PX_BUNDLE_FORMAT);
     }
     bundle->dtype = -1;
-    TRY(px_json_choice(root, "kind", PX_JSON_REQUIRED, kinds, 2, &kind));
+    PX_NEXT(px_json_choice(root, "kind", PX_JSON_REQUIRED, kinds, 2, &kind));
     bundle->has_weights = kind == 1;
-    TRY(px_json_text(root, "name", PX_JSON_REQUIRED, 64, &bundle->name));
+    PX_NEXT(px_json_text(root, "name", PX_JSON_REQUIRED, 64, &bundle->name));
     if (status == DGXP_OK && (!bundle->name[0] || bundle->name[0] == '.' ||
                               bundle->name[strspn(bundle->name, "abcdefghijklmnopqrstuvwxyz"
                                                                 "0123456789-._")])) {
@@ -388,13 +384,13 @@ static dgxp_status read_head(const px_json *root, px_bundle *bundle)
                             bundle->name);
     }
     bundle->title = bundle->architecture = bundle->name;
-    TRY(px_json_text(root, "title", PX_JSON_OPTIONAL, TEXT_LIMIT, &bundle->title));
-    TRY(px_json_text(root, "license", PX_JSON_OPTIONAL, TEXT_LIMIT, &bundle->license));
-    TRY(px_json_text(root, "architecture", PX_JSON_OPTIONAL, 64, &bundle->architecture));
-    TRY(px_json_choice(root, "dtype", PX_JSON_OPTIONAL, dtypes, 3, &bundle->dtype));
-    TRY(read_int32(root, "pixel_scale", 1, 64, &bundle->pixel_scale));
-    TRY(read_int32(root, "image_channels", 3, 4, &bundle->image_channels));
-    TRY(read_int32(root, "latent_channels", 1, PX_BUNDLE_CHANNELS, &bundle->latent_channels));
+    PX_NEXT(px_json_text(root, "title", PX_JSON_OPTIONAL, TEXT_LIMIT, &bundle->title));
+    PX_NEXT(px_json_text(root, "license", PX_JSON_OPTIONAL, TEXT_LIMIT, &bundle->license));
+    PX_NEXT(px_json_text(root, "architecture", PX_JSON_OPTIONAL, 64, &bundle->architecture));
+    PX_NEXT(px_json_choice(root, "dtype", PX_JSON_OPTIONAL, dtypes, 3, &bundle->dtype));
+    PX_NEXT(read_int32(root, "pixel_scale", 1, 64, &bundle->pixel_scale));
+    PX_NEXT(read_int32(root, "image_channels", 3, 4, &bundle->image_channels));
+    PX_NEXT(read_int32(root, "latent_channels", 1, PX_BUNDLE_CHANNELS, &bundle->latent_channels));
     return status;
 }
 
@@ -402,16 +398,16 @@ static dgxp_status read_document(const char *path, px_bundle *bundle)
 {
     px_json root;
     dgxp_status status = px_json_root(path, bundle->document, &root);
-    TRY(read_head(&root, bundle));
-    TRY(read_canvas(&root, bundle));
-    TRY(read_vae(&root, bundle));
-    TRY(read_schedule(&root, &bundle->settings));
-    TRY(read_texts(&root, bundle));
-    TRY(read_preview(&root, bundle));
-    TRY(read_defaults(&root, &bundle->defaults));
-    TRY(read_shapes(&root, bundle));
-    TRY(read_programs(&root, bundle));
-    TRY(read_files(&root, bundle));
+    PX_NEXT(read_head(&root, bundle));
+    PX_NEXT(read_canvas(&root, bundle));
+    PX_NEXT(read_vae(&root, bundle));
+    PX_NEXT(read_schedule(&root, &bundle->settings));
+    PX_NEXT(read_texts(&root, bundle));
+    PX_NEXT(read_preview(&root, bundle));
+    PX_NEXT(read_defaults(&root, &bundle->defaults));
+    PX_NEXT(read_shapes(&root, bundle));
+    PX_NEXT(read_programs(&root, bundle));
+    PX_NEXT(read_files(&root, bundle));
     return status;
 }
 
@@ -425,7 +421,7 @@ dgxp_status px_bundle_load(const char *folder, px_bundle **out)
         goto done;
     }
     status = px_json_load(path, DOCUMENT_LIMIT, &bundle->document);
-    TRY(read_document(path, bundle));
+    PX_NEXT(read_document(path, bundle));
     if (status == DGXP_OK) {
         *out = bundle;
         bundle = NULL;

@@ -12,12 +12,6 @@
 
 #define CONFIG_LIMIT ((size_t)1 << 20)
 
-/* Stops at the first failing line, so that a reader is a list of what it reads. */
-#define TRY(call)                                                                                  \
-    if (status == DGXP_OK) {                                                                       \
-        status = (call);                                                                           \
-    }
-
 typedef struct place {
     const char *prefix;
     bool original;
@@ -76,7 +70,7 @@ static dgxp_status add_set(px_checkpoint *checkpoint, const char *path, bool cop
         return px_error_set(DGXP_ERR_LIMIT, "%s: one file more than a model can have", path);
     }
     dgxp_status status = px_file_has_suffix(path, "json") ? DGXP_OK : px_family_check_file(path);
-    TRY(px_safetensors_open(path, &options, &checkpoint->sets[*index]));
+    PX_NEXT(px_safetensors_open(path, &options, &checkpoint->sets[*index]));
     checkpoint->set_count += status == DGXP_OK;
     return status;
 }
@@ -195,8 +189,8 @@ static dgxp_status check_pipeline(const char *folder)
                          "and no diffusers folder",
                          folder);
     }
-    TRY(px_json_root(path, index, &root));
-    TRY(px_json_text(&root, "_class_name", PX_JSON_REQUIRED, 256, &name));
+    PX_NEXT(px_json_root(path, index, &root));
+    PX_NEXT(px_json_text(&root, "_class_name", PX_JSON_REQUIRED, 256, &name));
     if (status == DGXP_OK) {
         status = DGXP_ERR_UNSUPPORTED;
         for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
@@ -234,13 +228,13 @@ static dgxp_status open_folder(px_checkpoint *checkpoint, const px_checkpoint_op
         }
     } else {
         status = check_pipeline(folder);
-        TRY(load_config(folder, "scheduler/scheduler_config.json", &checkpoint->scheduler,
-                        &checkpoint->scheduler_path));
-        TRY(load_config(folder, "vae/config.json", &checkpoint->vae_config,
-                        &checkpoint->vae_config_path));
+        PX_NEXT(load_config(folder, "scheduler/scheduler_config.json", &checkpoint->scheduler,
+                            &checkpoint->scheduler_path));
+        PX_NEXT(load_config(folder, "vae/config.json", &checkpoint->vae_config,
+                            &checkpoint->vae_config_path));
     }
     for (int32_t i = 0; i < PX_COMPONENTS; i++) {
-        TRY(add_folder_component(checkpoint, folder, (px_component)i, false, options->copy));
+        PX_NEXT(add_folder_component(checkpoint, folder, (px_component)i, false, options->copy));
     }
     if (status == DGXP_OK && checkpoint->parts[PX_UNET].set >= 0) {
         const px_family family = px_family_of(checkpoint->sets[checkpoint->parts[PX_UNET].set]);
@@ -253,7 +247,7 @@ static dgxp_status open_file(px_checkpoint *checkpoint, const px_checkpoint_opti
 {
     int32_t set = -1;
     dgxp_status status = add_set(checkpoint, checkpoint->path, options->copy, &set);
-    TRY(px_family_check(px_family_of(checkpoint->sets[set]), checkpoint->path));
+    PX_NEXT(px_family_check(px_family_of(checkpoint->sets[set]), checkpoint->path));
     for (int32_t i = 0; status == DGXP_OK && i < PX_COMPONENTS; i++) {
         locate(checkpoint, (px_component)i, set, false);
     }
@@ -273,13 +267,13 @@ static dgxp_status add_beside(px_checkpoint *checkpoint, const char *path, px_co
     }
     checkpoint->parts[first].set = checkpoint->parts[second].set = -1;
     if (px_file_is_folder(path)) {
-        TRY(add_folder_component(checkpoint, path, first, vae, copy));
-        TRY(add_folder_component(checkpoint, path, second, vae, copy));
+        PX_NEXT(add_folder_component(checkpoint, path, first, vae, copy));
+        PX_NEXT(add_folder_component(checkpoint, path, second, vae, copy));
         if (vae) {
-            TRY(load_config(path, "config.json", &checkpoint->vae_config,
-                            &checkpoint->vae_config_path));
-            TRY(load_config(path, "vae/config.json", &checkpoint->vae_config,
-                            &checkpoint->vae_config_path));
+            PX_NEXT(load_config(path, "config.json", &checkpoint->vae_config,
+                                &checkpoint->vae_config_path));
+            PX_NEXT(load_config(path, "vae/config.json", &checkpoint->vae_config,
+                                &checkpoint->vae_config_path));
         }
     } else {
         status = add_set(checkpoint, path, copy, &set);
@@ -333,8 +327,8 @@ dgxp_status px_checkpoint_open(const char *path, const px_checkpoint_options *op
     }
     status =
         px_file_is_folder(path) ? open_folder(checkpoint, options) : open_file(checkpoint, options);
-    TRY(add_beside(checkpoint, options->vae, PX_VAE_DECODER, PX_VAE_ENCODER, options->copy));
-    TRY(add_beside(checkpoint, options->text_encoders, PX_TEXT_1, PX_TEXT_2, options->copy));
+    PX_NEXT(add_beside(checkpoint, options->vae, PX_VAE_DECODER, PX_VAE_ENCODER, options->copy));
+    PX_NEXT(add_beside(checkpoint, options->text_encoders, PX_TEXT_1, PX_TEXT_2, options->copy));
     if (status != DGXP_OK) {
         px_checkpoint_free(checkpoint);
         return status;
@@ -413,7 +407,7 @@ static dgxp_status read_scheduler(const char *path, const json_t *document,
     const char *name = "";
     px_json root;
     dgxp_status status = px_json_root(path, document, &root);
-    TRY(px_json_text(&root, "_class_name", PX_JSON_OPTIONAL, 256, &name));
+    PX_NEXT(px_json_text(&root, "_class_name", PX_JSON_OPTIONAL, 256, &name));
     if (status == DGXP_OK && (strncmp(name, "EDM", 3) == 0 || strstr(name, "FlowMatch"))) {
         return px_error_set(DGXP_ERR_UNSUPPORTED,
                             "%s: asks for %.60s; this library runs models that predict epsilon or "
@@ -424,15 +418,16 @@ static dgxp_status read_scheduler(const char *path, const json_t *document,
         return px_error_set(DGXP_ERR_UNSUPPORTED, "%s: field 'trained_betas' is not supported",
                             path);
     }
-    TRY(px_json_choice(&root, "prediction_type", PX_JSON_OPTIONAL, predictions, 2, &prediction));
-    TRY(px_json_choice(&root, "timestep_spacing", PX_JSON_OPTIONAL, spacings, 3, &spacing));
-    TRY(px_json_choice(&root, "beta_schedule", PX_JSON_OPTIONAL, betas, 3, &kind));
-    TRY(px_json_integer(&root, "num_train_timesteps", PX_JSON_OPTIONAL, 2, 10000, &steps));
-    TRY(px_json_integer(&root, "steps_offset", PX_JSON_OPTIONAL, 0, 1000, &offset));
-    TRY(px_json_number(&root, "beta_start", PX_JSON_OPTIONAL, 0, 0.999, &settings->beta_start));
-    TRY(px_json_number(&root, "beta_end", PX_JSON_OPTIONAL, 0, 0.999, &settings->beta_end));
-    TRY(px_json_boolean(&root, "rescale_betas_zero_snr", PX_JSON_OPTIONAL,
-                        &settings->zero_terminal_snr));
+    PX_NEXT(
+        px_json_choice(&root, "prediction_type", PX_JSON_OPTIONAL, predictions, 2, &prediction));
+    PX_NEXT(px_json_choice(&root, "timestep_spacing", PX_JSON_OPTIONAL, spacings, 3, &spacing));
+    PX_NEXT(px_json_choice(&root, "beta_schedule", PX_JSON_OPTIONAL, betas, 3, &kind));
+    PX_NEXT(px_json_integer(&root, "num_train_timesteps", PX_JSON_OPTIONAL, 2, 10000, &steps));
+    PX_NEXT(px_json_integer(&root, "steps_offset", PX_JSON_OPTIONAL, 0, 1000, &offset));
+    PX_NEXT(px_json_number(&root, "beta_start", PX_JSON_OPTIONAL, 0, 0.999, &settings->beta_start));
+    PX_NEXT(px_json_number(&root, "beta_end", PX_JSON_OPTIONAL, 0, 0.999, &settings->beta_end));
+    PX_NEXT(px_json_boolean(&root, "rescale_betas_zero_snr", PX_JSON_OPTIONAL,
+                            &settings->zero_terminal_snr));
     settings->train_steps = (int32_t)steps;
     settings->steps_offset = (int32_t)offset;
     settings->betas = (px_bundle_betas)kind;
@@ -449,17 +444,18 @@ static dgxp_status read_vae_config(const char *path, const json_t *document, int
     px_json root, mean = {0}, deviation = {0};
     bool upcast = !settings->f16_safe;
     dgxp_status status = px_json_root(path, document, &root);
-    TRY(px_json_number(&root, "scaling_factor", PX_JSON_OPTIONAL, 1e-6, 1e6, &settings->scaling));
-    TRY(px_json_number(&root, "shift_factor", PX_JSON_OPTIONAL, -1e6, 1e6, &settings->shift));
-    TRY(px_json_boolean(&root, "force_upcast", PX_JSON_OPTIONAL, &upcast));
-    TRY(px_json_array(&root, "latents_mean", PX_JSON_OPTIONAL, PX_BUNDLE_CHANNELS, &mean));
-    TRY(px_json_array(&root, "latents_std", PX_JSON_OPTIONAL, PX_BUNDLE_CHANNELS, &deviation));
+    PX_NEXT(
+        px_json_number(&root, "scaling_factor", PX_JSON_OPTIONAL, 1e-6, 1e6, &settings->scaling));
+    PX_NEXT(px_json_number(&root, "shift_factor", PX_JSON_OPTIONAL, -1e6, 1e6, &settings->shift));
+    PX_NEXT(px_json_boolean(&root, "force_upcast", PX_JSON_OPTIONAL, &upcast));
+    PX_NEXT(px_json_array(&root, "latents_mean", PX_JSON_OPTIONAL, PX_BUNDLE_CHANNELS, &mean));
+    PX_NEXT(px_json_array(&root, "latents_std", PX_JSON_OPTIONAL, PX_BUNDLE_CHANNELS, &deviation));
     settings->f16_safe = !upcast;
     if (status == DGXP_OK && mean.value && deviation.value) {
-        TRY(px_json_numbers(&root, "latents_mean", PX_JSON_REQUIRED, (size_t)channels,
-                            settings->mean));
-        TRY(px_json_numbers(&root, "latents_std", PX_JSON_REQUIRED, (size_t)channels,
-                            settings->deviation));
+        PX_NEXT(px_json_numbers(&root, "latents_mean", PX_JSON_REQUIRED, (size_t)channels,
+                                settings->mean));
+        PX_NEXT(px_json_numbers(&root, "latents_std", PX_JSON_REQUIRED, (size_t)channels,
+                                settings->deviation));
         for (int32_t i = 0; status == DGXP_OK && i < channels; i++) {
             if (!(settings->deviation[i] > 0)) {
                 return px_json_refuse(&deviation, DGXP_ERR_BAD_FORMAT, "must be above zero");
@@ -498,8 +494,8 @@ dgxp_status px_checkpoint_settings(const px_checkpoint *checkpoint, const px_bun
         status = read_scheduler(checkpoint->scheduler_path, checkpoint->scheduler, &settings);
     }
     if (checkpoint->vae_config) {
-        TRY(read_vae_config(checkpoint->vae_config_path, checkpoint->vae_config,
-                            architecture->latent_channels, &settings));
+        PX_NEXT(read_vae_config(checkpoint->vae_config_path, checkpoint->vae_config,
+                                architecture->latent_channels, &settings));
     }
     if (checkpoint->kind == PX_CHECKPOINT_FILE && checkpoint->parts[PX_UNET].set >= 0) {
         read_markers(checkpoint->sets[checkpoint->parts[PX_UNET].set], &settings);

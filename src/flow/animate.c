@@ -46,19 +46,18 @@ static dgxp_status read_frames(animation *a)
     double strength = 0.4;
     int64_t duration = DURATION;
     dgxp_status status = px_json_root(a->w->where, a->w->document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_array(&root, "frames", PX_JSON_REQUIRED, FRAMES_LIMIT, &frames));
-    NEXT(px_json_number(&root, "strength", PX_JSON_OPTIONAL, 0.01, 1, &strength));
-    NEXT(px_json_integer(&root, "duration", PX_JSON_OPTIONAL, 1, 65535, &duration));
+    PX_NEXT(px_json_array(&root, "frames", PX_JSON_REQUIRED, FRAMES_LIMIT, &frames));
+    PX_NEXT(px_json_number(&root, "strength", PX_JSON_OPTIONAL, 0.01, 1, &strength));
+    PX_NEXT(px_json_integer(&root, "duration", PX_JSON_OPTIONAL, 1, 65535, &duration));
     if (status == DGXP_OK && px_json_count(&frames) == 0) {
         status = px_json_refuse(&frames, DGXP_ERR_BAD_FORMAT, "has no frame");
     }
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(&frames); i++) {
         plan *p = &a->plans[i];
         *p = (plan){NULL, strength, duration};
-        NEXT(px_json_element_object(&frames, i, &frame));
-        NEXT(px_json_number(&frame, "strength", PX_JSON_OPTIONAL, 0.01, 1, &p->strength));
-        NEXT(px_json_integer(&frame, "duration", PX_JSON_OPTIONAL, 1, 65535, &p->duration));
+        PX_NEXT(px_json_element_object(&frames, i, &frame));
+        PX_NEXT(px_json_number(&frame, "strength", PX_JSON_OPTIONAL, 0.01, 1, &p->strength));
+        PX_NEXT(px_json_integer(&frame, "duration", PX_JSON_OPTIONAL, 1, 65535, &p->duration));
         json_t *changes = status == DGXP_OK ? json_deep_copy(frame.value) : NULL;
         json_object_del(changes, "strength");
         json_object_del(changes, "duration");
@@ -71,7 +70,6 @@ static dgxp_status read_frames(animation *a)
         }
         a->count = (int32_t)i + 1;
     }
-#undef NEXT
     return status;
 }
 
@@ -235,23 +233,21 @@ static dgxp_status add_tags(const animation *a, dgxp_sheet *sheet)
     static const char *const directions[] = {"forward", "reverse", "pingpong", "pingpong_reverse"};
     px_json root, tags, at;
     dgxp_status status = px_json_root(a->w->where, a->w->document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_array(&root, "tags", PX_JSON_OPTIONAL, FRAMES_LIMIT, &tags));
+    PX_NEXT(px_json_array(&root, "tags", PX_JSON_OPTIONAL, FRAMES_LIMIT, &tags));
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(&tags); i++) {
         int64_t from = 0, to = a->count - 1;
         int32_t direction = 0;
         dgxp_tag tag = DGXP_TAG_INIT;
-        NEXT(px_json_element_object(&tags, i, &at));
-        NEXT(px_json_text(&at, "name", PX_JSON_REQUIRED, 255, &tag.name));
-        NEXT(px_json_integer(&at, "from", PX_JSON_OPTIONAL, 0, a->count - 1, &from));
-        NEXT(px_json_integer(&at, "to", PX_JSON_OPTIONAL, from, a->count - 1, &to));
-        NEXT(px_json_choice(&at, "direction", PX_JSON_OPTIONAL, directions, 4, &direction));
+        PX_NEXT(px_json_element_object(&tags, i, &at));
+        PX_NEXT(px_json_text(&at, "name", PX_JSON_REQUIRED, 255, &tag.name));
+        PX_NEXT(px_json_integer(&at, "from", PX_JSON_OPTIONAL, 0, a->count - 1, &from));
+        PX_NEXT(px_json_integer(&at, "to", PX_JSON_OPTIONAL, from, a->count - 1, &to));
+        PX_NEXT(px_json_choice(&at, "direction", PX_JSON_OPTIONAL, directions, 4, &direction));
         tag.from = (int32_t)from;
         tag.to = (int32_t)to;
         tag.direction = direction;
-        NEXT(sheet ? dgxp_sheet_add_tag(sheet, &tag) : DGXP_OK);
+        PX_NEXT(sheet ? dgxp_sheet_add_tag(sheet, &tag) : DGXP_OK);
     }
-#undef NEXT
     return status;
 }
 
@@ -286,18 +282,16 @@ dgxp_status px_workflow_animate(px_workflow *w)
     const json_t *seed = json_object_get(w->request, "seed");
     dgxp_status status = a.owned ? DGXP_OK : px_error_memory("an animation");
     a.seed = json_is_integer(seed) ? (uint64_t)json_integer_value(seed) : 0;
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(json_is_integer(seed) ? DGXP_OK : dgxp_random_seed(&a.seed));
-    NEXT(read_frames(&a));
-    NEXT(make_first(&a));
-    NEXT(make_others(&a));
-    NEXT(fit_first(&a));
-    NEXT(finish_frames(&a));
-    NEXT(make_sheet(&a, &sheet));
-    NEXT(px_workflow_save_atlas(w, sheet, ".json", NULL, a.recipe));
-    NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_ASEPRITE, ".aseprite"));
-    NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_APNG, ".apng"));
-#undef NEXT
+    PX_NEXT(json_is_integer(seed) ? DGXP_OK : dgxp_random_seed(&a.seed));
+    PX_NEXT(read_frames(&a));
+    PX_NEXT(make_first(&a));
+    PX_NEXT(make_others(&a));
+    PX_NEXT(fit_first(&a));
+    PX_NEXT(finish_frames(&a));
+    PX_NEXT(make_sheet(&a, &sheet));
+    PX_NEXT(px_workflow_save_atlas(w, sheet, ".json", NULL, a.recipe));
+    PX_NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_ASEPRITE, ".aseprite"));
+    PX_NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_APNG, ".apng"));
     if (status == DGXP_OK) {
         const bool fine = px_json_put_integer(w->report, "frames", a.count) &&
                           px_json_put_integer(w->report, "seed", (int64_t)a.seed);
@@ -314,15 +308,13 @@ dgxp_status px_workflow_animate_check(px_workflow *w)
     animation a = {.w = w, .owned = json_array()};
     px_json root;
     dgxp_status status = a.owned ? DGXP_OK : px_error_memory("an animation");
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_root(w->where, w->document, &root));
-    NEXT(px_json_only(&root, "field", known, sizeof known / sizeof *known));
-    NEXT(read_frames(&a));
+    PX_NEXT(px_json_root(w->where, w->document, &root));
+    PX_NEXT(px_json_only(&root, "field", known, sizeof known / sizeof *known));
+    PX_NEXT(read_frames(&a));
     for (int32_t i = 0; i < a.count && status == DGXP_OK; i++) {
         status = px_workflow_check(w, a.plans[i].changes);
     }
-    NEXT(add_tags(&a, NULL));
-#undef NEXT
+    PX_NEXT(add_tags(&a, NULL));
     free_animation(&a);
     return status;
 }

@@ -61,11 +61,10 @@ static dgxp_status read_recolor(const px_json *root, still *s)
     if (!s->recolors) {
         return status;
     }
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_only(&at, "field", known, COUNT(known)));
-    NEXT(px_json_text(&at, "map", PX_JSON_OPTIONAL, TEXT_LIMIT, &s->recolor.map));
-    NEXT(read_numbers(&at, numbers, COUNT(numbers)));
-    NEXT(read_switches(&at, switches, COUNT(switches)));
+    PX_NEXT(px_json_only(&at, "field", known, COUNT(known)));
+    PX_NEXT(px_json_text(&at, "map", PX_JSON_OPTIONAL, TEXT_LIMIT, &s->recolor.map));
+    PX_NEXT(read_numbers(&at, numbers, COUNT(numbers)));
+    PX_NEXT(read_switches(&at, switches, COUNT(switches)));
     return status;
 }
 
@@ -89,13 +88,13 @@ static dgxp_status read_motion(const px_json *root, still *s)
         return px_json_text(root, "motion", PX_JSON_REQUIRED, TEXT_LIMIT, &s->motion.motions);
     }
     dgxp_status status = px_json_object(root, "motion", PX_JSON_REQUIRED, &at);
-    NEXT(px_json_only(&at, "field", known, COUNT(known)));
-    NEXT(px_json_text(&at, "motions", PX_JSON_OPTIONAL, TEXT_LIMIT, &s->motion.motions));
-    NEXT(px_json_named(&at, "facing", PX_JSON_OPTIONAL, px_motion_facing_choices,
-                       px_motion_facing_count, &s->motion.facing));
-    NEXT(read_numbers(&at, numbers, COUNT(numbers)));
-    NEXT(read_switches(&at, switches, COUNT(switches)));
-    NEXT(px_json_integer(&at, "seed", PX_JSON_OPTIONAL, 0, INT64_C(9007199254740991), &seed));
+    PX_NEXT(px_json_only(&at, "field", known, COUNT(known)));
+    PX_NEXT(px_json_text(&at, "motions", PX_JSON_OPTIONAL, TEXT_LIMIT, &s->motion.motions));
+    PX_NEXT(px_json_named(&at, "facing", PX_JSON_OPTIONAL, px_motion_facing_choices,
+                          px_motion_facing_count, &s->motion.facing));
+    PX_NEXT(read_numbers(&at, numbers, COUNT(numbers)));
+    PX_NEXT(read_switches(&at, switches, COUNT(switches)));
+    PX_NEXT(px_json_integer(&at, "seed", PX_JSON_OPTIONAL, 0, INT64_C(9007199254740991), &seed));
     s->motion.seed = (uint64_t)seed;
     return status;
 }
@@ -114,9 +113,9 @@ static dgxp_status read_normal(const px_json *root, still *s)
         return px_json_boolean(root, "normal", PX_JSON_OPTIONAL, &s->maps);
     }
     dgxp_status status = px_json_object(root, "normal", PX_JSON_REQUIRED, &at);
-    NEXT(px_json_only(&at, "field", known, COUNT(known)));
-    NEXT(read_numbers(&at, numbers, COUNT(numbers)));
-    NEXT(read_switches(&at, switches, COUNT(switches)));
+    PX_NEXT(px_json_only(&at, "field", known, COUNT(known)));
+    PX_NEXT(read_numbers(&at, numbers, COUNT(numbers)));
+    PX_NEXT(read_switches(&at, switches, COUNT(switches)));
     return status;
 }
 
@@ -130,9 +129,9 @@ static dgxp_status read_still(const px_workflow *w, still *s)
     if (!w->document) {
         return DGXP_OK;
     }
-    NEXT(read_recolor(&root, s));
-    NEXT(read_motion(&root, s));
-    NEXT(read_normal(&root, s));
+    PX_NEXT(read_recolor(&root, s));
+    PX_NEXT(read_motion(&root, s));
+    PX_NEXT(read_normal(&root, s));
     return status;
 }
 
@@ -144,7 +143,7 @@ dgxp_status px_workflow_still_check(const px_workflow *w)
     dgxp_image *probe = NULL, *recolored = NULL;
     dgxp_sheet *sheet = NULL;
     dgxp_status status = read_still(w, &s);
-    NEXT(dgxp_image_create(8, 16, NULL, &probe));
+    PX_NEXT(dgxp_image_create(8, 16, NULL, &probe));
     if (status == DGXP_OK) {
         memset(dgxp_image_pixels_mut(probe), 255, (size_t)8 * 16 * 4);
     }
@@ -172,13 +171,13 @@ static dgxp_status save_sheet(px_workflow *w, const still *s, const dgxp_image *
     dgxp_sheet *sheet = NULL, *maps = NULL;
     dgxp_atlas *atlas = NULL;
     dgxp_status status = dgxp_motion(image, &s->motion, NULL, &sheet);
-    NEXT(px_workflow_save_atlas(w, sheet, ".json", NULL, NULL));
-    NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_ASEPRITE, ".aseprite"));
-    NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_APNG, ".apng"));
+    PX_NEXT(px_workflow_save_atlas(w, sheet, ".json", NULL, NULL));
+    PX_NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_ASEPRITE, ".aseprite"));
+    PX_NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_APNG, ".apng"));
     if (status == DGXP_OK && s->maps) {
-        NEXT(dgxp_sheet_normal(sheet, &s->normal, &maps));
-        NEXT(dgxp_sheet_pack(maps, NULL, &atlas));
-        NEXT(px_workflow_save_image(w, ".n.png", dgxp_atlas_image(atlas)));
+        PX_NEXT(dgxp_sheet_normal(sheet, &s->normal, &maps));
+        PX_NEXT(dgxp_sheet_pack(maps, NULL, &atlas));
+        PX_NEXT(px_workflow_save_image(w, ".n.png", dgxp_atlas_image(atlas)));
     }
     dgxp_atlas_free(atlas);
     dgxp_sheet_free(maps);
@@ -198,13 +197,12 @@ dgxp_status px_workflow_still(px_workflow *w, const dgxp_image *image)
     if (status == DGXP_OK && s.moves) {
         status = save_sheet(w, &s, image);
     } else {
-        NEXT(px_workflow_save_image(w, ".png", image));
+        PX_NEXT(px_workflow_save_image(w, ".png", image));
         if (status == DGXP_OK && s.maps) {
-            NEXT(dgxp_normal(image, &s.normal, NULL, &map));
-            NEXT(px_workflow_save_image(w, ".n.png", map));
+            PX_NEXT(dgxp_normal(image, &s.normal, NULL, &map));
+            PX_NEXT(px_workflow_save_image(w, ".n.png", map));
         }
     }
-#undef NEXT
     dgxp_image_free(map);
     dgxp_image_free(recolored);
     return status;

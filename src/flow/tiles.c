@@ -85,11 +85,9 @@ static dgxp_status read_composition(const px_workflow *w, dgxp_autotile_params *
     int64_t tile = 0, border = 0, rough = 0;
     const json_t *seed = json_object_get(w->request, "seed");
     dgxp_status status = px_json_root(w->where, w->document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_integer(&root, "tile", PX_JSON_OPTIONAL, 4, 256, &tile));
-    NEXT(px_json_integer(&root, "border", PX_JSON_OPTIONAL, 1, 127, &border));
-    NEXT(px_json_integer(&root, "rough", PX_JSON_OPTIONAL, 0, 64, &rough));
-#undef NEXT
+    PX_NEXT(px_json_integer(&root, "tile", PX_JSON_OPTIONAL, 4, 256, &tile));
+    PX_NEXT(px_json_integer(&root, "border", PX_JSON_OPTIONAL, 1, 127, &border));
+    PX_NEXT(px_json_integer(&root, "rough", PX_JSON_OPTIONAL, 0, 64, &rough));
     params->tile = (int32_t)tile;
     params->border = (int32_t)border;
     params->rough = (int32_t)rough;
@@ -104,11 +102,9 @@ static dgxp_status compose(px_workflow *w, dgxp_image *textures[2], int32_t coun
     dgxp_autotile_params params = DGXP_AUTOTILE_PARAMS_INIT;
     dgxp_status status = read_composition(w, &params);
     params.kind = kind;
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(dgxp_autotile(textures[0], count > 1 ? textures[1] : NULL, &params, &sheet));
-    NEXT(dgxp_autotile_check(sheet, &mean, &worst));
-    NEXT(px_workflow_save_atlas(w, sheet, ".json", ".tsx", textures[0]));
-#undef NEXT
+    PX_NEXT(dgxp_autotile(textures[0], count > 1 ? textures[1] : NULL, &params, &sheet));
+    PX_NEXT(dgxp_autotile_check(sheet, &mean, &worst));
+    PX_NEXT(px_workflow_save_atlas(w, sheet, ".json", ".tsx", textures[0]));
     if (status == DGXP_OK) {
         const int32_t side = dgxp_image_width(dgxp_sheet_frame(sheet, 0));
         const bool fine = px_json_put_integer(w->report, "tiles", dgxp_sheet_frame_count(sheet)) &&
@@ -129,25 +125,23 @@ dgxp_status px_workflow_tiles(px_workflow *w)
     int32_t set = 2, count = 1;
     dgxp_image *textures[2] = {NULL, NULL};
     dgxp_status status = px_json_root(w->where, w->document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_choice(&root, "set", PX_JSON_OPTIONAL, sets, 3, &set));
-    NEXT(px_json_object(&root, "outside", PX_JSON_OPTIONAL, &outside));
-    NEXT(paint_texture(w, NULL, &textures[0]));
+    PX_NEXT(px_json_choice(&root, "set", PX_JSON_OPTIONAL, sets, 3, &set));
+    PX_NEXT(px_json_object(&root, "outside", PX_JSON_OPTIONAL, &outside));
+    PX_NEXT(paint_texture(w, NULL, &textures[0]));
     if (status == DGXP_OK && outside.value) {
         count = 2;
         status = paint_texture(w, outside.value, &textures[1]);
     }
-    NEXT(finish_textures(w, textures, count));
-    NEXT(measure(w, "inside", textures[0]));
-    NEXT(count > 1 ? measure(w, "outside", textures[1]) : DGXP_OK);
+    PX_NEXT(finish_textures(w, textures, count));
+    PX_NEXT(measure(w, "inside", textures[0]));
+    PX_NEXT(count > 1 ? measure(w, "outside", textures[1]) : DGXP_OK);
     if (set == 2) {
-        NEXT(px_workflow_save_image(w, ".png", textures[0]));
+        PX_NEXT(px_workflow_save_image(w, ".png", textures[0]));
     } else {
-        NEXT(px_workflow_save_image(w, "-inside.png", textures[0]));
-        NEXT(count > 1 ? px_workflow_save_image(w, "-outside.png", textures[1]) : DGXP_OK);
-        NEXT(compose(w, textures, count, set == 0 ? DGXP_TILESET_BLOB : DGXP_TILESET_CORNER));
+        PX_NEXT(px_workflow_save_image(w, "-inside.png", textures[0]));
+        PX_NEXT(count > 1 ? px_workflow_save_image(w, "-outside.png", textures[1]) : DGXP_OK);
+        PX_NEXT(compose(w, textures, count, set == 0 ? DGXP_TILESET_BLOB : DGXP_TILESET_CORNER));
     }
-#undef NEXT
     dgxp_image_free(textures[0]);
     dgxp_image_free(textures[1]);
     return status;
@@ -160,13 +154,11 @@ dgxp_status px_workflow_tiles_check(px_workflow *w)
     px_json root, outside = {0};
     int32_t set = 0;
     dgxp_status status = px_json_root(w->where, w->document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_only(&root, "field", known, sizeof known / sizeof *known));
-    NEXT(px_json_choice(&root, "set", PX_JSON_OPTIONAL, sets, 3, &set));
-    NEXT(px_json_object(&root, "outside", PX_JSON_OPTIONAL, &outside));
-    NEXT(read_composition(w, &params));
-    NEXT(px_workflow_check(w, NULL));
-    NEXT(outside.value ? px_workflow_check(w, outside.value) : DGXP_OK);
-#undef NEXT
+    PX_NEXT(px_json_only(&root, "field", known, sizeof known / sizeof *known));
+    PX_NEXT(px_json_choice(&root, "set", PX_JSON_OPTIONAL, sets, 3, &set));
+    PX_NEXT(px_json_object(&root, "outside", PX_JSON_OPTIONAL, &outside));
+    PX_NEXT(read_composition(w, &params));
+    PX_NEXT(px_workflow_check(w, NULL));
+    PX_NEXT(outside.value ? px_workflow_check(w, outside.value) : DGXP_OK);
     return status;
 }

@@ -220,18 +220,17 @@ static dgxp_status check_document(const char *where, const json_t *document)
     int64_t version = 0;
     int32_t kind = -1;
     dgxp_status status = px_json_root(where, document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_text(&root, "format", PX_JSON_REQUIRED, NAME_LIMIT, &format));
+    PX_NEXT(px_json_text(&root, "format", PX_JSON_REQUIRED, NAME_LIMIT, &format));
     if (status == DGXP_OK && strcmp(format, "dgx-pixels-workflow") != 0) {
         return px_json_refuse(&root, DGXP_ERR_BAD_FORMAT,
                               "is of format '%s': neither a workflow nor ComfyUI's API format",
                               format);
     }
-    NEXT(px_json_integer(&root, "version", PX_JSON_REQUIRED, 1, 1, &version));
-    NEXT(px_json_choice(&root, "kind", PX_JSON_REQUIRED, kinds, 4, &kind));
-    NEXT(px_json_object(&root, "request",
-                        kind == PX_WORKFLOW_BATCH ? PX_JSON_OPTIONAL : PX_JSON_REQUIRED, &request));
-#undef NEXT
+    PX_NEXT(px_json_integer(&root, "version", PX_JSON_REQUIRED, 1, 1, &version));
+    PX_NEXT(px_json_choice(&root, "kind", PX_JSON_REQUIRED, kinds, 4, &kind));
+    PX_NEXT(px_json_object(&root, "request",
+                           kind == PX_WORKFLOW_BATCH ? PX_JSON_OPTIONAL : PX_JSON_REQUIRED,
+                           &request));
     return status;
 }
 

@@ -77,10 +77,9 @@ static dgxp_status make_batch(px_workflow *w)
     dgxp_document *summary = NULL;
     dgxp_status status =
         text ? px_json_root(w->where, w->document, &root) : px_error_memory("lines");
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_array(&root, "lines", PX_JSON_REQUIRED, 100000, &lines));
-    NEXT(px_json_array(&root, "matrix", PX_JSON_OPTIONAL, 6, &matrix));
-    NEXT(px_json_integer(&root, "batch", PX_JSON_OPTIONAL, 1, 64, &group));
+    PX_NEXT(px_json_array(&root, "lines", PX_JSON_REQUIRED, 100000, &lines));
+    PX_NEXT(px_json_array(&root, "matrix", PX_JSON_OPTIONAL, 6, &matrix));
+    PX_NEXT(px_json_integer(&root, "batch", PX_JSON_OPTIONAL, 1, 64, &group));
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(&lines); i++) {
         const px_json at = px_json_element(&lines, i);
         char *line = px_json_print(at.value);
@@ -124,7 +123,6 @@ static dgxp_status make_batch(px_workflow *w)
         json_t *about = json_loads(dgxp_document_text(summary), 0, NULL);
         status = px_json_put(w->report, "batch", about) ? DGXP_OK : px_error_memory("a report");
     }
-#undef NEXT
     dgxp_document_free(summary);
     dgxp_batch_free(batch);
     px_mem_free(defaults);

@@ -280,20 +280,18 @@ dgxp_status dgxp_build(const dgxp_build_params *given, dgxp_document **out)
     dgxp_game game;
     px_error_clear();
     dgxp_status status = px_params_read("dgxp_build_params", given, &params, sizeof params);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_confirm_read(params.game, &game));
-    NEXT(px_project_open(params.project, &b.project));
-    NEXT(px_settings_load(&b.project, &b.settings));
-    NEXT(px_stage_load(&b.project, &b.entries));
+    PX_NEXT(px_confirm_read(params.game, &game));
+    PX_NEXT(px_project_open(params.project, &b.project));
+    PX_NEXT(px_settings_load(&b.project, &b.settings));
+    PX_NEXT(px_stage_load(&b.project, &b.entries));
     b.assets = json_array();
     b.warnings = json_array();
-    NEXT(find_states(&b));
-    NEXT(begin_confirm(&b, &confirm));
+    PX_NEXT(find_states(&b));
+    PX_NEXT(begin_confirm(&b, &confirm));
     if (status == DGXP_OK) {
         find_orphans(&b);
     }
-    NEXT(make_all(&b));
-#undef NEXT
+    PX_NEXT(make_all(&b));
     const bool began = b.states != NULL;
     if (out && began) {
         char said[1024];

@@ -248,24 +248,22 @@ dgxp_status px_deploy_items(const px_project *project, const px_deploy_item *ite
     json_t *changes = NULL;
     int64_t number = 0;
     dgxp_status status = allocate(count, &d);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(make_payloads(items, params, &d));
-    NEXT(px_stage_open(project, &stage));
+    PX_NEXT(make_payloads(items, params, &d));
+    PX_NEXT(px_stage_open(project, &stage));
     if (!params->force) {
-        NEXT(px_dependants_check(stage.entries, d.payloads, d.count));
+        PX_NEXT(px_dependants_check(stage.entries, d.payloads, d.count));
     }
     if (status == DGXP_OK) {
         plan_writes(&stage, params->force != 0, &d);
     }
-    NEXT(px_stage_check(&stage, d.writes, d.write_count));
+    PX_NEXT(px_stage_check(&stage, d.writes, d.write_count));
     if (status == DGXP_OK) {
         changes = collect_changes(&stage, &d);
         status = changes ? DGXP_OK : px_error_memory("the lock file");
     }
     if (!params->dry_run) {
-        NEXT(px_stage_commit(&stage, d.writes, d.write_count, changes, &number));
+        PX_NEXT(px_stage_commit(&stage, d.writes, d.write_count, changes, &number));
     }
-#undef NEXT
     if (status == DGXP_OK && report) {
         *report = describe(&stage, &d, number);
     }

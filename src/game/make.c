@@ -49,10 +49,8 @@ static dgxp_status make_sprite(px_workflow *w, const px_wish *wish, px_made *out
     dgxp_job *job = NULL;
     dgxp_result *result = NULL;
     dgxp_status status = px_workflow_job(w, NULL, &job);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_workflow_paint(w, (const dgxp_job *const[]){job}, 1, &result));
-    NEXT(px_workflow_still(w, dgxp_result_image(result, 0)));
-#undef NEXT
+    PX_NEXT(px_workflow_paint(w, (const dgxp_job *const[]){job}, 1, &result));
+    PX_NEXT(px_workflow_still(w, dgxp_result_image(result, 0)));
     dgxp_result_free(result);
     dgxp_job_free(job);
     out->files[0].tile_width = wish->tile_width;

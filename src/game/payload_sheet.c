@@ -134,13 +134,11 @@ static dgxp_status put_tags(const px_json *meta, int64_t frames, json_t *entry)
         int64_t from = 0, to = 0, repeat = 0;
         int32_t direction = 0;
         status = px_json_element_object(&array, i, &tag);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-        NEXT(px_json_text(&tag, "name", PX_JSON_REQUIRED, NAME_LIMIT, &name));
-        NEXT(px_json_integer(&tag, "from", PX_JSON_REQUIRED, 0, frames - 1, &from));
-        NEXT(px_json_integer(&tag, "to", PX_JSON_REQUIRED, from, frames - 1, &to));
-        NEXT(px_json_choice(&tag, "direction", PX_JSON_OPTIONAL, directions, 4, &direction));
-        NEXT(read_repeat(&tag, &repeat));
-#undef NEXT
+        PX_NEXT(px_json_text(&tag, "name", PX_JSON_REQUIRED, NAME_LIMIT, &name));
+        PX_NEXT(px_json_integer(&tag, "from", PX_JSON_REQUIRED, 0, frames - 1, &from));
+        PX_NEXT(px_json_integer(&tag, "to", PX_JSON_REQUIRED, from, frames - 1, &to));
+        PX_NEXT(px_json_choice(&tag, "direction", PX_JSON_OPTIONAL, directions, 4, &direction));
+        PX_NEXT(read_repeat(&tag, &repeat));
         json_t *out = json_object();
         px_json_put_text(out, "name", name);
         px_json_put_integer(out, "from", from);
@@ -186,18 +184,16 @@ static dgxp_status put_slices(const px_json *meta, json_t *entry)
         int64_t ignored[4];
         json_t *out = json_object();
         status = px_json_element_object(&array, i, &slice);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-        NEXT(px_json_text(&slice, "name", PX_JSON_REQUIRED, NAME_LIMIT, &name));
-        NEXT(px_json_array(&slice, "keys", PX_JSON_REQUIRED, FRAMES_LIMIT, &keys));
+        PX_NEXT(px_json_text(&slice, "name", PX_JSON_REQUIRED, NAME_LIMIT, &name));
+        PX_NEXT(px_json_array(&slice, "keys", PX_JSON_REQUIRED, FRAMES_LIMIT, &keys));
         if (status == DGXP_OK && px_json_count(&keys) == 0) {
             status = px_json_refuse(&keys, DGXP_ERR_BAD_FORMAT, "is empty");
         }
-        NEXT(px_json_element_object(&keys, 0, &key));
+        PX_NEXT(px_json_element_object(&keys, 0, &key));
         px_json_put_text(out, "name", name);
-        NEXT(put_box(&key, "bounds", PX_JSON_REQUIRED, place, NULL, out, ignored));
-        NEXT(put_point(&key, "pivot", 2, out));
-        NEXT(put_point(&key, "center", 4, out));
-#undef NEXT
+        PX_NEXT(put_box(&key, "bounds", PX_JSON_REQUIRED, place, NULL, out, ignored));
+        PX_NEXT(put_point(&key, "pivot", 2, out));
+        PX_NEXT(put_point(&key, "center", 4, out));
         px_json_append(list, out);
     }
     px_json_put(entry, "slices", list);
@@ -213,9 +209,8 @@ dgxp_status px_payload_sheet(const char *name, const char *path, const json_t *d
     int64_t ignored[4];
     char *target = NULL;
     dgxp_status status = px_json_root(name, document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_object(&root, "meta", PX_JSON_REQUIRED, &meta));
-    NEXT(px_json_text(&meta, "image", PX_JSON_REQUIRED, NAME_LIMIT, &image));
+    PX_NEXT(px_json_object(&root, "meta", PX_JSON_REQUIRED, &meta));
+    PX_NEXT(px_json_text(&meta, "image", PX_JSON_REQUIRED, NAME_LIMIT, &image));
     if (status == DGXP_OK && strchr(image, '/')) {
         status =
             px_json_refuse(&meta, DGXP_ERR_UNSUPPORTED,
@@ -227,11 +222,10 @@ dgxp_status px_payload_sheet(const char *name, const char *path, const json_t *d
                      ? DGXP_OK
                      : px_error_memory("the lock file");
     }
-    NEXT(put_box(&meta, "size", PX_JSON_REQUIRED, size, NULL, entry, ignored));
-    NEXT(put_frames(&root, entry));
-    NEXT(put_tags(&meta, (int64_t)json_array_size(json_object_get(entry, "frames")), entry));
-    NEXT(put_slices(&meta, entry));
-#undef NEXT
+    PX_NEXT(put_box(&meta, "size", PX_JSON_REQUIRED, size, NULL, entry, ignored));
+    PX_NEXT(put_frames(&root, entry));
+    PX_NEXT(put_tags(&meta, (int64_t)json_array_size(json_object_get(entry, "frames")), entry));
+    PX_NEXT(put_slices(&meta, entry));
     px_mem_free(target);
     return status;
 }

@@ -293,8 +293,7 @@ static dgxp_status read_wish(px_settings *settings, const json_t *defaults, cons
     px_wish *wish = &settings->wishes[settings->count];
     char *where = px_mem_format("%s: assets[%zu]", settings->file, i);
     dgxp_status status = where ? DGXP_OK : px_error_memory("a wish");
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_text(entry, "path", PX_JSON_REQUIRED, PX_BENEATH_PATH_MAX, &wish->path));
+    PX_NEXT(px_json_text(entry, "path", PX_JSON_REQUIRED, PX_BENEATH_PATH_MAX, &wish->path));
     if (status == DGXP_OK && (px_beneath_check(wish->path, false) != DGXP_OK ||
                               !px_file_has_suffix(wish->path, "png"))) {
         status = px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
@@ -310,16 +309,15 @@ static dgxp_status read_wish(px_settings *settings, const json_t *defaults, cons
         json_object_set_new(seen, key, json_true());
     }
     px_mem_free(key);
-    NEXT(read_tile(entry, wish));
+    PX_NEXT(read_tile(entry, wish));
     if (status == DGXP_OK) {
         wish->request = merge_request(defaults, entry, wish->path);
         settings->count++;
         status = wish->request ? DGXP_OK : px_error_memory("a wish");
     }
-    NEXT(read_kind(entry, wish));
-    NEXT(check_request(settings, where, wish));
-    NEXT(hash_wish(settings, wish));
-#undef NEXT
+    PX_NEXT(read_kind(entry, wish));
+    PX_NEXT(check_request(settings, where, wish));
+    PX_NEXT(hash_wish(settings, wish));
     px_mem_free(where);
     return status;
 }
@@ -377,18 +375,16 @@ dgxp_status px_settings_load(const px_project *project, px_settings *out)
     } else if (status == DGXP_OK) {
         settings.document = json_object();
     }
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_root(settings.file, settings.document, &root));
+    PX_NEXT(px_json_root(settings.file, settings.document, &root));
     if (there) {
-        NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format));
-        NEXT(px_json_only(&root, "field", fields, sizeof fields / sizeof *fields));
-        NEXT(read_presets(project, &root, &settings.presets));
+        PX_NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format));
+        PX_NEXT(px_json_only(&root, "field", fields, sizeof fields / sizeof *fields));
+        PX_NEXT(read_presets(project, &root, &settings.presets));
     }
-    NEXT(check_folders(&root));
-    NEXT(read_model(project, &root, &settings.model));
-    NEXT(check_defaults(&settings, &root));
-    NEXT(read_wishes(&settings, &root));
-#undef NEXT
+    PX_NEXT(check_folders(&root));
+    PX_NEXT(read_model(project, &root, &settings.model));
+    PX_NEXT(check_defaults(&settings, &root));
+    PX_NEXT(read_wishes(&settings, &root));
     if (status != DGXP_OK) {
         px_settings_free(&settings);
         return status;

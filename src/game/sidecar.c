@@ -129,14 +129,12 @@ dgxp_status dgxp_image_load_sidecar(dgxp_image *image, const char *path)
     }
     char *sidecar = NULL;
     dgxp_status status = find_sidecar(path, &sidecar);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_load(sidecar, SIDECAR_LIMIT, &document));
-    NEXT(px_json_root(sidecar, document, &root));
-    NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, SIDECAR_FORMAT, SIDECAR_FORMAT,
-                         &format));
-    NEXT(put_texts(&root, image));
-    NEXT(put_documents(&root, image));
-#undef NEXT
+    PX_NEXT(px_json_load(sidecar, SIDECAR_LIMIT, &document));
+    PX_NEXT(px_json_root(sidecar, document, &root));
+    PX_NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, SIDECAR_FORMAT, SIDECAR_FORMAT,
+                            &format));
+    PX_NEXT(put_texts(&root, image));
+    PX_NEXT(put_documents(&root, image));
     json_decref(document);
     px_mem_free(sidecar);
     return status;

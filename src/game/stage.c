@@ -80,19 +80,17 @@ dgxp_status px_stage_open(const px_project *project, px_stage *out)
                       .shown = px_file_join(project->folder, project->assets)};
     const char *state = PX_PROJECT_STATE;
     dgxp_status status = stage.shown ? DGXP_OK : px_error_memory("a path");
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_beneath_open(project->root, project->folder, project->assets, true, &stage.assets));
-    NEXT(px_beneath_enter(project->root, project->folder, state, true, &stage.state));
-    NEXT(px_beneath_enter(stage.state, state, "staging", true, &stage.staging));
-    NEXT(px_beneath_enter(stage.state, state, "history", true, &stage.history));
-    NEXT(take_guard(&stage));
+    PX_NEXT(px_beneath_open(project->root, project->folder, project->assets, true, &stage.assets));
+    PX_NEXT(px_beneath_enter(project->root, project->folder, state, true, &stage.state));
+    PX_NEXT(px_beneath_enter(stage.state, state, "staging", true, &stage.staging));
+    PX_NEXT(px_beneath_enter(stage.state, state, "history", true, &stage.history));
+    PX_NEXT(take_guard(&stage));
     if (status == DGXP_OK) {
         write_ignore(&stage);
         clear_staging(&stage);
     }
-    NEXT(px_lock_load(project, &stage.entries));
-    NEXT(px_stage_recover(&stage));
-#undef NEXT
+    PX_NEXT(px_lock_load(project, &stage.entries));
+    PX_NEXT(px_stage_recover(&stage));
     if (status != DGXP_OK) {
         px_stage_close(&stage);
         return status;

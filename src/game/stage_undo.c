@@ -79,12 +79,10 @@ static dgxp_status read_write(const px_json *writes, size_t i, int64_t *index, c
     *index = 0;
     *path = *before = *after = NULL;
     dgxp_status status = px_json_element_object(writes, i, &write);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_integer(&write, "index", PX_JSON_REQUIRED, 0, 1 << 20, index));
-    NEXT(px_json_text(&write, "path", PX_JSON_REQUIRED, PX_BENEATH_PATH_MAX, path));
-    NEXT(px_json_text(&write, "before", PX_JSON_OPTIONAL, 64, before));
-    NEXT(px_json_text(&write, "after", PX_JSON_REQUIRED, 64, after));
-#undef NEXT
+    PX_NEXT(px_json_integer(&write, "index", PX_JSON_REQUIRED, 0, 1 << 20, index));
+    PX_NEXT(px_json_text(&write, "path", PX_JSON_REQUIRED, PX_BENEATH_PATH_MAX, path));
+    PX_NEXT(px_json_text(&write, "before", PX_JSON_OPTIONAL, 64, before));
+    PX_NEXT(px_json_text(&write, "after", PX_JSON_REQUIRED, 64, after));
     return status;
 }
 
@@ -309,15 +307,13 @@ dgxp_status px_stage_undo(px_stage *stage, bool force, json_t **record)
     }
     px_stage_record_name(stage->newest, false, name);
     dgxp_status status = px_stage_record(stage, name, &found);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(open_writes(name, found, &writes));
-    NEXT(check_undo(stage, &writes, force));
+    PX_NEXT(open_writes(name, found, &writes));
+    PX_NEXT(check_undo(stage, &writes, force));
     for (size_t i = px_json_count(&writes); i-- > 0;) { /* pictures before their .meta */
-        NEXT(restore(stage, stage->newest, &writes, i));
+        PX_NEXT(restore(stage, stage->newest, &writes, i));
     }
-    NEXT(px_stage_merge(merged, found, "before"));
-    NEXT(px_lock_save(stage->project, stage->staging, merged));
-#undef NEXT
+    PX_NEXT(px_stage_merge(merged, found, "before"));
+    PX_NEXT(px_lock_save(stage->project, stage->staging, merged));
     if (status == DGXP_OK) {
         json_t *old = stage->entries;
         stage->entries = merged;

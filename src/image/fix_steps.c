@@ -162,20 +162,18 @@ static dgxp_status read_steps(const px_json *root, px_fix_steps *out)
     int64_t colors = 0, padding = 0;
     double strength = 0;
     dgxp_status status = px_json_only(root, "step", known, sizeof known / sizeof *known);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(read_background(root, out));
-    NEXT(read_outline(root, out));
-    NEXT(read_choice(root, "rule", "cell_rule", &out->downscale.rule));
-    NEXT(read_choice(root, "dither", "dither", &out->quantize.dither));
-    NEXT(read_choice(root, "pivot", "pivot", &out->trim.pivot));
-    NEXT(px_json_number(root, "dither_strength", PX_JSON_OPTIONAL, 0, 1, &strength));
-    NEXT(px_json_integer(root, "colors", PX_JSON_OPTIONAL, 0, COLORS_LIMIT, &colors));
-    NEXT(px_json_integer(root, "padding", PX_JSON_OPTIONAL, 0, PADDING_LIMIT, &padding));
-    NEXT(px_json_boolean(root, "orphans", PX_JSON_OPTIONAL, &orphans));
-    NEXT(px_json_boolean(root, "jaggies", PX_JSON_OPTIONAL, &jaggies));
-    NEXT(px_json_boolean(root, "trim", PX_JSON_OPTIONAL, &trim));
-    NEXT(read_palette(root, &out->palette));
-#undef NEXT
+    PX_NEXT(read_background(root, out));
+    PX_NEXT(read_outline(root, out));
+    PX_NEXT(read_choice(root, "rule", "cell_rule", &out->downscale.rule));
+    PX_NEXT(read_choice(root, "dither", "dither", &out->quantize.dither));
+    PX_NEXT(read_choice(root, "pivot", "pivot", &out->trim.pivot));
+    PX_NEXT(px_json_number(root, "dither_strength", PX_JSON_OPTIONAL, 0, 1, &strength));
+    PX_NEXT(px_json_integer(root, "colors", PX_JSON_OPTIONAL, 0, COLORS_LIMIT, &colors));
+    PX_NEXT(px_json_integer(root, "padding", PX_JSON_OPTIONAL, 0, PADDING_LIMIT, &padding));
+    PX_NEXT(px_json_boolean(root, "orphans", PX_JSON_OPTIONAL, &orphans));
+    PX_NEXT(px_json_boolean(root, "jaggies", PX_JSON_OPTIONAL, &jaggies));
+    PX_NEXT(px_json_boolean(root, "trim", PX_JSON_OPTIONAL, &trim));
+    PX_NEXT(read_palette(root, &out->palette));
     out->quantize.strength = (float)strength;
     out->extract.colors = (int32_t)colors;
     out->trim.padding = (int32_t)padding;

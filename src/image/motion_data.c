@@ -131,17 +131,15 @@ static dgxp_status read_motion(const char *path, const json_t *document, px_moti
     double area[2] = {0, 16};
     out->loops = true;
     dgxp_status status = px_json_root(path, document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_only(&root, "field", known, sizeof known / sizeof *known));
-    NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format));
-    NEXT(px_json_text(&root, "name", PX_JSON_REQUIRED, PX_MOTION_NAME_MAX, &name));
-    NEXT(px_json_text(&root, "help", PX_JSON_REQUIRED, HELP_LIMIT, &help));
-    NEXT(px_json_boolean(&root, "grounded", PX_JSON_OPTIONAL, &out->grounded));
-    NEXT(px_json_boolean(&root, "loops", PX_JSON_OPTIONAL, &out->loops));
-    NEXT(px_json_numbers(&root, "area", PX_JSON_OPTIONAL, 2, area));
-    NEXT(px_json_integer(&root, "ms", PX_JSON_OPTIONAL, 1, 10000, &ms));
-    NEXT(read_keys(&root, (int32_t)ms, out));
-#undef NEXT
+    PX_NEXT(px_json_only(&root, "field", known, sizeof known / sizeof *known));
+    PX_NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format));
+    PX_NEXT(px_json_text(&root, "name", PX_JSON_REQUIRED, PX_MOTION_NAME_MAX, &name));
+    PX_NEXT(px_json_text(&root, "help", PX_JSON_REQUIRED, HELP_LIMIT, &help));
+    PX_NEXT(px_json_boolean(&root, "grounded", PX_JSON_OPTIONAL, &out->grounded));
+    PX_NEXT(px_json_boolean(&root, "loops", PX_JSON_OPTIONAL, &out->loops));
+    PX_NEXT(px_json_numbers(&root, "area", PX_JSON_OPTIONAL, 2, area));
+    PX_NEXT(px_json_integer(&root, "ms", PX_JSON_OPTIONAL, 1, 10000, &ms));
+    PX_NEXT(read_keys(&root, (int32_t)ms, out));
     if (status == DGXP_OK && (area[0] < 0 || area[0] > 1 || area[1] < 1 || area[1] > 16)) {
         status = px_json_refuse(&root, DGXP_ERR_BAD_FORMAT,
                                 "has the area %g to %g; write [least, most], 0 to 1 and 1 to 16 "

@@ -52,12 +52,10 @@ dgxp_status dgxp_panel_describe(const dgxp_image *image, const char *name, uint8
     slice.center_width = slice.width - 2 * slice.center_x;
     slice.center_height = slice.height - 2 * slice.center_y;
     status = dgxp_sheet_create(&sheet);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(dgxp_sheet_add_frame(sheet, image, NULL, 0));
-    NEXT(dgxp_sheet_add_slice(sheet, &slice));
-    NEXT(dgxp_sheet_pack(sheet, NULL, &atlas));
-    NEXT(dgxp_atlas_describe(atlas, sheet, DGXP_ATLAS_ASEPRITE_ARRAY, name, bytes, size));
-#undef NEXT
+    PX_NEXT(dgxp_sheet_add_frame(sheet, image, NULL, 0));
+    PX_NEXT(dgxp_sheet_add_slice(sheet, &slice));
+    PX_NEXT(dgxp_sheet_pack(sheet, NULL, &atlas));
+    PX_NEXT(dgxp_atlas_describe(atlas, sheet, DGXP_ATLAS_ASEPRITE_ARRAY, name, bytes, size));
     dgxp_atlas_free(atlas);
     dgxp_sheet_free(sheet);
     return status;

@@ -49,17 +49,15 @@ static dgxp_status merge_section(mix *into, const px_json *section)
     json_t *value;
     px_json loras;
     dgxp_status status = px_json_text(section, "words", PX_JSON_OPTIONAL, TEXT_LIMIT, &words);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
     if (json_is_boolean(json_object_get(section->value, "words"))) {
         status = px_json_boolean(section, "words", PX_JSON_OPTIONAL, &into->words_count);
         px_error_clear();
     }
-    NEXT(px_json_text(section, "negative_prompt", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative));
-    NEXT(px_json_array(section, "loras", PX_JSON_OPTIONAL, LORAS_LIMIT, &loras));
-    NEXT(append_text(&into->words, words));
-    NEXT(append_text(&into->negative, negative));
-    NEXT(merge_finish(into, section));
-#undef NEXT
+    PX_NEXT(px_json_text(section, "negative_prompt", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative));
+    PX_NEXT(px_json_array(section, "loras", PX_JSON_OPTIONAL, LORAS_LIMIT, &loras));
+    PX_NEXT(append_text(&into->words, words));
+    PX_NEXT(append_text(&into->negative, negative));
+    PX_NEXT(merge_finish(into, section));
     for (size_t i = 0; status == DGXP_OK && i < px_json_count(&loras); i++) {
         json_t *lora = json_deep_copy(px_json_element(&loras, i).value);
         if (json_object_get(section->value, "without")) { /* it decides whether that counts */
@@ -134,21 +132,19 @@ static dgxp_status merge_field(mix *into, const char *name, const char *value, c
     px_json root, choices, choice;
     const char *words = NULL;
     dgxp_status status = px_preset_load(PX_PRESET_FIELD, name, folder, &path, &document);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_root(path, document, &root));
-    NEXT(px_json_object(&root, "choices", PX_JSON_REQUIRED, &choices));
+    PX_NEXT(px_json_root(path, document, &root));
+    PX_NEXT(px_json_object(&root, "choices", PX_JSON_REQUIRED, &choices));
     if (status == DGXP_OK && !json_object_get(choices.value, value)) {
         status = refuse_value(name, value, choices.value);
     }
     if (status == DGXP_OK && json_is_object(json_object_get(choices.value, value))) {
         status = px_json_object(&choices, value, PX_JSON_REQUIRED, &choice);
-        NEXT(px_json_text(&choice, "words", PX_JSON_OPTIONAL, TEXT_LIMIT, &words));
-        NEXT(merge_finish(into, &choice));
+        PX_NEXT(px_json_text(&choice, "words", PX_JSON_OPTIONAL, TEXT_LIMIT, &words));
+        PX_NEXT(merge_finish(into, &choice));
     } else {
-        NEXT(px_json_text(&choices, value, PX_JSON_REQUIRED, TEXT_LIMIT, &words));
+        PX_NEXT(px_json_text(&choices, value, PX_JSON_REQUIRED, TEXT_LIMIT, &words));
     }
-    NEXT(append_text(&into->words, words));
-#undef NEXT
+    PX_NEXT(append_text(&into->words, words));
     json_decref(document);
     px_mem_free(path);
     return status;
@@ -267,15 +263,13 @@ static dgxp_status mix_all(mix *mixed, const char *path, const json_t *kind, con
 {
     px_json root, section, sizes;
     dgxp_status status = px_json_root(path, kind, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(find_section(&root, model, &section));
-    NEXT(px_json_text(&section, "prompt", PX_JSON_REQUIRED, TEXT_LIMIT, &mixed->template));
-    NEXT(px_json_object(&root, "sizes", PX_JSON_OPTIONAL, &sizes));
-    NEXT(merge_layer(mixed, path, kind, model));
-    NEXT(merge_fields(mixed, want, &root));
-    NEXT(mix_named(mixed, PX_PRESET_STYLE, want->style, want->folder, model));
-    NEXT(mix_named(mixed, PX_PRESET_SPEED, want->speed, want->folder, model));
-#undef NEXT
+    PX_NEXT(find_section(&root, model, &section));
+    PX_NEXT(px_json_text(&section, "prompt", PX_JSON_REQUIRED, TEXT_LIMIT, &mixed->template));
+    PX_NEXT(px_json_object(&root, "sizes", PX_JSON_OPTIONAL, &sizes));
+    PX_NEXT(merge_layer(mixed, path, kind, model));
+    PX_NEXT(merge_fields(mixed, want, &root));
+    PX_NEXT(mix_named(mixed, PX_PRESET_STYLE, want->style, want->folder, model));
+    PX_NEXT(mix_named(mixed, PX_PRESET_SPEED, want->speed, want->folder, model));
     if (status == DGXP_OK && sizes.value) {
         json_object_set(mixed->settings, "sizes", (json_t *)(uintptr_t)sizes.value);
     }

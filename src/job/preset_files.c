@@ -131,11 +131,9 @@ static dgxp_status check_head(const char *path, const char *wanted, const json_t
     int64_t format = 0;
     const char *name = NULL, *help = NULL;
     dgxp_status status = px_json_root(path, document, &root);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format));
-    NEXT(px_json_text(&root, "name", PX_JSON_REQUIRED, NAME_LIMIT, &name));
-    NEXT(px_json_text(&root, "help", PX_JSON_REQUIRED, HELP_LIMIT, &help));
-#undef NEXT
+    PX_NEXT(px_json_integer(&root, "format", PX_JSON_REQUIRED, 1, 1, &format));
+    PX_NEXT(px_json_text(&root, "name", PX_JSON_REQUIRED, NAME_LIMIT, &name));
+    PX_NEXT(px_json_text(&root, "help", PX_JSON_REQUIRED, HELP_LIMIT, &help));
     if (status == DGXP_OK && strcmp(name, wanted) != 0) {
         status =
             px_json_refuse(&root, DGXP_ERR_BAD_FORMAT,

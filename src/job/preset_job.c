@@ -51,12 +51,10 @@ static dgxp_status apply_settings(const px_json *settings, dgxp_job *job)
     const char *negative = NULL;
     dgxp_status status =
         px_json_text(settings, "negative_prompt", PX_JSON_OPTIONAL, TEXT_LIMIT, &negative);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
-    NEXT(px_setting_read(settings, PX_SETTING_IN_PRESET, &job->set));
-    NEXT(apply_sizes(settings, job));
-    NEXT(apply_finish(settings, job));
-#undef NEXT
+    PX_NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
+    PX_NEXT(px_setting_read(settings, PX_SETTING_IN_PRESET, &job->set));
+    PX_NEXT(apply_sizes(settings, job));
+    PX_NEXT(apply_finish(settings, job));
     return status;
 }
 
@@ -74,13 +72,11 @@ static dgxp_status add_loras(const px_json *settings, const dgxp_model *model, d
         bool optional = false, decides = false;
         char *path = NULL;
         status = px_json_element_object(&list, i, &entry);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-        NEXT(px_json_text(&entry, "name", PX_JSON_REQUIRED, PATH_LIMIT, &name));
-        NEXT(px_request_weights(&entry, &unet, &text));
-        NEXT(px_json_boolean(&entry, "optional", PX_JSON_OPTIONAL, &optional));
-        NEXT(px_json_boolean(&entry, "decides", PX_JSON_OPTIONAL, &decides));
-        NEXT(px_lora_find(name, model, &path));
-#undef NEXT
+        PX_NEXT(px_json_text(&entry, "name", PX_JSON_REQUIRED, PATH_LIMIT, &name));
+        PX_NEXT(px_request_weights(&entry, &unet, &text));
+        PX_NEXT(px_json_boolean(&entry, "optional", PX_JSON_OPTIONAL, &optional));
+        PX_NEXT(px_json_boolean(&entry, "decides", PX_JSON_OPTIONAL, &decides));
+        PX_NEXT(px_lora_find(name, model, &path));
         if (status == DGXP_ERR_NOT_FOUND && optional) {
             px_error_clear();
             *missing = *missing || decides;
@@ -131,14 +127,12 @@ dgxp_status px_preset_job(const dgxp_model *model, const px_preset_want *want, d
     char *where = px_mem_format("the preset '%s'", px_preset_kind(want));
     dgxp_status status =
         where ? px_preset_expand(px_model_name(model), want, &settings) : px_error_memory("a job");
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_json_root(where, settings, &root));
-    NEXT(px_json_text(&root, "prompt", PX_JSON_REQUIRED, TEXT_LIMIT, &prompt));
-    NEXT(dgxp_job_create(prompt, &job));
-    NEXT(apply_settings(&root, job));
-    NEXT(apply_loras(&root, model, job));
-    NEXT(remember(want, job));
-#undef NEXT
+    PX_NEXT(px_json_root(where, settings, &root));
+    PX_NEXT(px_json_text(&root, "prompt", PX_JSON_REQUIRED, TEXT_LIMIT, &prompt));
+    PX_NEXT(dgxp_job_create(prompt, &job));
+    PX_NEXT(apply_settings(&root, job));
+    PX_NEXT(apply_loras(&root, model, job));
+    PX_NEXT(remember(want, job));
     json_decref(settings);
     px_mem_free(where);
     if (status != DGXP_OK) {

@@ -122,11 +122,9 @@ static dgxp_status read_settings(const px_json *root, dgxp_job *job)
     const char *negative = NULL;
     int64_t seed = -1;
     dgxp_status status = px_setting_text(root, "negative_prompt", &negative);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
-    NEXT(px_setting_integer(root, "seed", &seed));
-    NEXT(px_setting_read(root, 0, &job->set));
-#undef NEXT
+    PX_NEXT(negative ? dgxp_job_set_negative_prompt(job, negative) : DGXP_OK);
+    PX_NEXT(px_setting_integer(root, "seed", &seed));
+    PX_NEXT(px_setting_read(root, 0, &job->set));
     return status == DGXP_OK && seed >= 0 ? dgxp_job_set_seed(job, (uint64_t)seed) : status;
 }
 
@@ -175,13 +173,11 @@ static dgxp_status read_finish(const px_json *root, dgxp_job *job)
     int64_t colors = 0;
     bool as_painted = false;
     dgxp_status status = px_json_object(root, "finish", PX_JSON_OPTIONAL, &finish);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_setting_text(root, "background", &background));
-    NEXT(px_setting_integer(root, "colors", &colors));
-    NEXT(px_json_boolean(root, "as_painted", PX_JSON_OPTIONAL, &as_painted));
-    NEXT(as_painted || is_recipe(root) ? dgxp_job_set_finish(job, NULL) : DGXP_OK);
-    NEXT(read_palette(root, &palette));
-#undef NEXT
+    PX_NEXT(px_setting_text(root, "background", &background));
+    PX_NEXT(px_setting_integer(root, "colors", &colors));
+    PX_NEXT(px_json_boolean(root, "as_painted", PX_JSON_OPTIONAL, &as_painted));
+    PX_NEXT(as_painted || is_recipe(root) ? dgxp_job_set_finish(job, NULL) : DGXP_OK);
+    PX_NEXT(read_palette(root, &palette));
     if (status != DGXP_OK || as_painted || !(finish.value || palette || background || colors)) {
         json_decref(palette);
         return status;
@@ -231,10 +227,8 @@ static dgxp_status expand_preset(const px_json *root, const dgxp_model *model, c
     px_preset_want want = {.kind = kind, .subject = subject, .folder = presets};
     json_t *chosen = json_object();
     dgxp_status status = chosen ? read_fields(root, chosen) : px_error_memory("a request");
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_setting_text(root, "style", &want.style));
-    NEXT(px_setting_text(root, "speed", &want.speed));
-#undef NEXT
+    PX_NEXT(px_setting_text(root, "style", &want.style));
+    PX_NEXT(px_setting_text(root, "speed", &want.speed));
     want.fields = chosen;
     if (status == DGXP_OK) {
         status = model ? px_preset_job(model, &want, out) : px_preset_check(&want);
@@ -277,10 +271,8 @@ static dgxp_status start_job(const px_json *root, const dgxp_model *model, const
 {
     const char *kind = NULL, *subject = NULL, *prompt = NULL;
     dgxp_status status = px_setting_text(root, "kind", &kind);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-    NEXT(px_setting_text(root, "subject", &subject));
-    NEXT(px_setting_text(root, "prompt", &prompt));
-#undef NEXT
+    PX_NEXT(px_setting_text(root, "subject", &subject));
+    PX_NEXT(px_setting_text(root, "prompt", &prompt));
     if (status != DGXP_OK) {
         return status;
     }

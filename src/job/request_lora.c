@@ -61,14 +61,12 @@ dgxp_status px_request_loras(const px_json *root, dgxp_job *job)
         const char *name = NULL, *from = NULL;
         double unet = 1, text = 1;
         status = px_json_element_object(&list, i, &entry);
-#define NEXT(call) status = status == DGXP_OK ? (call) : status
-        NEXT(px_json_text(&entry, "name", PX_JSON_REQUIRED, TEXT_LIMIT, &name));
-        NEXT(px_json_text(&entry, "from", PX_JSON_OPTIONAL, 16, &from));
-        NEXT(px_request_weights(&entry, &unet, &text));
+        PX_NEXT(px_json_text(&entry, "name", PX_JSON_REQUIRED, TEXT_LIMIT, &name));
+        PX_NEXT(px_json_text(&entry, "from", PX_JSON_OPTIONAL, 16, &from));
+        PX_NEXT(px_request_weights(&entry, &unet, &text));
         if (status == DGXP_OK && (!from || strcmp(from, "prompt") != 0)) { /* its tag says it */
             status = dgxp_job_add_lora(job, name, unet, text);
         }
-#undef NEXT
     }
     return status == DGXP_OK && written ? add_written(root, written, job) : status;
 }
