@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -183,15 +183,19 @@ def page(told: dict[str, Any]) -> str:
         unit = f" ({row['unit']})" if row.get("unit") else ""
         help = row["help"].replace("|", "\\|")
         lines.append(f"| `{row['name']}` | {limits(row)} | {default(row)} | {help}{unit} |")
-    lines += ["", "In a preset's sections may stand: " + ", ".join(
-        f"`{row['name']}`" for row in told["settings"] if "preset" in row["in"]) + "; in the `defaults` of a",
-        "bundle: " + ", ".join(f"`{row['name']}`" for row in told["settings"] if "bundle" in row["in"]) + ".", "",
-        "Lines of one batch may differ in: " + ", ".join(
-            f"`{row['name']}`" for row in asked(told["settings"]) if row["varies"]) + ".", "",
-        "Recipes tell besides: " + ", ".join(
-            f"`{row['name']}`" for row in told["settings"] if "request" not in row["in"]) + ".", "",
-        "Old names are refused by name: " + ", ".join(
-            f"`{old}` is `{now}`" for old, now in told["renamed"].items()) + ".", ""]
+
+    def names(rows: Iterable[dict]) -> str:
+        return ", ".join(f"`{row['name']}`" for row in rows)
+
+    every = told["settings"]
+    for text in (f"In a preset's sections may stand: {names(row for row in every if 'preset' in row['in'])}; in the "
+                 f"`defaults` of a bundle: {names(row for row in every if 'bundle' in row['in'])}.",
+                 f"Lines of one batch may differ in: {names(row for row in asked(every) if row['varies'])}.",
+                 f"Recipes tell besides: {names(row for row in every if 'request' not in row['in'])}.",
+                 "Old names are refused by name: "
+                 + ", ".join(f"`{old}` is `{now}`" for old, now in told["renamed"].items()) + "."):
+        lines += ["", *textwrap.wrap(text, 106, break_on_hyphens=False)]
+    lines += [""]
     return "\n".join(lines)
 
 
