@@ -64,7 +64,8 @@ def test_the_wheel_fits_every_python_and_carries_everything(wheel: Path) -> None
     assert "dgx_pixels/py.typed" in names and "dgx_pixels/programs/trace.py" in names
     about = zipfile.ZipFile(wheel).read(f"{wheel.name.partition('-py3')[0]}.dist-info/METADATA").decode().splitlines()
     assert "License-Expression: (MIT OR Apache-2.0) AND Apache-2.0 AND MIT AND CC0-1.0" in about
-    for name in ("LICENSE-MIT", "LICENSE-APACHE", "models/LICENSE-CC0-1.0", "models/sdxl/NOTICE"):
+    for name in ("LICENSE-MIT", "LICENSE-APACHE", "models/LICENSE-CC0-1.0", "models/sdxl/NOTICE",
+                 "models/starter/NOTICE"):
         assert f"dgx_pixels-0.1.0.dist-info/licenses/{name}" in names and f"License-File: {name}" in about
     assert not [name for name in names if "imagequant" in name], "the GPL is in no wheel"
     assert not [name for name in names if "tests/" in name or "__pycache__" in name]

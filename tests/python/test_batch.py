@@ -57,7 +57,7 @@ def test_a_list_is_told_by_its_first_line_where_no_name_says_it(build: Path, tmp
                                capture_output=True)
         assert piped.returncode == 0, piped.stderr
         assert [w["request"]["subject"] for w in json.loads(piped.stdout)["wishes"]][-1].startswith("knight")
-    (tmp_path / "a.txt").write_text("a sign \\--steps -- wide --steps 8\n[red|blue] [x]\n")
+    (tmp_path / "a.txt").write_text("a sign \\--steps -- wide --steps 8\n[red] [x]\n")
     found = requests(build, tmp_path / "a.txt")
     assert found[0]["subject"] == "a sign --steps -- wide" and found[0]["steps"] == 8
     (tmp_path / "list.yaml").write_text("- a knight\n")

@@ -93,7 +93,7 @@ def test_many_at_once(cli: Run, runtime: Path, tmp_path: Path, full: bool,
 def test_killed_engine(cli: Run, runtime: Path, tmp_path: Path, full: bool,
                        evidence: Callable[[str, int, str], None]) -> None:
     """At random moments: the call says so, or is whole; the next one starts another."""
-    slow = {"XDG_RUNTIME_DIR": str(runtime), **STUB, "DGXP_STUB_DELAY_MS": "30"}
+    slow = {"XDG_RUNTIME_DIR": str(runtime), **STUB, "DGXP_STUB_DELAY_MS": "100"}
     rng, kills, told = random.Random(5), 40 if full else 6, 0
     for number in range(kills):
         out = tmp_path / f"{number}.png"
@@ -101,7 +101,7 @@ def test_killed_engine(cli: Run, runtime: Path, tmp_path: Path, full: bool,
         [engine] = engines(cli, runtime)
         with ThreadPoolExecutor(1) as shell:
             call = shell.submit(cli, "generate", "item", "potion", "-s", 1, "-o", out, env=slow)
-            time.sleep(rng.uniform(0, 0.8))
+            time.sleep(rng.uniform(0.05, 1))
             os.kill(engine["pid"], signal.SIGKILL)
             done = call.result()
         if done.returncode:

@@ -4,9 +4,7 @@
 use std::ffi::{CString, c_char};
 use std::path::Path;
 
-use crate::{
-    Cancel, Image, ImageRef, Model, Result, Sheet, c_int, c_path, c_text, document, params, sys, text,
-};
+use crate::{Cancel, Image, ImageRef, Model, Result, c_int, c_path, c_text, document, params, sys, text};
 
 fn pointer(text: &Option<CString>) -> *const c_char {
     text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
@@ -57,28 +55,6 @@ pub fn regen(model: &Model, image: &ImageRef, changes: Option<&str>, force: bool
     made(|report| {
         Image::create(|out| unsafe { sys::dgxp_regen(model.raw(), image.raw(), &params, report, out) })
     })
-}
-
-/// A colorway of a sprite ("red=blue,green=teal"), and its ramps as JSON.
-pub fn recolor(sprite: &ImageRef, map: &str) -> Result<(Image, String)> {
-    let map = c_text(map)?;
-    let mut params = params!(dgxp_recolor_params);
-    params.map = map.as_ptr();
-    made(|report| Image::create(|out| unsafe { sys::dgxp_recolor(sprite.raw(), &params, report, out) }))
-}
-
-/// A still sprite moves by its own pixels ("idle", "walk,hit", "all"); and what was done, JSON.
-pub fn motion(sprite: &ImageRef, motions: &str) -> Result<(Sheet, String)> {
-    let motions = c_text(motions)?;
-    let mut params = params!(dgxp_motion_params);
-    params.motions = motions.as_ptr();
-    made(|report| Sheet::create(|out| unsafe { sys::dgxp_motion(sprite.raw(), &params, report, out) }))
-}
-
-/// The motions there are, with those in a folder of your own; JSON.
-pub fn list_motions(folder: Option<&Path>) -> Result<String> {
-    let folder = folder.map(c_path).transpose()?;
-    document(|out| unsafe { sys::dgxp_list_motions(pointer(&folder), out) })
 }
 
 /// Measure a finished sprite, or the frames of an animation; `tile`: it joins at its edges.  JSON.

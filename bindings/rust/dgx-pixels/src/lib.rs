@@ -20,8 +20,8 @@ pub use cancel::Cancel;
 pub use error::{Error, Result, Status};
 pub use fix::{Fix, Fixed};
 pub use flow::{
-    choices, describe_preset, list_motions, load_workflow, motion, palettes, parse_parameters, quality,
-    random_seed, recolor, regen, run_workflow, set_limits, settings, slug, trust_program,
+    choices, describe_preset, load_workflow, palettes, parse_parameters, quality, random_seed, regen,
+    run_workflow, set_limits, settings, slug, trust_program,
 };
 pub use game::{Ask, Build, Deploy, NoAnswer, describe_project, init_bevy, init_project, undo_deploy};
 pub use generate::{Generate, Painted, Phase, Progress};
