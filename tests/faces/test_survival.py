@@ -255,6 +255,7 @@ def test_half_open_connections_lock_nobody_out(tiny: Path, tmp_path: Path, full:
         stack.callback(server.stop)
         job = server.ask("POST", "/api/v1/generate", {**SMALL, "steps": 100}, Prefer="respond-async").json["id"]
         waiting = ThreadPoolExecutor(1).submit(server.ask, "GET", f"/api/v1/jobs/{job}/events")
+        time.sleep(3)  # its request is read by then; until it is, it is the oldest half-open one
         for i in range(count):
             wire = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=600))
             wire.sendall(HALVES[i % 3])

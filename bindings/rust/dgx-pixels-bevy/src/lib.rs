@@ -13,9 +13,9 @@ mod brp;
 mod material;
 
 pub use clip::{Clip, Direction};
+pub use loader::{SheetError, SpriteSheetLoader};
 #[cfg(feature = "materials")]
 pub use material::{LitSprite, MaterialsPlugin, SwappedSprite, WHOLE};
-pub use loader::{SheetError, SpriteSheetLoader};
 pub use player::{ClipFinished, ClipOrigin, ClipPlayer};
 pub use reloads::{DgxPixelsReloads, LoadPhase, Reload};
 pub use sheet::{Frame, Slice, SpriteSheet};
