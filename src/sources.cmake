@@ -32,7 +32,6 @@ set(DGXP_RESIDENT_SOURCES
     src/resident/paint.c
     src/resident/place.c
     src/resident/remote.c
-    src/resident/session.c
     src/resident/spawn.c
     src/resident/wire.c
 )

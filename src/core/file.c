@@ -288,6 +288,11 @@ bool px_file_is_folder(const char *path)
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
+int px_file_is_json(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && px_file_has_suffix(entry->d_name, "json");
+}
+
 int px_file_order(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);

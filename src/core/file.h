@@ -57,6 +57,8 @@ bool px_file_exists(const char *path);
 bool px_file_is_folder(const char *path);
 /** For scandir(): by the names' bytes, which is the same order in every locale. */
 int px_file_order(const struct dirent **a, const struct dirent **b);
+/** For scandir(): JSON files that are not hidden. */
+int px_file_is_json(const struct dirent *entry);
 
 /** `folder/name` in a new string; NULL when memory runs out. */
 char *px_file_join(const char *folder, const char *name);

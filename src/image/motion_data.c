@@ -161,16 +161,11 @@ typedef struct name_list {
     int count;
 } name_list;
 
-static int is_motion_file(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.' && px_file_has_suffix(entry->d_name, "json");
-}
-
 static bool append_names(const char *folder, void *user_data)
 {
     name_list *list = user_data;
     struct dirent **entries;
-    const int count = scandir(folder, &entries, is_motion_file, px_file_order);
+    const int count = scandir(folder, &entries, px_file_is_json, px_file_order);
     for (int i = 0; i < count; i++) {
         char *name = px_mem_textn(entries[i]->d_name, strlen(entries[i]->d_name) - strlen(".json"));
         int at = 0;

@@ -40,17 +40,12 @@ typedef struct walk {
     dgxp_status status;
 } walk;
 
-static int is_preset_file(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.' && px_file_has_suffix(entry->d_name, "json");
-}
-
 static bool visit_folder(const char *folder, void *user_data)
 {
     walk *state = user_data;
     struct dirent **entries;
     char *inside = px_file_join(folder, groups[state->group].folder);
-    const int count = inside ? scandir(inside, &entries, is_preset_file, px_file_order) : -1;
+    const int count = inside ? scandir(inside, &entries, px_file_is_json, px_file_order) : -1;
     for (int i = 0; i < count; i++) {
         char *path = px_file_join(inside, entries[i]->d_name);
         if (state->status == DGXP_OK) {

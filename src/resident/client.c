@@ -50,7 +50,7 @@ static int32_t describe_device(int32_t index, px_shim_device *device, px_shim_er
     int32_t count = 0;
     const int32_t status = ask_devices(index, &count, device, error);
     return status == DGXP_OK && (index < 0 || index >= count)
-               ? px_remote_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no device %d", index)
+               ? px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no device %d", index)
                : status;
 }
 
@@ -99,7 +99,7 @@ static int32_t open_model(const px_shim_options *options, px_shim_model **out, p
 {
     px_shim_model *model = px_mem_zero(1, sizeof *model);
     if (!model) {
-        return px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a model");
+        return px_wire_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a model");
     }
     model->options = *options;
     snprintf(model->device, sizeof model->device, "%s", options->device);
@@ -136,7 +136,7 @@ static int32_t get_parameters(px_shim_model *model, int32_t component, px_answer
     }
     if (!whole) {
         free_list(list, got);
-        return px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a table of parameters");
+        return px_wire_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a table of parameters");
     }
     if (model->parameters[component]) {
         free_list(list, got);
@@ -186,7 +186,7 @@ static int32_t load_program(px_shim_model *model, int32_t component, int32_t var
                             const void *bytes, size_t size, px_shim_error *error)
 {
     if (!is_place(component, variant)) {
-        return px_remote_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no component %d", component);
+        return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no component %d", component);
     }
     int32_t status = open_there(model, error);
     if (status != DGXP_OK || model->loaded[component][variant]) {
@@ -255,7 +255,7 @@ static int32_t bind(px_shim_model *model, int32_t component, const px_binding *b
         const int file = b->fd < 0 ? -1 : add_file(b->fd, fds, &fd_count);
         if (file < 0) {
             px_mem_free(request.bytes);
-            return px_remote_fail(
+            return px_wire_fail(
                 error, DGXP_ERR_UNSUPPORTED,
                 "these weights lie in more files than a resident engine takes, or in "
                 "memory: paint without it");
@@ -289,7 +289,7 @@ int32_t px_client_claim(px_shim_model *model, int32_t wait_ms, px_shim_error *er
     struct pollfd wait = {.fd = model->socket, .events = POLLIN};
     const int ready = poll(&wait, 1, wait_ms);
     if (ready == 0 || (ready < 0 && errno == EINTR)) {
-        return px_remote_fail(error, DGXP_ERR_BUSY, "another program paints");
+        return px_wire_fail(error, DGXP_ERR_BUSY, "another program paints");
     }
     int32_t status = px_remote_receive(model->socket, &got, error);
     status = px_remote_end(status, &got, error);
@@ -341,7 +341,7 @@ dgxp_status px_client_open(const px_place *at, const px_shim **out)
     status = px_remote_end(status, &got, &error);
     const px_place copy = {px_mem_text(at->socket), px_mem_text(at->lock), px_mem_text(at->log)};
     if (status == DGXP_OK && (!copy.socket || !copy.lock || !copy.log)) {
-        status = px_remote_fail(&error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a path");
+        status = px_wire_fail(&error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a path");
     }
     if (status != DGXP_OK) {
         close(socket);

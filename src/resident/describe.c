@@ -61,7 +61,7 @@ int32_t px_engine_describe(const px_engine *engine, px_buffer *answer, px_shim_e
     char *text = px_json_put(about, "models", models) ? px_json_print(about) : NULL;
     json_decref(about);
     if (!text) {
-        return px_session_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a description");
+        return px_wire_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a description");
     }
     px_wire_put_text(answer, text);
     px_mem_free(text);

@@ -193,7 +193,7 @@ static int32_t answer_for(px_engine *engine, px_session *session, px_buffer *ans
         break;
     }
     if (!session->model) {
-        return px_session_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no model is open");
+        return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no model is open");
     }
     switch (session->head.op) {
     case PX_WIRE_LOAD:
@@ -231,7 +231,7 @@ static void serve(px_engine *engine, px_session *session)
         }
         engine->stopping |= status == DGXP_ERR_DEVICE_LOST; /* of no use to anybody from here on */
         if (status == DGXP_OK && answer.no_memory) {
-            status = px_session_fail(&error, DGXP_ERR_OUT_OF_MEMORY, "no memory for an answer");
+            status = px_wire_fail(&error, DGXP_ERR_OUT_OF_MEMORY, "no memory for an answer");
         }
         answer_with(session, status, &answer, error.text);
     }

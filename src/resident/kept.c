@@ -135,7 +135,7 @@ int32_t px_session_open(px_engine *engine, px_session *session, px_wire_reader *
     wanted.options.latent_channels = px_wire_get_i32(from);
     wanted.options.image_channels = px_wire_get_i32(from);
     if (session->model || from->bad) {
-        return px_session_fail(error, DGXP_ERR_INVALID_ARGUMENT, "a connection opens one model");
+        return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "a connection opens one model");
     }
     px_kept *model = engine->models;
     while (model && !is_same(model, &wanted)) {
@@ -145,7 +145,7 @@ int32_t px_session_open(px_engine *engine, px_session *session, px_wire_reader *
         px_kept_thin(engine, px_kept_memory_is_enough);
         model = px_mem_zero(1, sizeof *model);
         if (!model) {
-            return px_session_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a model");
+            return px_wire_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a model");
         }
         *model = wanted;
         model->options.device = model->device;

@@ -20,7 +20,7 @@ int32_t px_session_load(px_engine *engine, px_session *session, px_wire_reader *
     const void *bytes = px_wire_get_bytes(from, &size);
     if (from->bad || component < 0 || component >= PX_COMPONENTS || variant < 0 ||
         variant >= PX_SESSION_VARIANTS) {
-        return px_session_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no such program");
+        return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no such program");
     }
     if (!model->loaded[component][variant]) { /* another program may have been faster */
         const int32_t status = engine->options->shim->program_load(
@@ -39,7 +39,7 @@ static const px_kept_file *keep_file(px_kept *model, int fd, px_shim_error *erro
 {
     struct stat about;
     if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || about.st_size <= 0) {
-        px_session_fail(error, DGXP_ERR_IO, "a file of weights cannot be read");
+        px_wire_fail(error, DGXP_ERR_IO, "a file of weights cannot be read");
         return NULL;
     }
     for (size_t i = 0; i < model->file_count; i++) {
@@ -49,7 +49,7 @@ static const px_kept_file *keep_file(px_kept *model, int fd, px_shim_error *erro
     }
     if (!px_mem_grow((void **)&model->files, &model->file_capacity, model->file_count,
                      sizeof *model->files)) {
-        px_session_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a table of files");
+        px_wire_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for a table of files");
         return NULL;
     }
     px_kept_file *file = &model->files[model->file_count];
@@ -62,7 +62,7 @@ static const px_kept_file *keep_file(px_kept *model, int fd, px_shim_error *erro
         if (file->fd >= 0) {
             close(file->fd);
         }
-        px_session_fail(error, DGXP_ERR_IO, "a file of weights cannot be mapped");
+        px_wire_fail(error, DGXP_ERR_IO, "a file of weights cannot be mapped");
         return NULL;
     }
     model->file_count++;
@@ -102,7 +102,7 @@ static int32_t read_binding(const px_shim *shim, px_session *session, int32_t co
     out->transpose = px_wire_get_i32(from);
     if (from->bad || index < 0 || index >= session->fd_count || out->dtype < 0 ||
         out->dtype >= PX_DTYPES || out->rank < 0 || out->rank > 8) {
-        return px_session_fail(error, DGXP_ERR_INVALID_ARGUMENT, "a binding makes no sense");
+        return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "a binding makes no sense");
     }
     const px_kept_file *file = keep_file(session->model, session->fds[index], error);
     if (!file) {
@@ -117,15 +117,15 @@ static int32_t read_binding(const px_shim *shim, px_session *session, int32_t co
         size *= (uint64_t)out->shape[i];
     }
     if (offset > file->size || size > file->size - offset) {
-        return px_session_fail(error, DGXP_ERR_BAD_FORMAT,
-                               "parameter '%s' lies outside of its file", name ? name : "");
+        return px_wire_fail(error, DGXP_ERR_BAD_FORMAT, "parameter '%s' lies outside of its file",
+                            name ? name : "");
     }
     out->parameter = find_name(shim, session->model, component, place, name ? name : "");
     out->data = (const uint8_t *)file->data + offset;
     out->fd = file->fd;
     return out->parameter
                ? DGXP_OK
-               : px_session_fail(error, DGXP_ERR_MISMATCH, "no parameter '%s'", name ? name : "");
+               : px_wire_fail(error, DGXP_ERR_MISMATCH, "no parameter '%s'", name ? name : "");
 }
 
 int32_t px_session_bind(px_engine *engine, px_session *session, px_wire_reader *from,
@@ -135,15 +135,15 @@ int32_t px_session_bind(px_engine *engine, px_session *session, px_wire_reader *
     const px_shim *shim = engine->options->shim;
     const int32_t component = px_wire_get_i32(from), count = px_wire_get_i32(from);
     if (from->bad || component < 0 || component >= PX_COMPONENTS || count < 0 || count > 1 << 20) {
-        return px_session_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no such component");
+        return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no such component");
     }
     if (model->bound[component]) {
         return DGXP_OK;
     }
     px_binding *bindings = px_mem_zero((size_t)count, sizeof *bindings);
     int32_t status = bindings ? DGXP_OK
-                              : px_session_fail(error, DGXP_ERR_OUT_OF_MEMORY,
-                                                "no memory for a model's parameters");
+                              : px_wire_fail(error, DGXP_ERR_OUT_OF_MEMORY,
+                                             "no memory for a model's parameters");
     for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
         status = read_binding(shim, session, component, i, from, &bindings[i], error);
     }

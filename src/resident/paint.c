@@ -21,7 +21,7 @@ typedef struct call {
 
 static int32_t refuse(const call *c)
 {
-    return px_session_fail(c->error, DGXP_ERR_INVALID_ARGUMENT, "a request makes no sense");
+    return px_wire_fail(c->error, DGXP_ERR_INVALID_ARGUMENT, "a request makes no sense");
 }
 
 /* `count` floats; NULL where the caller had none, bad where there is another number of them. */
@@ -38,7 +38,7 @@ static float *make_room(const call *c, size_t count)
 {
     float *floats = px_mem_zero(count ? count : 1, sizeof *floats);
     if (!floats) {
-        px_session_fail(c->error, DGXP_ERR_OUT_OF_MEMORY, "no memory for an answer");
+        px_wire_fail(c->error, DGXP_ERR_OUT_OF_MEMORY, "no memory for an answer");
     }
     return floats;
 }
@@ -155,7 +155,7 @@ static int32_t get_merge(const call *c, px_merge *merge, px_delta **deltas)
     *deltas = px_mem_zero((size_t)merge->delta_count, sizeof **deltas);
     merge->deltas = *deltas;
     if (!*deltas) {
-        return px_session_fail(c->error, DGXP_ERR_OUT_OF_MEMORY, "no memory for adapters");
+        return px_wire_fail(c->error, DGXP_ERR_OUT_OF_MEMORY, "no memory for adapters");
     }
     for (int32_t i = 0; i < merge->delta_count; i++) {
         get_delta(c->from, &(*deltas)[i]);
@@ -174,9 +174,9 @@ static int32_t merge(const call *c)
     }
     px_merge *merges = px_mem_zero((size_t)count, sizeof *merges);
     px_delta **deltas = px_mem_zero((size_t)count, sizeof *deltas);
-    int32_t status = merges && deltas ? DGXP_OK
-                                      : px_session_fail(c->error, DGXP_ERR_OUT_OF_MEMORY,
-                                                        "no memory for adapters");
+    int32_t status = merges && deltas
+                         ? DGXP_OK
+                         : px_wire_fail(c->error, DGXP_ERR_OUT_OF_MEMORY, "no memory for adapters");
     for (int32_t i = 0; i < count && status == DGXP_OK; i++) {
         status = get_merge(c, &merges[i], &deltas[i]);
     }
@@ -400,12 +400,12 @@ int32_t px_session_paint(px_engine *engine, px_session *session, px_wire_reader 
 {
     const uint32_t op = session->head.op;
     if (op >= PX_WIRE_OPS || !calls[op].run) {
-        return px_session_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no request %u", op);
+        return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no request %u", op);
     }
     const call c = {engine, session, engine->options->shim, session->model->backend, from,
                     answer, error};
     if (!session->holds) {
-        return px_session_fail(error, DGXP_ERR_INTERNAL, "it is another program's turn");
+        return px_wire_fail(error, DGXP_ERR_INTERNAL, "it is another program's turn");
     }
     int32_t status = set_threads(&c);
     if (status == DGXP_OK && calls[op].paints) {

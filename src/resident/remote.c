@@ -4,25 +4,14 @@
 
 #include "core/mem.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 px_place px_remote_place;
 
-int32_t px_remote_fail(px_shim_error *error, int32_t status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
-    va_end(arguments);
-    return status;
-}
-
 int32_t px_remote_gone(px_shim_error *error)
 {
-    return px_remote_fail(
+    return px_wire_fail(
         error, DGXP_ERR_BACKEND,
         "the resident engine ended in the middle of a call (killed, or out of memory); "
         "call again: its log is %s",
@@ -55,19 +44,18 @@ int32_t px_remote_receive(int socket, px_answer *out, px_shim_error *error)
         return px_remote_gone(error);
     }
     if (head.size > PX_WIRE_LIMIT || head.op > DGXP_ERR_INTERNAL) {
-        return px_remote_fail(error, DGXP_ERR_INTERNAL, "the resident engine answers nonsense");
+        return px_wire_fail(error, DGXP_ERR_INTERNAL, "the resident engine answers nonsense");
     }
     out->bytes = px_mem_alloc((size_t)head.size + 1);
     if (!out->bytes) {
-        return px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY,
-                              "no memory for what the engine answers");
+        return px_wire_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for what the engine answers");
     }
     if (!read_all(socket, out->bytes, (size_t)head.size)) {
         return px_remote_gone(error);
     }
     out->bytes[head.size] = '\0';
     out->from = (px_wire_reader){out->bytes, out->bytes + head.size, false};
-    return head.op == DGXP_OK ? DGXP_OK : px_remote_fail(error, (int32_t)head.op, "%s", out->bytes);
+    return head.op == DGXP_OK ? DGXP_OK : px_wire_fail(error, (int32_t)head.op, "%s", out->bytes);
 }
 
 /* Send a request, whose bytes are freed, and wait for its answer, which the caller frees. */
@@ -78,7 +66,7 @@ int32_t px_remote_ask(int socket, px_wire_op op, px_buffer *request, const int *
     int32_t status = DGXP_OK;
     if (request && request->no_memory) {
         status =
-            px_remote_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for what the engine is asked");
+            px_wire_fail(error, DGXP_ERR_OUT_OF_MEMORY, "no memory for what the engine is asked");
     } else if (socket < 0 || !px_wire_send(socket, op, request, fds, fd_count)) {
         status = px_remote_gone(error);
     }
@@ -97,8 +85,8 @@ int32_t px_remote_call(const px_shim_model *model, px_wire_op op, px_buffer *req
 int32_t px_remote_end(int32_t status, px_answer *got, px_shim_error *error)
 {
     if (status == DGXP_OK && (got->from.bad || got->from.at != got->from.end)) {
-        status = px_remote_fail(error, DGXP_ERR_INTERNAL,
-                                "the resident engine's answer has another length");
+        status = px_wire_fail(error, DGXP_ERR_INTERNAL,
+                              "the resident engine's answer has another length");
     }
     px_mem_free(got->bytes);
     return status;

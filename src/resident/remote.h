@@ -35,9 +35,6 @@ typedef struct px_answer {
 /** Where the process's engine is; set by px_client_open(). */
 extern px_place px_remote_place;
 
-/** A failure of the client's own. */
-int32_t px_remote_fail(px_shim_error *error, int32_t status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 /** The engine has closed the connection. */
 int32_t px_remote_gone(px_shim_error *error);
 /** Wait for the answer to the oldest request that has none. */

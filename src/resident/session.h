@@ -89,8 +89,4 @@ int32_t px_session_bind(px_engine *engine, px_session *session, px_wire_reader *
 int32_t px_session_paint(px_engine *engine, px_session *session, px_wire_reader *from,
                          px_buffer *answer, px_shim_error *error);
 
-/** A failure of the engine's own. */
-int32_t px_session_fail(px_shim_error *error, int32_t status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
 #endif

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -155,4 +157,13 @@ ssize_t px_wire_receive(int socket, void *bytes, size_t size, int *fds, int *fd_
         }
     }
     return got;
+}
+
+int32_t px_wire_fail(px_shim_error *error, int32_t status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return status;
 }

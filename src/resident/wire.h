@@ -4,6 +4,7 @@
 #define PX_WIRE_H
 
 #include "core/buffer.h"
+#include "shim.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,5 +77,9 @@ bool px_wire_send(int socket, uint32_t op, const px_buffer *payload, const int *
  * to `fds` (room for PX_WIRE_FDS, close-on-exec), and their count grows.
  */
 ssize_t px_wire_receive(int socket, void *bytes, size_t size, int *fds, int *fd_count);
+
+/** Put a sentence into `error` and return `status`: how both ends fail. */
+int32_t px_wire_fail(px_shim_error *error, int32_t status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif
