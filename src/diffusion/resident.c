@@ -33,12 +33,11 @@ static void add_text(px_hash *hash, const char *text)
     px_hash_add(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-/* A file as it is on disk: another build of it is another engine. */
+/* A file as it is on disk, by whatever path: another build of it is another engine. */
 static void add_file(px_hash *hash, const char *path)
 {
     struct stat about;
     memset(&about, 0, sizeof about);
-    add_text(hash, path);
     if (path && stat(path, &about) == 0) {
         const int64_t facts[5] = {(int64_t)about.st_dev, (int64_t)about.st_ino, about.st_size,
                                   about.st_mtim.tv_sec, about.st_mtim.tv_nsec};
@@ -202,6 +201,11 @@ void px_resident_identify(const px_shim *shim, px_shim_model *backend, const px_
     }
     end_name(&hash, identity, sizeof identity);
     px_client_identify(backend, identity);
+}
+
+bool px_resident_has(const px_shim *shim, px_shim_model *backend, int32_t component, int32_t tiling)
+{
+    return px_client_is(shim) && px_client_has(backend, component, tiling);
 }
 
 /* ---------------------------------------------------------------------------------------- the turn */

@@ -14,6 +14,10 @@ dgxp_status px_resident_backend(bool local, const px_shim **out);
 void px_resident_identify(const px_shim *shim, px_shim_model *backend, const px_bundle *bundle,
                           const px_checkpoint *checkpoint, const int32_t dtypes[2]);
 
+/** Whether the engine has this program of the model, of the hash that its bundle tells. */
+bool px_resident_has(const px_shim *shim, px_shim_model *backend, int32_t component,
+                     int32_t tiling);
+
 /**
  * Wait up to `wait_ms` for the turn to paint, DGXP_ERR_BUSY if it has not come; at once on the
  * process's own backend.  Everything but opening and closing lies between turn and end.

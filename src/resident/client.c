@@ -182,6 +182,13 @@ static bool is_place(int32_t component, int32_t variant)
            variant < PX_REMOTE_VARIANTS;
 }
 
+bool px_client_has(px_shim_model *model, int32_t component, int32_t variant)
+{
+    px_shim_error error = {""};
+    return is_place(component, variant) && open_there(model, &error) == DGXP_OK &&
+           model->loaded[component][variant];
+}
+
 static int32_t load_program(px_shim_model *model, int32_t component, int32_t variant, int32_t dtype,
                             const void *bytes, size_t size, px_shim_error *error)
 {

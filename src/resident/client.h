@@ -22,6 +22,9 @@ bool px_client_is(const px_shim *shim);
  */
 void px_client_identify(px_shim_model *model, const char *identity);
 
+/** Whether the engine has this program of the model already: then its bytes are not needed. */
+bool px_client_has(px_shim_model *model, int32_t component, int32_t variant);
+
 /**
  * Wait up to `wait_ms` for this model's turn to paint; DGXP_ERR_BUSY: not yet, ask again.  What
  * encodes, denoises, decodes, merges, or reads or writes parameters comes between claim and release.

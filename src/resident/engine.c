@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, PARTS = 64 };
 #define LOOK_SECONDS 5.0 /* between two looks at the memory, and at the program on disk */
 
 static volatile sig_atomic_t told_to_stop;
@@ -241,34 +241,36 @@ static void serve(px_engine *engine, px_session *session)
 
 /* ------------------------------------------------------------------------------------------- bytes */
 
-/* Takes what has arrived; false when the program has gone, or talks nonsense. */
+/* Room for the body, once the head is whole. */
+static bool begin_body(px_session *session)
+{
+    session->bytes =
+        session->head.size <= PX_WIRE_LIMIT ? px_mem_alloc((size_t)session->head.size + 1) : NULL;
+    return session->bytes != NULL;
+}
+
+/* Takes what has arrived, up to one request; false when the program has gone, or talks nonsense. */
 static bool take_bytes(px_engine *engine, px_session *session)
 {
-    const bool head = session->head_got < sizeof session->head;
-    uint8_t *to =
-        head ? (uint8_t *)&session->head + session->head_got : session->bytes + session->got;
-    const size_t wanted =
-        head ? sizeof session->head - session->head_got : (size_t)session->head.size - session->got;
-    const ssize_t got =
-        px_wire_receive(session->socket, to, wanted, session->fds, &session->fd_count);
-    if (got <= 0) {
-        return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    }
-    if (!head) {
-        session->got += (size_t)got;
-    } else {
-        session->head_got += (size_t)got;
-        if (session->head_got == sizeof session->head) {
-            session->bytes = session->head.size <= PX_WIRE_LIMIT
-                                 ? px_mem_alloc((size_t)session->head.size + 1)
-                                 : NULL;
-            if (!session->bytes) {
-                return false;
-            }
+    for (int part = 0; part < PARTS; part++) { /* then the others have their turn */
+        const bool head = session->head_got < sizeof session->head;
+        uint8_t *to =
+            head ? (uint8_t *)&session->head + session->head_got : session->bytes + session->got;
+        const size_t wanted = head ? sizeof session->head - session->head_got
+                                   : (size_t)session->head.size - session->got;
+        const ssize_t got =
+            px_wire_receive(session->socket, to, wanted, session->fds, &session->fd_count);
+        if (got <= 0) {
+            return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
         }
-    }
-    if (session->head_got == sizeof session->head && session->got == session->head.size) {
-        serve(engine, session);
+        *(head ? &session->head_got : &session->got) += (size_t)got;
+        if (head && session->head_got == sizeof session->head && !begin_body(session)) {
+            return false;
+        }
+        if (session->head_got == sizeof session->head && session->got == session->head.size) {
+            serve(engine, session);
+            return true;
+        }
     }
     return true;
 }
@@ -326,6 +328,9 @@ static void step(px_engine *engine, int listener)
             stays = send_bytes(of[i]);
         } else if (waits[i].revents & POLLIN) {
             stays = take_bytes(engine, of[i]);
+            if (stays && of[i]->out.size) {
+                stays = send_bytes(of[i]);
+            }
         } else {
             stays = false;
         }

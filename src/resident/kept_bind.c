@@ -69,22 +69,22 @@ static const px_kept_file *keep_file(px_kept *model, int fd, px_shim_error *erro
     return file;
 }
 
-/* The backend's own name of a parameter, which lives as long as the model; bindings usually come in
- * the order of the parameters, so `first` is tried first. */
-static const char *find_name(const px_shim *shim, const px_kept *model, int32_t component,
-                             int32_t first, const char *name)
+/* The place of a parameter, -1 without; bindings usually come in the order of the parameters, so
+ * `first` is tried first. */
+static int32_t find_place(const px_shim *shim, const px_kept *model, int32_t component,
+                          int32_t first, const char *name)
 {
     const int32_t count = shim->parameter_count(model->backend, component);
     for (int32_t k = 0; k < count; k++) {
-        const int32_t i = (first + k) % count;
         int32_t rank;
         int64_t shape[8];
+        const int32_t i = (first + k) % count;
         const char *own = shim->parameter_describe(model->backend, component, i, &rank, shape);
         if (own && strcmp(own, name) == 0) {
-            return own;
+            return i;
         }
     }
-    return NULL;
+    return -1;
 }
 
 static int32_t read_binding(const px_shim *shim, px_session *session, int32_t component,
@@ -120,12 +120,17 @@ static int32_t read_binding(const px_shim *shim, px_session *session, int32_t co
         return px_wire_fail(error, DGXP_ERR_BAD_FORMAT, "parameter '%s' lies outside of its file",
                             name ? name : "");
     }
-    out->parameter = find_name(shim, session->model, component, place, name ? name : "");
     out->data = (const uint8_t *)file->data + offset;
     out->fd = file->fd;
-    return out->parameter
-               ? DGXP_OK
-               : px_wire_fail(error, DGXP_ERR_MISMATCH, "no parameter '%s'", name ? name : "");
+    int32_t rank;
+    int64_t shape[8];
+    const int32_t at = find_place(shim, session->model, component, place, name ? name : "");
+    if (at < 0) {
+        return px_wire_fail(error, DGXP_ERR_MISMATCH, "no parameter '%s'", name ? name : "");
+    }
+    /* The backend's own name, which lives as long as the model. */
+    out->parameter = shim->parameter_describe(session->model->backend, component, at, &rank, shape);
+    return DGXP_OK;
 }
 
 int32_t px_session_bind(px_engine *engine, px_session *session, px_wire_reader *from,

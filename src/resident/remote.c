@@ -38,7 +38,7 @@ static bool read_all(int socket, void *bytes, size_t size)
 /* The answer to the oldest request that has none. */
 int32_t px_remote_receive(int socket, px_answer *out, px_shim_error *error)
 {
-    px_wire_head head;
+    px_wire_head head = {0, 0, 0};
     *out = (px_answer){NULL, {NULL, NULL, false}};
     if (!read_all(socket, &head, sizeof head)) {
         return px_remote_gone(error);

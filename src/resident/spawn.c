@@ -146,7 +146,7 @@ dgxp_status px_spawn_engine(const px_place *place, int32_t idle_seconds)
 
 static json_t *ask_status(int socket)
 {
-    px_wire_head head;
+    px_wire_head head = {0, 0, 0};
     int fds[PX_WIRE_FDS], count = 0;
     uint8_t *bytes = NULL;
     size_t got = 0;

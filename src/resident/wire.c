@@ -100,8 +100,10 @@ bool px_wire_send(int socket, uint32_t op, const px_buffer *payload, const int *
         struct cmsghdr align;
     } beside;
     px_wire_head head = {op, (uint32_t)fd_count, payload ? payload->size : 0};
-    struct iovec part = {&head, sizeof head};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    /* In one piece where it fits, so that the other end wakes once. */
+    const size_t size = payload ? payload->size : 0;
+    struct iovec parts[2] = {{&head, sizeof head}, {payload ? payload->bytes : NULL, size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = size ? 2 : 1};
     if (fd_count > PX_WIRE_FDS) {
         errno = EMFILE;
         return false;
@@ -120,9 +122,12 @@ bool px_wire_send(int socket, uint32_t op, const px_buffer *payload, const int *
     do {
         sent = sendmsg(socket, &message, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    return sent >= 0 &&
-           send_rest(socket, (const uint8_t *)&head + sent, sizeof head - (size_t)sent) &&
-           (!payload || send_rest(socket, payload->bytes, payload->size));
+    if (sent < 0) {
+        return false;
+    }
+    const size_t done = (size_t)sent, of_head = done < sizeof head ? done : sizeof head;
+    return send_rest(socket, (const uint8_t *)&head + of_head, sizeof head - of_head) &&
+           (!size || send_rest(socket, payload->bytes + (done - of_head), size - (done - of_head)));
 }
 
 ssize_t px_wire_receive(int socket, void *bytes, size_t size, int *fds, int *fd_count)

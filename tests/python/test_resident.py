@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 STUB = {"DGX_PIXELS_BACKEND": "stub"}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -140,6 +141,21 @@ def test_batch_and_regen_use_it(cli: Run, runtime: Path, tmp_path: Path) -> None
     done = cli("regen", first, "-o", tmp_path / "again.png", env=env)
     assert done.returncode == 0, done.stderr
     assert engines(cli, runtime)[0]["pictures"] == 3
+
+
+def test_every_face_meets_the_same_one(cli: Run, build: Path, runtime: Path, tmp_path: Path) -> None:
+    """Python opens the library by another path than the program does."""
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(runtime), **STUB, "PYTHONPATH": str(ROOT / "bindings/python"),
+           "DGX_PIXELS_LIBRARY": str(build / "lib/libdgxpixels.so")}
+    paint(cli, tmp_path / "a.png", env, "-m", "starter", "--resident", "10m")
+    code = ("from dgx_pixels import Job, Model, resident_engines, use_resident\n"
+            "use_resident('auto')\n"
+            "with Model.load('starter') as model:\n"
+            "    model.generate_many([Job.of({'prompt': 'x', 'seed': 1})])\n"
+            "    [engine] = resident_engines()\n"
+            "    print(engine['pictures'], len(engine['models']))\n")
+    told = subprocess.run([sys.executable, "-c", code], env=env, text=True, capture_output=True, check=True)
+    assert told.stdout == "2 1\n"
 
 
 def test_it_leaves(cli: Run, build: Path, runtime: Path, tmp_path: Path) -> None:
