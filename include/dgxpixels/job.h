@@ -125,7 +125,7 @@ DGXP_API dgxp_status dgxp_job_set_size(dgxp_job *job, int32_t width, int32_t hei
  * The pixel steps between canvas and sprite, as a JSON object that is laid over what the job has: a
  * preset's, else the model's own (a bundle's "defaults"; an SDXL checkpoint has none); null takes a
  * step out.  NULL takes out all: the canvas is only brought to its size and its alpha made hard, as
- * it is by default where the model has none.  All may be absent: "background" auto|keep|#rrggbb,
+ * it is by default where the model has none.  All may be absent: "background" auto|keep|"#rrggbb",
  * "tolerance", "rule" (dgxp_cell_rule), "palette" (name, path or {"name", "colors": ["#rrggbb"]}; else
  * one is found of at most "colors", 0 = as few as suffice), "dither", "dither_strength", "orphans",
  * "jaggies", "outline" none|outer|inner, "outline_color", "trim", "padding", "pivot": as in
