@@ -165,7 +165,7 @@ static int32_t open_there(px_shim_model *model, px_shim_error *error)
     px_wire_put_i32(&request, model->options.image_channels);
     int32_t status = px_remote_call(model, PX_WIRE_OPEN, &request, &got, error);
     for (int32_t c = 0; c < PX_COMPONENTS && status == DGXP_OK; c++) {
-        for (int32_t v = 0; v < PX_REMOTE_VARIANTS; v++) {
+        for (int32_t v = 0; v < PX_WIRE_VARIANTS; v++) {
             model->loaded[c][v] = px_wire_get_i32(&got.from) != 0;
         }
         model->bound[c] = px_wire_get_i32(&got.from) != 0;
@@ -179,7 +179,7 @@ static int32_t open_there(px_shim_model *model, px_shim_error *error)
 static bool is_place(int32_t component, int32_t variant)
 {
     return component >= 0 && component < PX_COMPONENTS && variant >= 0 &&
-           variant < PX_REMOTE_VARIANTS;
+           variant < PX_WIRE_VARIANTS;
 }
 
 bool px_client_has(px_shim_model *model, int32_t component, int32_t variant)

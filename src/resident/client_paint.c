@@ -56,8 +56,7 @@ static int32_t write_parameter(px_shim_model *model, int32_t component, const ch
 
 static size_t factor_size(const px_factor *factor)
 {
-    static const size_t sizes[PX_DTYPES] = {4, 2, 2, 8, 1, 1, 8, 4, 2, 1, 1, 1};
-    size_t size = factor->data ? sizes[factor->dtype] : 0;
+    size_t size = factor->data ? px_wire_dtype_size(factor->dtype) : 0;
     for (int32_t i = 0; i < factor->rank; i++) {
         size *= (size_t)factor->shape[i];
     }

@@ -108,7 +108,7 @@ static bool has_program(const px_kept *model, int32_t component)
 static void put_state(const px_shim *shim, const px_kept *model, px_buffer *answer)
 {
     for (int32_t c = 0; c < PX_COMPONENTS; c++) {
-        for (int32_t v = 0; v < PX_SESSION_VARIANTS; v++) {
+        for (int32_t v = 0; v < PX_WIRE_VARIANTS; v++) {
             px_wire_put_i32(answer, model->loaded[c][v]);
         }
         px_wire_put_i32(answer, model->bound[c]);

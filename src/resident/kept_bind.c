@@ -19,7 +19,7 @@ int32_t px_session_load(px_engine *engine, px_session *session, px_wire_reader *
     const int32_t dtype = px_wire_get_i32(from);
     const void *bytes = px_wire_get_bytes(from, &size);
     if (from->bad || component < 0 || component >= PX_COMPONENTS || variant < 0 ||
-        variant >= PX_SESSION_VARIANTS) {
+        variant >= PX_WIRE_VARIANTS) {
         return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "no such program");
     }
     if (!model->loaded[component][variant]) { /* another program may have been faster */
@@ -91,7 +91,6 @@ static int32_t read_binding(const px_shim *shim, px_session *session, int32_t co
                             int32_t place, px_wire_reader *from, px_binding *out,
                             px_shim_error *error)
 {
-    static const uint64_t sizes[PX_DTYPES] = {4, 2, 2, 8, 1, 1, 8, 4, 2, 1, 1, 1};
     const char *name = px_wire_get_text(from);
     const int32_t index = px_wire_get_i32(from);
     uint64_t offset;
@@ -108,7 +107,7 @@ static int32_t read_binding(const px_shim *shim, px_session *session, int32_t co
     if (!file) {
         return DGXP_ERR_IO;
     }
-    uint64_t size = sizes[out->dtype];
+    uint64_t size = px_wire_dtype_size(out->dtype);
     for (int32_t i = 0; i < out->rank; i++) {
         if (out->shape[i] < 0 || (out->shape[i] && size > file->size / (uint64_t)out->shape[i])) {
             size = UINT64_MAX;

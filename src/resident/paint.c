@@ -92,7 +92,6 @@ static int32_t write_parameter(const call *c)
 
 static void get_factor(px_wire_reader *from, px_factor *out)
 {
-    static const size_t sizes[PX_DTYPES] = {4, 2, 2, 8, 1, 1, 8, 4, 2, 1, 1, 1};
     size_t size, wanted;
     out->dtype = px_wire_get_i32(from);
     out->rank = px_wire_get_i32(from);
@@ -102,7 +101,7 @@ static void get_factor(px_wire_reader *from, px_factor *out)
         return;
     }
     from->bad |= out->dtype < 0 || out->dtype >= PX_DTYPES || out->rank < 0 || out->rank > 8;
-    wanted = from->bad ? 0 : sizes[out->dtype];
+    wanted = from->bad ? 0 : px_wire_dtype_size(out->dtype);
     for (int32_t i = 0; i < out->rank && !from->bad; i++) {
         from->bad = out->shape[i] < 0 || !px_mem_multiply(wanted, (size_t)out->shape[i], &wanted);
     }

@@ -6,8 +6,6 @@
 #include "resident/client.h"
 #include "resident/wire.h"
 
-enum { PX_REMOTE_VARIANTS = 4 };
-
 typedef struct px_remote_parameter {
     char *name;
     int32_t rank;
@@ -20,7 +18,7 @@ struct px_shim_model {
     char device[32];
     char identity[80];
     bool opened; /* the engine was told what it is */
-    bool loaded[PX_COMPONENTS][PX_REMOTE_VARIANTS], bound[PX_COMPONENTS];
+    bool loaded[PX_COMPONENTS][PX_WIRE_VARIANTS], bound[PX_COMPONENTS];
     px_remote_parameter *parameters[PX_COMPONENTS];
     int32_t counts[PX_COMPONENTS];
     size_t latents;    /* floats of the loop that runs */

@@ -6,7 +6,7 @@
 #include "resident/engine.h"
 #include "resident/wire.h"
 
-enum { PX_SESSION_VARIANTS = 4, PX_SESSIONS = 256 };
+enum { PX_SESSIONS = 256 };
 
 /** A mapping of a file that bindings point into. */
 typedef struct px_kept_file {
@@ -21,7 +21,7 @@ typedef struct px_kept {
     char identity[80], device[32];
     px_shim_options options; /* its `device` is the one above */
     px_shim_model *backend;
-    bool loaded[PX_COMPONENTS][PX_SESSION_VARIANTS], bound[PX_COMPONENTS];
+    bool loaded[PX_COMPONENTS][PX_WIRE_VARIANTS], bound[PX_COMPONENTS];
     px_binding *bindings[PX_COMPONENTS]; /* names borrowed from the backend */
     int32_t binding_counts[PX_COMPONENTS];
     px_kept_file *files;

@@ -8,7 +8,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/search.h"
-#include "resident/wire.h"
+#include "resident/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -146,31 +146,17 @@ dgxp_status px_spawn_engine(const px_place *place, int32_t idle_seconds)
 
 static json_t *ask_status(int socket)
 {
-    px_wire_head head = {0, 0, 0};
-    int fds[PX_WIRE_FDS], count = 0;
-    uint8_t *bytes = NULL;
-    size_t got = 0;
+    px_answer got;
+    px_shim_error error = {""};
     json_t *about = NULL;
-    if (!px_wire_send(socket, PX_WIRE_STATUS, NULL, NULL, 0) ||
-        px_wire_receive(socket, &head, sizeof head, fds, &count) != sizeof head ||
-        head.op != DGXP_OK || head.size > LOG_LIMIT) {
-        return NULL;
+    const char *text = NULL;
+    if (px_remote_ask(socket, PX_WIRE_STATUS, NULL, NULL, 0, &got, &error) == DGXP_OK) {
+        text = px_wire_get_text(&got.from);
     }
-    bytes = px_mem_alloc((size_t)head.size + 1);
-    while (bytes && got < head.size) {
-        const ssize_t more =
-            px_wire_receive(socket, bytes + got, (size_t)head.size - got, fds, &count);
-        if (more <= 0) {
-            break;
-        }
-        got += (size_t)more;
-    }
-    px_wire_reader from = {bytes, bytes ? bytes + got : NULL, bytes == NULL};
-    const char *text = px_wire_get_text(&from);
     if (text && px_json_parse("an engine's answer", text, strlen(text), &about) != DGXP_OK) {
         px_error_clear();
     }
-    px_mem_free(bytes);
+    px_mem_free(got.bytes);
     return about;
 }
 

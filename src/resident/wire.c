@@ -13,6 +13,12 @@
 /* Where arrays begin, in a frame and so in memory: floats may be read in place. */
 enum { ALIGNMENT = 8 };
 
+size_t px_wire_dtype_size(int32_t dtype)
+{
+    static const size_t sizes[PX_DTYPES] = {4, 2, 2, 8, 1, 1, 8, 4, 2, 1, 1, 1};
+    return dtype >= 0 && dtype < PX_DTYPES ? sizes[dtype] : 0;
+}
+
 void px_wire_put_i32(px_buffer *to, int32_t value)
 {
     px_buffer_put(to, &value, sizeof value);

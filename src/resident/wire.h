@@ -16,7 +16,7 @@
  * memory.  A frame is a head and `size` bytes; open files travel beside the head.  Every request
  * gets one answer, whose `op` is a dgxp_status; after a failure the bytes are its sentence.
  */
-enum { PX_WIRE_FDS = 64 };
+enum { PX_WIRE_FDS = 64, PX_WIRE_VARIANTS = 4 /* of a component: dgxp_tiling */ };
 #define PX_WIRE_LIMIT ((uint64_t)8 << 30)
 
 typedef enum px_wire_op {
@@ -68,6 +68,9 @@ int32_t px_wire_get_i32(px_wire_reader *from);
 const char *px_wire_get_text(px_wire_reader *from);
 /** Borrowed; begins at a multiple of 8 if the frame does; the length in bytes in `*size`. */
 const void *px_wire_get_bytes(px_wire_reader *from, size_t *size);
+
+/** Bytes of one element of a px_dtype; 0 for what is none. */
+size_t px_wire_dtype_size(int32_t dtype);
 
 /** Send a whole frame, waiting as long as it takes; false with errno. */
 bool px_wire_send(int socket, uint32_t op, const px_buffer *payload, const int *fds, int fd_count);
