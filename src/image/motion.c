@@ -147,7 +147,12 @@ static int32_t find_margin(const maker *self, const px_motion_key *key)
     const double high = (100 + moves[PX_MOVE_HEIGHT]) / 100.0;
     sum += wide > 1 ? width * (wide - 1) : 0;
     sum += high > 1 ? height * (high - 1) : 0;
-    sum += moves[PX_MOVE_TURN] ? hypot(width * fmax(wide, 1), height * fmax(high, 1)) : 0;
+    if (moves[PX_MOVE_TURN]) {
+        /* About the middle of what is seen, (diagonal - side) / 2 beyond a side, which is at most half
+         * the longer side; and what was moved before may have made both longer. */
+        const dgxp_image *sprite = self->stage.sprite;
+        sum += sum / 2 + fmax(sprite->width * fmax(wide, 1), sprite->height * fmax(high, 1)) / 2;
+    }
     return (int32_t)ceil(sum);
 }
 
@@ -196,8 +201,11 @@ static px_box find_canvas(const maker *self)
         const dgxp_image *frame = self->frames[i];
         const int32_t margin = margin_of(self, frame);
         for (int32_t y = 0; y < frame->height; y++) {
+            const bool known = y - margin >= canvas.y0 && y - margin <= canvas.y1;
             for (int32_t x = 0; x < frame->width; x++) {
-                if (px_image_at(frame, x, y)[3]) {
+                if (known && x - margin == canvas.x0) { /* what is inside makes it no larger */
+                    x = canvas.x1 + margin;
+                } else if (px_image_at(frame, x, y)[3]) {
                     canvas.x0 = px_image_least(canvas.x0, x - margin);
                     canvas.x1 = px_image_most(canvas.x1, x - margin);
                     canvas.y0 = px_image_least(canvas.y0, y - margin);
@@ -292,21 +300,23 @@ static dgxp_status fill_sheet(maker *self, const px_box *canvas, dgxp_sheet *she
 
 static double count_solid(const dgxp_image *image)
 {
-    double count = 0;
-    for (size_t i = 0; i < px_image_count(image); i++) {
-        count += image->rgba[i * 4 + 3] >= 128;
+    const size_t pixels = px_image_count(image);
+    int64_t count = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        count += image->rgba[i * 4 + 3] >> 7;
     }
-    return count;
+    return (double)count;
 }
 
 static json_t *describe_motion(const maker *self, const px_motion *motion, int32_t from)
 {
     json_t *entry = json_object();
+    const double whole = count_solid(self->stage.sprite);
     double least = INFINITY, most = 0;
     int32_t exact = 0, other = 0;
     for (int32_t k = 0; k < motion->count; k++) {
         const int32_t turn = motion->keys[k].moves[PX_MOVE_TURN];
-        const double area = count_solid(self->frames[from + k]) / count_solid(self->stage.sprite);
+        const double area = count_solid(self->frames[from + k]) / whole;
         least = area < least ? area : least;
         most = area > most ? area : most;
         exact += turn && turn % 90 == 0;

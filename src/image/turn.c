@@ -62,19 +62,35 @@ static dgxp_status double_size(const dgxp_image *image, dgxp_image **out)
 {
     const dgxp_status status =
         px_image_create("turning a sprite", image->width * 2, image->height * 2, out);
-    for (int32_t y = 0; y < image->height && !status; y++) {
+    for (int32_t y = 0; !status && y < image->height; y++) {
         for (int32_t x = 0; x < image->width; x++) {
             const uint32_t p = read_pixel(image, x, y);
-            const uint32_t a = read_pixel(image, x, y - 1), b = read_pixel(image, x + 1, y);
-            const uint32_t c = read_pixel(image, x - 1, y), d = read_pixel(image, x, y + 1);
-            const bool apart = a != d && b != c;
-            put_pixel(*out, 2 * x, 2 * y, apart && c == a ? a : p);
-            put_pixel(*out, 2 * x + 1, 2 * y, apart && a == b ? b : p);
-            put_pixel(*out, 2 * x, 2 * y + 1, apart && d == c ? c : p);
-            put_pixel(*out, 2 * x + 1, 2 * y + 1, apart && b == d ? d : p);
+            const uint32_t above = read_pixel(image, x, y - 1), below = read_pixel(image, x, y + 1);
+            const uint32_t left = read_pixel(image, x - 1, y), right = read_pixel(image, x + 1, y);
+            const bool apart = above != below && left != right;
+            const uint32_t pixels[4] = {
+                apart && left == above ? above : p, apart && above == right ? right : p,
+                apart && below == left ? left : p, apart && right == below ? below : p};
+            memcpy(px_image_at(*out, 2 * x, 2 * y), pixels, 8);
+            memcpy(px_image_at(*out, 2 * x, 2 * y + 1), pixels + 2, 8);
         }
     }
     return status;
+}
+
+/* One pixel of what double_size() makes. */
+static uint32_t read_doubled(const dgxp_image *image, int32_t x, int32_t y)
+{
+    const int32_t at_x = x >> 1, at_y = y >> 1;
+    if (!is_inside(image, at_x, at_y)) {
+        return 0;
+    }
+    const int32_t side_x = x % 2 ? 1 : -1, side_y = y % 2 ? 1 : -1;
+    const uint32_t beside = read_pixel(image, at_x + side_x, at_y);
+    const bool round = beside == read_pixel(image, at_x, at_y + side_y) &&
+                       beside != read_pixel(image, at_x - side_x, at_y) &&
+                       beside != read_pixel(image, at_x, at_y - side_y);
+    return round ? beside : read_pixel(image, at_x, at_y);
 }
 
 dgxp_status px_turn(const dgxp_image *image, const px_box *box, double degrees, dgxp_image *out)
@@ -86,21 +102,27 @@ dgxp_status px_turn(const dgxp_image *image, const px_box *box, double degrees, 
     }
     dgxp_image *large = NULL;
     dgxp_status status = px_box_cut("turning a sprite", image, box, &large);
-    for (int i = 0; i < 3 && !status; i++) {
+    for (int i = 0; i < 2 && !status; i++) { /* the third time only where it is looked at */
         dgxp_image *larger = NULL;
         status = double_size(large, &larger);
         dgxp_image_free(large);
         large = larger;
     }
     const double sine = sin(turned * DEGREE), cosine = cos(turned * DEGREE);
-    const double middle_x = (box->x0 + box->x1 + 1) / 2.0, middle_y = (box->y0 + box->y1 + 1) / 2.0;
-    for (int32_t y = 0; y < out->height && !status; y++) {
-        for (int32_t x = 0; x < out->width; x++) {
+    const double half_x = (box->x1 - box->x0 + 1) / 2.0, half_y = (box->y1 - box->y0 + 1) / 2.0;
+    const double middle_x = box->x0 + half_x, middle_y = box->y0 + half_y;
+    const double radius = hypot(half_x, half_y);
+    const int32_t x0 = px_image_most(0, (int32_t)floor(middle_x - radius));
+    const int32_t y0 = px_image_most(0, (int32_t)floor(middle_y - radius));
+    const int32_t x1 = px_image_least(out->width, (int32_t)ceil(middle_x + radius));
+    const int32_t y1 = px_image_least(out->height, (int32_t)ceil(middle_y + radius));
+    for (int32_t y = y0; y < y1 && !status; y++) {
+        for (int32_t x = x0; x < x1; x++) {
             const double dx = x + 0.5 - middle_x, dy = y + 0.5 - middle_y;
-            const double from_x = middle_x + dx * cosine + dy * sine - box->x0;
-            const double from_y = middle_y - dx * sine + dy * cosine - box->y0;
+            const double from_x = half_x + dx * cosine + dy * sine;
+            const double from_y = half_y - dx * sine + dy * cosine;
             const uint32_t pixel =
-                read_pixel(large, (int32_t)floor(from_x * 8), (int32_t)floor(from_y * 8));
+                read_doubled(large, (int32_t)floor(from_x * 8), (int32_t)floor(from_y * 8));
             if (pixel) {
                 put_pixel(out, x, y, pixel);
             }
