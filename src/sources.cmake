@@ -62,6 +62,9 @@ set(DGXP_IMAGE_SOURCES
     src/image/gif.c
     src/image/gif_write.c
     src/image/grid.c
+    src/image/grid_lay.c
+    src/image/grid_trial.c
+    src/image/stretch.c
     src/image/header.c
     src/image/height.c
     src/image/image.c

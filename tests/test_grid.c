@@ -50,6 +50,48 @@ START_TEST(flat_cells_come_back_exactly)
 }
 END_TEST
 
+/* Pixel x of an enlargement by a factor that is not whole shows cell (x + phase) / cell. */
+static dgxp_image *stretch(const dgxp_image *image, double cell_x, double cell_y, double phase)
+{
+    dgxp_image *out = NULL;
+    const int32_t width = (int32_t)ceil(image->width * cell_x - phase);
+    const int32_t height = (int32_t)ceil(image->height * cell_y - phase);
+    cell_x = phase <= 0.5 ? (double)width / image->width : cell_x; /* else the border is cut */
+    cell_y = phase <= 0.5 ? (double)height / image->height : cell_y;
+    ck_assert_ok(dgxp_image_create(width, height, NULL, &out));
+    for (int32_t y = 0; y < height; y++) {
+        for (int32_t x = 0; x < width; x++) {
+            memcpy(px_image_at(out, x, y),
+                   px_image_at(image, sprite_clamp((x + phase) / cell_x, image->width),
+                               sprite_clamp((y + phase) / cell_y, image->height)),
+                   4);
+        }
+    }
+    return out;
+}
+
+START_TEST(stretched_cells_come_back_exactly)
+{
+    static const double phases[] = {0.5, 0, 0.9};
+    for (int32_t k = 0; k < 90; k++) {
+        const double cell = 2.03 + k * 0.07 + k * k * 0.002;
+        if (fabs(cell - rint(cell)) < 0.02) {
+            continue; /* as good as whole */
+        }
+        dgxp_image *sprite = make_sprite(k % 5 ? 24 + k % 20 : 48, (uint32_t)k, k & 1),
+                   *back = NULL;
+        dgxp_image *large = stretch(sprite, cell, k % 5 ? cell : cell * 1.25, phases[k % 3]);
+        const dgxp_grid_info info = detect(large, NULL, &back);
+        ck_assert_msg(info.kind == DGXP_GRID_FLAT && px_image_equal(sprite, back),
+                      "cell %g, phase %g: kind %d, %dx%d for %dx%d", cell, phases[k % 3], info.kind,
+                      back->width, back->height, sprite->width, sprite->height);
+        dgxp_image_free(sprite);
+        dgxp_image_free(large);
+        dgxp_image_free(back);
+    }
+}
+END_TEST
+
 START_TEST(native_sprites_pass_unchanged)
 {
     static const int32_t sides[] = {8, 16, 32, 48, 64, 96};
@@ -453,6 +495,7 @@ int main(void)
     TCase *core = tcase_create("core");
     tcase_set_timeout(core, 300);
     tcase_add_test(core, flat_cells_come_back_exactly);
+    tcase_add_test(core, stretched_cells_come_back_exactly);
     tcase_add_test(core, native_sprites_pass_unchanged);
     tcase_add_test(core, native_patterns_pass_unchanged);
     tcase_add_test(core, spoiled_cells_are_recovered);

@@ -5,6 +5,7 @@
 #include "core/mem.h"
 #include "image/color_table.h"
 #include "image/image.h"
+#include "image/stretch.h"
 
 #include <string.h>
 
@@ -68,6 +69,8 @@ bool px_flat_measure(const dgxp_image *const *images, int32_t count, px_flat *ou
     }
     measure_axis(columns, width, &out->cell[0], &out->origin[0]);
     measure_axis(columns + width, height, &out->cell[1], &out->origin[1]);
+    out->stretched = (out->cell[0] < 2 || out->cell[1] < 2) &&
+                     px_stretch_find(columns, width, columns + width, height, out->stretch);
     px_mem_free(columns);
     return true;
 }

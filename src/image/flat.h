@@ -3,13 +3,15 @@
 #ifndef PX_FLAT_H
 #define PX_FLAT_H
 
-#include "dgxpixels.h"
+#include "image/stretch.h"
 
 #include <stdbool.h>
 
 typedef struct px_flat {
     int32_t cell[2];   /* the largest cells that are all flat, x and y; 0: no line was seen */
     int32_t origin[2]; /* where a line between cells runs, 0..cell - 1 */
+    bool stretched;    /* no whole size fits, but another one does */
+    px_stretch stretch[2];
 } px_flat;
 
 /** Transparent pixels are equal whatever their color.  False when memory runs out. */
