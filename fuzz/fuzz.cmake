@@ -1,12 +1,17 @@
 # One program a target: with clang's libFuzzer (preset `fuzz`), else replayed over the kept seeds as a test.
 option(DGXP_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
-set(_targets picture animation palette safetensors bundle manifest request workflow project recipe prompt document)
+set(_targets picture animation palette safetensors bundle manifest request workflow project recipe prompt document
+    resident)
 foreach(_target ${_targets})
+    set(_sources fuzz/targets.c)
+    if(_target STREQUAL resident)
+        set(_sources fuzz/resident.c shim/stub.c shim/stub_sprite.c)
+    endif()
     if(DGXP_FUZZ)
-        add_executable(fuzz_${_target} fuzz/targets.c)
+        add_executable(fuzz_${_target} ${_sources})
         target_link_options(fuzz_${_target} PRIVATE -fsanitize=fuzzer)
     else()
-        add_executable(fuzz_${_target} fuzz/targets.c fuzz/replay.c)
+        add_executable(fuzz_${_target} ${_sources} fuzz/replay.c)
         add_test(NAME fuzz_${_target} COMMAND fuzz_${_target} ${CMAKE_SOURCE_DIR}/fuzz/seeds/${_target})
         set_tests_properties(fuzz_${_target} PROPERTIES TIMEOUT 3600 ENVIRONMENT
             "DGX_PIXELS_MODELS=${CMAKE_SOURCE_DIR}/models;DGX_PIXELS_PRESETS=${CMAKE_SOURCE_DIR}/presets;ASAN_OPTIONS=allocator_may_return_null=1")

@@ -149,12 +149,83 @@ def texts() -> None:
     put("prompt", "unicode", "Ritter mit Öl, 騎士, \U0001f5e1 {\"colors\": 8}")
 
 
+OPS = ("hello status stop devices dtype open load bind read write merged merge claim release encode begin step latents "
+       "end decode encode_image memory").split()
+
+
+class Frame:
+    """What a program asks the resident engine (src/resident/wire.h): values as they lie in memory."""
+
+    def __init__(self, op: str) -> None:
+        self.op, self.bytes = OPS.index(op), b""
+
+    def numbers(self, code: str, *values: float) -> Frame:
+        self.bytes += struct.pack("=" + code, *values)
+        return self
+
+    def array(self, data: bytes | None) -> Frame:
+        self.bytes += struct.pack("=Q", 2**64 - 1 if data is None else len(data))
+        self.bytes += bytes(-len(self.bytes) % 8) + (data or b"")
+        return self
+
+    def text(self, text: str) -> Frame:
+        return self.array(text.encode() + b"\0")
+
+    def whole(self) -> bytes:
+        return struct.pack("<BH", self.op, len(self.bytes)) + self.bytes
+
+
+def factor(frame: Frame, *shape: int) -> None:
+    """An f32 one of zeros; without a shape it is absent."""
+    count = 4
+    for side in shape:
+        count *= side
+    frame.numbers("ii8q", 0, len(shape), *shape, *[0] * (8 - len(shape)))
+    frame.array(bytes(count) if shape else None)
+
+
+def frames() -> None:
+    """Models of 4 latent channels and pictures of 3, latents of 2x2."""
+    opened = Frame("open").text("id").text("cpu").numbers("4i", 1, 0, 4, 3)
+    loads = [Frame("load").numbers("3i", part, 0, 0).array(b"program") for part in range(5)]
+    plan = Frame("begin").numbers("7id", 1, 2, 2, 3, 2, 2, 0, 0.0)
+    for count in (6, 2, 6, 2, 6, 6, 16, 16, 16, 4):
+        plan.array(bytes(4 * count))
+    plan.array(struct.pack("=11d", 999, 1, 1, -1, 0, 1, 0, 0, 1, 0, 5) * 2)
+    paints = [Frame("encode").numbers("5i", 0, 2, 3, 4, 2).array(bytes(24)), plan,
+              Frame("step").numbers("i", 0).array(bytes(64)), Frame("step").numbers("i", 1).array(None),
+              Frame("latents").numbers("i", 0), Frame("latents").numbers("i", 1), Frame("end"),
+              Frame("decode").numbers("6i", 0, 1, 2, 2, 16, 16).array(bytes(64)),
+              Frame("encode_image").numbers("5i", 1, 16, 16, 2, 2).array(bytes(3072))]
+    adapters = Frame("merge").text("set").numbers("Q", 0).numbers("i", 1).numbers("i", 2).text("w").numbers("i", 1)
+    adapters.numbers("iidd", 1, 1, 1.0, 0.5)
+    for _ in "xy":
+        factor(adapters)
+        factor(adapters, 2, 1)
+        factor(adapters, 1, 2)
+        factor(adapters)
+        adapters.numbers("i", 0)
+    factor(adapters, 2)
+    weights = Frame("bind").numbers("2i", 0, 1).text("w").numbers("i", 0).numbers("Q", 16)
+    weights.numbers("ii8qi", 0, 2, 4, 4, *[0] * 6, 0)
+    rest = [Frame("hello"), Frame("status"), Frame("devices"), Frame("dtype").text("cpu").numbers("i", 1), opened,
+            Frame("bind").numbers("2i", 0, 0), weights, Frame("merged").text("set"), adapters, Frame("memory"),
+            Frame("read").numbers("i", 0).text("w").numbers("Q", 4), Frame("write").numbers("i", 0).text("w").array(bytes(16))]
+    huge = [opened, Frame("encode").numbers("5i", 100000, 2, 3, 4, 0).array(bytes(24)), Frame("encode").numbers("5i", 0, 1, 1, 65536, 65536).array(bytes(4)),
+            Frame("decode").numbers("6i", 0, 65536, 65536, 65536, 1, 1).array(b""),
+            Frame("read").numbers("i", 2**31 - 1).text("w").numbers("Q", 2**31)]
+    put("resident", "paints", b"".join(frame.whole() for frame in (opened, *loads, *paints)))
+    put("resident", "rest", b"".join(frame.whole() for frame in rest))
+    put("resident", "huge", b"".join(frame.whole() for frame in huge))
+    put("resident", "channels", Frame("open").text("id").text("cpu").numbers("4i", 1, 0, 2**31 - 1, 3).whole() + plan.whole())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=Path)
     options = parser.parse_args()
     shutil.rmtree(SEEDS, ignore_errors=True)
-    for make in (pictures, animations, palettes, weights, texts):
+    for make in (pictures, animations, palettes, weights, texts, frames):
         make()
     if options.cases:
         kinds = {".gif": "animation", ".apng": "animation", ".aseprite": "animation", ".png": "picture",

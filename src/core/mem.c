@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,4 +122,21 @@ bool px_mem_grow(void **table, size_t *capacity, size_t count, size_t size)
     *table = larger;
     *capacity = wanted;
     return true;
+}
+
+void px_mem_measure(uint64_t *total, uint64_t *available)
+{
+    unsigned long long all = 0, left = 0;
+    char line[128];
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file && !left && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "MemTotal: %llu", &all) != 1) {
+            (void)sscanf(line, "MemAvailable: %llu", &left);
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
+    *total = (uint64_t)all * 1024;
+    *available = (uint64_t)left * 1024;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Each returns NULL when memory runs out or `count * size` overflows; the caller reports it with
  * px_error_memory().  A size of 0 gives a pointer that may be freed. */
@@ -25,5 +26,8 @@ bool px_mem_multiply(size_t a, size_t b, size_t *out);
  * doubling it when full.  False when memory runs out; the table is then unchanged.
  */
 bool px_mem_grow(void **table, size_t *capacity, size_t count, size_t size);
+
+/** Bytes of the machine's memory, and those that programs can still have; 0 where it is not told. */
+void px_mem_measure(uint64_t *total, uint64_t *available);
 
 #endif

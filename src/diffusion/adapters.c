@@ -9,7 +9,6 @@
 #include "diffusion/resident.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,16 +274,9 @@ static uint64_t bytes_to_keep(const dgxp_model *model)
         }
         return 0;
     }
-    unsigned long long kibibytes = 0;
-    char line[128];
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file && fgets(line, sizeof line, file) &&
-           sscanf(line, "MemAvailable: %llu", &kibibytes) != 1) {
-    }
-    if (file) {
-        fclose(file);
-    }
-    return (uint64_t)kibibytes * 1024 / 4;
+    uint64_t total, available;
+    px_mem_measure(&total, &available);
+    return available / 4;
 }
 
 static dgxp_status send(dgxp_model *model, const char *set, additions *all)

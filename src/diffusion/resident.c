@@ -100,12 +100,25 @@ static bool read_wish(const char *text, int32_t *wanted, int32_t *seconds)
     }
     const char *end = text + strspn(text, "0123456789");
     const double unit = *end == 's' ? 1 : *end == 'h' ? 3600 : 60;
-    const double value = strtol(text, NULL, 10) * unit;
+    int64_t number = 0;
+    for (const char *digit = text; digit < end && number < DGXP_RESIDENT_IDLE_MAX; digit++) {
+        number = number * 10 + (*digit - '0');
+    }
+    const double value = (double)number * unit;
     const bool good = end > text && strchr("smh", *end) && (!*end || !end[1]) && value >= 1 &&
                       value <= DGXP_RESIDENT_IDLE_MAX;
     *wanted = DGXP_RESIDENT_START;
     *seconds = good ? (int32_t)value : 0;
     return good;
+}
+
+/* `what` names the wish and what else it could be. */
+static dgxp_status refuse_wish(const char *what, const char *text, const char *others)
+{
+    return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
+                        "%s is '%s'; it must be %show long an engine stays without work: 10m, 90s, "
+                        "2h (at most 7 days)",
+                        what, text, others);
 }
 
 static dgxp_status read_variable(void)
@@ -116,10 +129,7 @@ static dgxp_status read_variable(void)
     }
     return read_wish(text, &mode, &idle)
                ? DGXP_OK
-               : px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                              "DGX_PIXELS_RESIDENT is '%s'; it must be off, auto, or how long an "
-                              "engine stays without work: 10m, 90s, 2h (at most 7 days)",
-                              text);
+               : refuse_wish("DGX_PIXELS_RESIDENT", text, "off, auto, or ");
 }
 
 dgxp_status dgxp_resident_use(const char *wish)
@@ -127,10 +137,7 @@ dgxp_status dgxp_resident_use(const char *wish)
     px_error_clear();
     int32_t wanted = DGXP_RESIDENT_OFF, seconds = 0;
     if (wish && !read_wish(wish, &wanted, &seconds)) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "resident is '%s'; it must be off, auto, or how long an engine stays "
-                            "without work: 10m, 90s, 2h (at most 7 days)",
-                            wish);
+        return refuse_wish("resident", wish, "off, auto, or ");
     }
     pthread_mutex_lock(&lock);
     chosen = wish != NULL;
@@ -301,9 +308,7 @@ dgxp_status dgxp_resident_start(const char *idle_time)
     int32_t wanted = DGXP_RESIDENT_OFF, seconds = 0;
     px_error_clear();
     if (!idle_time || !read_wish(idle_time, &wanted, &seconds) || wanted != DGXP_RESIDENT_START) {
-        return px_error_set(DGXP_ERR_INVALID_ARGUMENT,
-                            "idle is '%s'; it must be a time: 10m, 90s, 2h (at most 7 days)",
-                            idle_time ? idle_time : "");
+        return refuse_wish("idle", idle_time ? idle_time : "", "");
     }
     find_name(name);
     dgxp_status status = px_place_find(name, &place);

@@ -34,6 +34,7 @@ static int32_t ask_devices(int32_t index, int32_t *count, px_shim_device *device
             px_wire_get(&got.from, &one, sizeof one);
             if (i == index) {
                 *device = one;
+                device->id[sizeof device->id - 1] = device->name[sizeof device->name - 1] = '\0';
             }
         }
     }
@@ -132,6 +133,7 @@ static int32_t get_parameters(px_shim_model *model, int32_t component, px_answer
         list[got].name = px_mem_text(text ? text : "");
         list[got].rank = px_wire_get_i32(&from->from);
         px_wire_get(&from->from, list[got].shape, sizeof list[got].shape);
+        from->from.bad |= list[got].rank < 0 || list[got].rank > 8;
         whole = list[got].name != NULL;
     }
     if (!whole) {

@@ -171,8 +171,8 @@ static int32_t measure_memory(const px_engine *engine, const px_session *session
     return status;
 }
 
-static int32_t answer_for(px_engine *engine, px_session *session, px_buffer *answer,
-                          px_shim_error *error)
+int32_t px_engine_answer(px_engine *engine, px_session *session, px_buffer *answer,
+                         px_shim_error *error)
 {
     px_wire_reader from = {session->bytes, session->bytes + session->head.size, false};
     switch (session->head.op) {
@@ -221,13 +221,13 @@ static void serve(px_engine *engine, px_session *session)
         end_turn(engine, session);
         answer_with(session, DGXP_OK, NULL, "");
     } else {
-        int32_t status = answer_for(engine, session, &answer, &error);
+        int32_t status = px_engine_answer(engine, session, &answer, &error);
         if (status == DGXP_ERR_OUT_OF_MEMORY && session->head.op != PX_WIRE_STEP) {
             /* What nobody uses gives way; then it is tried once more. */
             px_mem_free(answer.bytes);
             answer = (px_buffer){NULL, 0, 0, false};
             px_kept_thin(engine, px_kept_never_enough);
-            status = answer_for(engine, session, &answer, &error);
+            status = px_engine_answer(engine, session, &answer, &error);
         }
         engine->stopping |= status == DGXP_ERR_DEVICE_LOST; /* of no use to anybody from here on */
         if (status == DGXP_OK && answer.no_memory) {

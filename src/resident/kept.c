@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { CHANNELS_MAX = 64 };
+
 /* ---------------------------------------------------------------------------------------- keeping */
 
 void px_kept_free(px_engine *engine, px_kept *model)
@@ -40,17 +42,8 @@ void px_kept_free(px_engine *engine, px_kept *model)
 
 bool px_kept_memory_is_enough(void)
 {
-    unsigned long long total = 0, available = 0;
-    char line[128];
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file && !available && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "MemTotal: %llu", &total) != 1) {
-            sscanf(line, "MemAvailable: %llu", &available);
-        }
-    }
-    if (file) {
-        fclose(file);
-    }
+    uint64_t total, available;
+    px_mem_measure(&total, &available);
     return !total || available >= total / 10;
 }
 
@@ -122,6 +115,11 @@ static void put_state(const px_shim *shim, const px_kept *model, px_buffer *answ
 
 /* ---------------------------------------------------------------------------------------- opening */
 
+static bool is_channels(int32_t count)
+{
+    return count >= 1 && count <= CHANNELS_MAX;
+}
+
 int32_t px_session_open(px_engine *engine, px_session *session, px_wire_reader *from,
                         px_buffer *answer, px_shim_error *error)
 {
@@ -136,6 +134,12 @@ int32_t px_session_open(px_engine *engine, px_session *session, px_wire_reader *
     wanted.options.image_channels = px_wire_get_i32(from);
     if (session->model || from->bad) {
         return px_wire_fail(error, DGXP_ERR_INVALID_ARGUMENT, "a connection opens one model");
+    }
+    if (!is_channels(wanted.options.latent_channels) ||
+        !is_channels(wanted.options.image_channels) || wanted.options.threads < 0) {
+        return px_wire_fail(
+            error, DGXP_ERR_INVALID_ARGUMENT, "%d latent and %d image channels, %d threads",
+            wanted.options.latent_channels, wanted.options.image_channels, wanted.options.threads);
     }
     px_kept *model = engine->models;
     while (model && !is_same(model, &wanted)) {

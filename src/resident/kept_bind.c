@@ -87,6 +87,23 @@ static int32_t find_place(const px_shim *shim, const px_kept *model, int32_t com
     return -1;
 }
 
+size_t px_kept_parameter_size(const px_shim *shim, const px_kept *model, int32_t component,
+                              const char *name)
+{
+    int32_t rank = 0;
+    int64_t shape[8];
+    size_t size = 1;
+    const int32_t at = find_place(shim, model, component, 0, name);
+    if (at < 0) {
+        return 0;
+    }
+    shim->parameter_describe(model->backend, component, at, &rank, shape);
+    for (int32_t i = 0; i < rank; i++) {
+        size *= (size_t)shape[i];
+    }
+    return size;
+}
+
 static int32_t read_binding(const px_shim *shim, px_session *session, int32_t component,
                             int32_t place, px_wire_reader *from, px_binding *out,
                             px_shim_error *error)

@@ -4,10 +4,12 @@
 
 #include "core/mem.h"
 
-#include <limits.h>
+#include <inttypes.h>
 #include <string.h>
 
-enum { SIDE_MAX = 1 << 16, BATCH_MAX = 4096 };
+/* An answer may have so many values for each byte that was asked: a token's 4 bytes become some
+ * thousand, a latent's 16 at most as many. */
+enum { SIDE_MAX = 1 << 16, LARGER_MAX = 1 << 12 };
 
 typedef struct call {
     px_engine *engine;
@@ -52,9 +54,43 @@ static int32_t give(const call *c, int32_t status, float *floats, size_t count)
     return status;
 }
 
-static bool is_side(int32_t value)
+/* How many floats an array of these sides has; bad where a side makes no sense, or all together do
+ * not fit into a frame. */
+static size_t measure(const call *c, const int32_t *sides, int count)
 {
-    return value > 0 && value <= SIDE_MAX;
+    size_t floats = 1;
+    for (int i = 0; i < count; i++) {
+        if (sides[i] < 1 || sides[i] > SIDE_MAX ||
+            floats > PX_WIRE_LIMIT / sizeof(float) / (size_t)sides[i]) {
+            c->from->bad = true;
+            return 0;
+        }
+        floats *= (size_t)sides[i];
+    }
+    return floats;
+}
+
+/* The same of what is answered; bad where so much is asked for with so little. */
+static size_t measure_answer(const call *c, const int32_t *sides, int count)
+{
+    const size_t floats = measure(c, sides, count);
+    c->from->bad |= floats / LARGER_MAX > c->session->head.size;
+    return floats;
+}
+
+static int32_t get_component(const call *c)
+{
+    const int32_t component = px_wire_get_i32(c->from);
+    c->from->bad |= component < 0 || component >= PX_COMPONENTS;
+    return component;
+}
+
+/* Which program of a component: a dgxp_tiling. */
+static int32_t get_variant(const call *c)
+{
+    const int32_t variant = px_wire_get_i32(c->from);
+    c->from->bad |= variant < 0 || variant >= PX_WIRE_VARIANTS;
+    return variant;
 }
 
 /* ------------------------------------------------------------------------------------ parameters */
@@ -62,11 +98,15 @@ static bool is_side(int32_t value)
 static int32_t read_parameter(const call *c)
 {
     uint64_t count;
-    const int32_t component = px_wire_get_i32(c->from);
+    const int32_t component = get_component(c);
     const char *name = px_wire_get_text(c->from);
     px_wire_get(c->from, &count, sizeof count);
-    if (c->from->bad || !name || count > PX_WIRE_LIMIT / sizeof(float)) {
+    if (c->from->bad || !name) {
         return refuse(c);
+    }
+    if (count != px_kept_parameter_size(c->shim, c->session->model, component, name)) {
+        return px_wire_fail(c->error, DGXP_ERR_NOT_FOUND, "no parameter '%s' of %" PRIu64 " values",
+                            name, count);
     }
     float *values = make_room(c, (size_t)count);
     const int32_t status = values ? c->shim->parameter_read(c->backend, component, name, values,
@@ -78,7 +118,7 @@ static int32_t read_parameter(const call *c)
 static int32_t write_parameter(const call *c)
 {
     size_t size;
-    const int32_t component = px_wire_get_i32(c->from);
+    const int32_t component = get_component(c);
     const char *name = px_wire_get_text(c->from);
     const float *values = px_wire_get_bytes(c->from, &size);
     if (c->from->bad || !name || !values) {
@@ -97,10 +137,11 @@ static void get_factor(px_wire_reader *from, px_factor *out)
     out->rank = px_wire_get_i32(from);
     px_wire_get(from, out->shape, sizeof out->shape);
     out->data = px_wire_get_bytes(from, &size);
-    if (!out->data) {
+    from->bad |= out->dtype < 0 || out->dtype >= PX_DTYPES || out->rank < 0 || out->rank > 8;
+    if (!out->data || from->bad) { /* absent */
+        out->rank = 0;
         return;
     }
-    from->bad |= out->dtype < 0 || out->dtype >= PX_DTYPES || out->rank < 0 || out->rank > 8;
     wanted = from->bad ? 0 : px_wire_dtype_size(out->dtype);
     for (int32_t i = 0; i < out->rank && !from->bad; i++) {
         from->bad = out->shape[i] < 0 || !px_mem_multiply(wanted, (size_t)out->shape[i], &wanted);
@@ -143,11 +184,10 @@ static bool find_base(const px_kept *model, int32_t component, const char *name,
 
 static int32_t get_merge(const call *c, px_merge *merge, px_delta **deltas)
 {
-    merge->component = px_wire_get_i32(c->from);
+    merge->component = get_component(c);
     const char *name = px_wire_get_text(c->from);
     merge->delta_count = px_wire_get_i32(c->from);
-    if (c->from->bad || merge->component < 0 || merge->component >= PX_COMPONENTS || !name ||
-        merge->delta_count < 0 || merge->delta_count > 1 << 16 ||
+    if (c->from->bad || !name || merge->delta_count < 0 || merge->delta_count > 1 << 16 ||
         !find_base(c->session->model, merge->component, name, &merge->base)) {
         return refuse(c);
     }
@@ -219,21 +259,21 @@ static int32_t clear_adapters(const call *c)
 
 static int32_t encode_text(const call *c)
 {
-    int32_t n[5]; /* component, rows, length, width, pooled width */
+    int32_t n[4]; /* rows, length, width, pooled width */
     size_t size;
+    const int32_t component = get_component(c);
     px_wire_get(c->from, n, sizeof n);
     const int32_t *ids = px_wire_get_bytes(c->from, &size);
-    if (c->from->bad || !ids || n[1] < 1 || n[1] > BATCH_MAX || !is_side(n[2]) || !is_side(n[3]) ||
-        n[4] < 0 || n[4] > SIDE_MAX || size != (size_t)n[1] * (size_t)n[2] * sizeof *ids) {
+    const size_t id_count = measure(c, n, 2), count = measure_answer(c, n, 3);
+    const size_t pooled_count = n[3] ? measure_answer(c, (const int32_t[]){n[0], n[3]}, 2) : 0;
+    if (c->from->bad || !ids || size != id_count * sizeof *ids) {
         return refuse(c);
     }
-    const size_t count = (size_t)n[1] * (size_t)n[2] * (size_t)n[3];
-    const size_t pooled_count = (size_t)n[1] * (size_t)n[4];
-    float *hidden = make_room(c, count), *pooled = n[4] ? make_room(c, pooled_count) : NULL;
+    float *hidden = make_room(c, count), *pooled = n[3] ? make_room(c, pooled_count) : NULL;
     int32_t status = DGXP_ERR_OUT_OF_MEMORY;
-    if (hidden && (pooled || !n[4])) {
-        status = c->shim->encode_text(c->backend, n[0], ids, n[1], n[2], hidden, n[3], pooled, n[4],
-                                      c->error);
+    if (hidden && (pooled || !n[3])) {
+        status = c->shim->encode_text(c->backend, component, ids, n[0], n[1], hidden, n[2], pooled,
+                                      n[3], c->error);
     }
     status = give(c, status, hidden, count);
     return give(c, status, pooled, pooled_count);
@@ -241,26 +281,23 @@ static int32_t encode_text(const call *c)
 
 static int32_t denoise_begin(const call *c)
 {
-    int32_t n[7];
+    int32_t n[6]; /* batch, height, width, tokens, context width, pooled width */
     size_t size;
     px_denoise plan = {.batch = 0};
     px_wire_get(c->from, n, sizeof n);
+    plan.program = get_variant(c);
     px_wire_get(c->from, &plan.rescale, sizeof plan.rescale);
-    if (c->from->bad || n[0] < 1 || n[0] > BATCH_MAX || !is_side(n[1]) || !is_side(n[2]) ||
-        !is_side(n[3]) || !is_side(n[4]) || !is_side(n[5])) {
-        return refuse(c);
-    }
-    const size_t batch = (size_t)n[0], area = (size_t)n[1] * (size_t)n[2];
-    const size_t latents = batch * (size_t)c->session->model->options.latent_channels * area;
-    const size_t context = batch * (size_t)n[3] * (size_t)n[4], pooled = batch * (size_t)n[5];
-    plan = (px_denoise){.batch = n[0],
-                        .height = n[1],
-                        .width = n[2],
-                        .tokens = n[3],
-                        .context_width = n[4],
-                        .pooled_width = n[5],
-                        .program = n[6],
-                        .rescale = plan.rescale};
+    const int32_t channels = c->session->model->options.latent_channels;
+    const size_t area = measure(c, n, 3), batch = measure(c, n, 1);
+    const size_t latents = measure(c, (const int32_t[]){channels, n[0], n[1], n[2]}, 4);
+    const size_t context = measure(c, (const int32_t[]){n[0], n[3], n[4]}, 3);
+    const size_t pooled = measure(c, (const int32_t[]){n[0], n[5]}, 2);
+    plan.batch = n[0];
+    plan.height = n[1];
+    plan.width = n[2];
+    plan.tokens = n[3];
+    plan.context_width = n[4];
+    plan.pooled_width = n[5];
     plan.context = get_floats(c, context);
     plan.pooled = get_floats(c, pooled);
     plan.negative_context = get_floats(c, context);
@@ -270,11 +307,13 @@ static int32_t denoise_begin(const call *c)
     plan.latents = get_floats(c, latents);
     plan.known = get_floats(c, latents);
     plan.start_noise = get_floats(c, latents);
-    plan.mask = get_floats(c, batch * area);
+    plan.mask = get_floats(c, area);
     plan.steps = px_wire_get_bytes(c->from, &size);
     plan.step_count = (int32_t)(size / sizeof *plan.steps);
     if (c->from->bad || !plan.context || !plan.pooled || !plan.time_ids || !plan.latents ||
         !plan.steps || size % sizeof *plan.steps || size / sizeof *plan.steps > 1 << 20 ||
+        !plan.negative_context != !plan.negative_pooled ||
+        !plan.negative_context != !plan.negative_time_ids ||
         (plan.known && (!plan.start_noise || !plan.mask))) {
         return refuse(c);
     }
@@ -315,26 +354,23 @@ static int32_t denoise_end(const call *c)
 
 static int32_t decode(const call *c)
 {
-    int32_t n[6]; /* variant, batch, height, width, image height, image width */
+    int32_t n[5]; /* batch, height, width, image height, image width */
+    const int32_t variant = get_variant(c);
     px_wire_get(c->from, n, sizeof n);
-    if (c->from->bad || n[1] < 1 || n[1] > BATCH_MAX || !is_side(n[2]) || !is_side(n[3]) ||
-        !is_side(n[4]) || !is_side(n[5])) {
-        return refuse(c);
-    }
     const px_shim_options *about = &c->session->model->options;
-    const size_t batch = (size_t)n[1];
     const float *latents =
-        get_floats(c, batch * (size_t)about->latent_channels * (size_t)n[2] * (size_t)n[3]);
-    const size_t count = batch * (size_t)about->image_channels * (size_t)n[4] * (size_t)n[5];
-    if (!latents || count > PX_WIRE_LIMIT / sizeof(float)) {
+        get_floats(c, measure(c, (const int32_t[]){about->latent_channels, n[0], n[1], n[2]}, 4));
+    const size_t count =
+        measure_answer(c, (const int32_t[]){about->image_channels, n[0], n[3], n[4]}, 4);
+    if (c->from->bad || !latents) {
         return refuse(c);
     }
     float *image = make_room(c, count);
-    const int32_t status = image ? c->shim->decode(c->backend, n[0], latents, n[1], n[2], n[3],
-                                                   image, n[4], n[5], c->error)
+    const int32_t status = image ? c->shim->decode(c->backend, variant, latents, n[0], n[1], n[2],
+                                                   image, n[3], n[4], c->error)
                                  : DGXP_ERR_OUT_OF_MEMORY;
-    c->session->model->pictures += status == DGXP_OK ? (uint64_t)n[1] : 0;
-    c->engine->pictures += status == DGXP_OK ? (uint64_t)n[1] : 0;
+    c->session->model->pictures += status == DGXP_OK ? (uint64_t)n[0] : 0;
+    c->engine->pictures += status == DGXP_OK ? (uint64_t)n[0] : 0;
     return give(c, status, image, count);
 }
 
@@ -342,16 +378,12 @@ static int32_t encode_image(const call *c)
 {
     int32_t n[5]; /* batch, image height, image width, height, width */
     px_wire_get(c->from, n, sizeof n);
-    if (c->from->bad || n[0] < 1 || n[0] > BATCH_MAX || !is_side(n[1]) || !is_side(n[2]) ||
-        !is_side(n[3]) || !is_side(n[4])) {
-        return refuse(c);
-    }
     const px_shim_options *about = &c->session->model->options;
-    const size_t batch = (size_t)n[0];
     const float *image =
-        get_floats(c, batch * (size_t)about->image_channels * (size_t)n[1] * (size_t)n[2]);
-    const size_t count = batch * 2 * (size_t)about->latent_channels * (size_t)n[3] * (size_t)n[4];
-    if (!image || count > PX_WIRE_LIMIT / sizeof(float)) {
+        get_floats(c, measure(c, (const int32_t[]){about->image_channels, n[0], n[1], n[2]}, 4));
+    const size_t count =
+        measure_answer(c, (const int32_t[]){2 * about->latent_channels, n[0], n[3], n[4]}, 4);
+    if (c->from->bad || !image) {
         return refuse(c);
     }
     float *moments = make_room(c, count);

@@ -21,18 +21,16 @@ int32_t px_remote_gone(px_shim_error *error)
 static bool read_all(int socket, void *bytes, size_t size)
 {
     int fds[PX_WIRE_FDS], count = 0;
-    for (size_t done = 0; done < size;) {
-        const ssize_t got =
-            px_wire_receive(socket, (uint8_t *)bytes + done, size - done, fds, &count);
-        if (got <= 0) {
-            return false;
+    size_t done = 0;
+    ssize_t got = 1;
+    while (done < size && got > 0) {
+        got = px_wire_receive(socket, (uint8_t *)bytes + done, size - done, fds, &count);
+        done += got > 0 ? (size_t)got : 0;
+        while (count > 0) {
+            close(fds[--count]); /* no answer brings files */
         }
-        done += (size_t)got;
     }
-    while (count > 0) {
-        close(fds[--count]); /* no answer brings files */
-    }
-    return true;
+    return done == size;
 }
 
 /* The answer to the oldest request that has none. */

@@ -64,6 +64,9 @@ typedef struct px_engine {
     bool stopping; /* takes nobody new */
 } px_engine;
 
+/** Do what a whole request asks; its head and bytes are the session's. */
+int32_t px_engine_answer(px_engine *engine, px_session *session, px_buffer *answer,
+                         px_shim_error *error);
 /** The engine as a JSON text. */
 int32_t px_engine_describe(const px_engine *engine, px_buffer *answer, px_shim_error *error);
 /** Close a model and what it holds. */
@@ -71,6 +74,9 @@ void px_kept_free(px_engine *engine, px_kept *model);
 /** Put the table of a component's parameters. */
 void px_kept_put_parameters(const px_shim *shim, const px_kept *model, int32_t component,
                             px_buffer *answer);
+/** How many floats a parameter has; 0 where the component has none of that name. */
+size_t px_kept_parameter_size(const px_shim *shim, const px_kept *model, int32_t component,
+                              const char *name);
 /** Free models that nobody uses, least used first, until `enough` says so or none is left. */
 void px_kept_thin(px_engine *engine, bool (*enough)(void));
 /** Whether the machine's memory is not short: at least a tenth of it can be had. */
