@@ -166,6 +166,29 @@ START_TEST(declared_configurations_set_the_factor)
 }
 END_TEST
 
+/* Counts in each other, as {1,255} thrice: 26 bytes that took gigabytes and had no end. */
+START_TEST(patterns_without_end_are_refused)
+{
+    static const spec specs[] = {
+        {"unet.a.lora_A.weight", {4, 6}, 0}, {"unet.a.lora_B.weight", {8, 4}, 0}, {NULL, {0}, 0}};
+    dgxp_lora *lora = NULL;
+    ck_assert_refused(
+        open_specs(specs,
+                   "{\"lora_adapter_metadata\":\"{\\\"unet.r\\\":4,\\\"unet.alpha_pattern\\\":"
+                   "{\\\"((a{1,255}){1,255}){1,255}\\\":2}}\"}",
+                   &lora),
+        DGXP_ERR_UNSUPPORTED, "has the pattern '((a{1,255}");
+    char metadata[12000] =
+        "{\"lora_adapter_metadata\":\"{\\\"unet.r\\\":4,\\\"unet.alpha_pattern\\\":{";
+    for (int i = 0; i < 300; i++) {
+        const size_t length = strlen(metadata);
+        snprintf(metadata + length, sizeof metadata - length, "%s\\\"p%d\\\":2", i ? "," : "", i);
+    }
+    strncat(metadata, "}}\"}", sizeof metadata - strlen(metadata) - 1);
+    ck_assert_refused(open_specs(specs, metadata, &lora), DGXP_ERR_LIMIT, "300 patterns");
+}
+END_TEST
+
 START_TEST(broken_files_are_refused_with_a_sentence)
 {
     static const struct {
@@ -290,6 +313,7 @@ int main(void)
     tcase_add_test(tests, kinds_ranks_and_factors_are_read);
     tcase_add_test(tests, declared_configurations_set_the_factor);
     tcase_add_test(tests, broken_files_are_refused_with_a_sentence);
+    tcase_add_test(tests, patterns_without_end_are_refused);
     tcase_add_test(tests, bases_are_told_by_width_and_names);
     tcase_add_test(tests, spellings_of_a_module_meet);
     suite_add_tcase(suite, tests);

@@ -63,6 +63,21 @@ static void check_all(void)
     ck_assert_str_eq(dgxp_last_error(), "strength 0.75");
 }
 
+START_TEST(numbers_of_callers)
+{
+    static const char *const bad[] = {"", "x", "1,5", "0x10", "inf", "nan", "1e999", "2 ", "1.5x"};
+    double value = 7;
+    ck_assert_ok(dgxp_number_parse("-2.5e1", &value));
+    ck_assert_double_eq(value, -25);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_refused(dgxp_number_parse(bad[i], &value), DGXP_ERR_BAD_FORMAT, "is no number");
+        ck_assert_double_eq(value, -25);
+    }
+    ck_assert_status(dgxp_number_parse(NULL, &value), DGXP_ERR_INVALID_ARGUMENT);
+    ck_assert_status(dgxp_number_parse("1", NULL), DGXP_ERR_INVALID_ARGUMENT);
+}
+END_TEST
+
 START_TEST(numbers_have_a_point)
 {
     check_all();
@@ -91,6 +106,7 @@ int main(void)
     TCase *core = tcase_create("core");
     tcase_add_test(core, numbers_have_a_point);
     tcase_add_test(core, numbers_have_a_point_in_every_locale);
+    tcase_add_test(core, numbers_of_callers);
     tcase_set_timeout(core, 60);
     suite_add_tcase(suite, core);
     return px_check_run(suite);

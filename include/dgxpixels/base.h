@@ -125,6 +125,14 @@ typedef struct dgxp_choice {
 /** The choices of an enum by its type's name without prefix, "sampler"; NULL when unknown. */
 DGXP_API const dgxp_choice *dgxp_choices(const char *enum_name, int32_t *count);
 
+/**
+ * Read all of `text` as a decimal number, as lists, requests and settings are read: sign, digits, a
+ * point in every locale, exponent; blanks may stand before it.  DGXP_ERR_BAD_FORMAT when anything
+ * else stands there, a hexadecimal, infinite or too large number too; `*out` is then as it was.
+ * Any thread may call it.
+ */
+DGXP_API dgxp_status dgxp_number_parse(const char *text, double *out);
+
 /** A JSON document made by the library (a report, a recipe, a description). */
 typedef struct dgxp_document dgxp_document;
 DGXP_API const char *dgxp_document_text(const dgxp_document *document);

@@ -12,7 +12,6 @@
 #include "core/mem.h"
 #include "job/request.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

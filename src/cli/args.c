@@ -5,7 +5,6 @@
 #include "cli/inputs.h"
 #include "cli/resident.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -128,10 +127,7 @@ static void print_help(const cli_command *command, const cli_option *options)
 
 static bool parse_number(const char *text, double *value)
 {
-    char *end;
-    errno = 0;
-    *value = strtod(text, &end);
-    return end != text && *end == '\0' && errno == 0 && isfinite(*value);
+    return dgxp_number_parse(text, value) == DGXP_OK;
 }
 
 static bool parse_size(const char *text, int32_t *size)

@@ -272,7 +272,7 @@ static void print_unconfirmed(const json_t *report, bool quiet)
 int cli_batch_deploy_finish(const cli_batch_deploy *self, bool whole, bool quiet)
 {
     struct dirent **entries = NULL;
-    const int count = scandir(self->staging, &entries, is_png, alphasort);
+    const int count = scandir(self->staging, &entries, is_png, versionsort);
     if (count <= 0) {
         free(entries);
         return CLI_OK;

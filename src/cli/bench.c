@@ -59,11 +59,14 @@ static void print_figures(const settings *s, double opening, double first, const
     const double median = sorted[s->runs / 2] / s->batch;
     const double peak = (double)usage.ru_maxrss / 1024.0;
     if (s->json) {
-        printf("{\"open_seconds\": %.4f, \"first_seconds\": %.4f, \"seconds_per_image\": %.4f, "
-               "\"minimum\": %.4f, \"maximum\": %.4f, \"sprites_per_minute\": %.2f, "
-               "\"runs\": %d, \"batch\": %d, \"peak_host_mib\": %.0f}\n",
-               opening, first, median, sorted[0] / s->batch, sorted[s->runs - 1] / s->batch,
-               60.0 / median, s->runs, s->batch, peak);
+        json_t *figures = json_pack(
+            "{s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:f}", "open_seconds", opening,
+            "first_seconds", first, "seconds_per_image", median, "minimum", sorted[0] / s->batch,
+            "maximum", sorted[s->runs - 1] / s->batch, "sprites_per_minute", 60.0 / median, "runs",
+            s->runs, "batch", s->batch, "peak_host_mib", peak);
+        json_dumpf(figures, stdout, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+        putchar('\n');
+        json_decref(figures);
         return;
     }
     printf("open            %8.3f s\n", opening);

@@ -34,16 +34,13 @@ typedef struct job {
 /* "8", "7.5" or "8x16". */
 static bool parse_cell(const char *text, dgxp_grid_params *grid)
 {
-    char *end = NULL;
-    grid->cell_width = strtod(text, &end);
-    if (end != text && *end == 'x') {
-        const char *second = end + 1;
-        grid->cell_height = strtod(second, &end);
-        if (end == second || !(grid->cell_height >= 1 && grid->cell_height <= 1024)) {
-            return false;
-        }
-    }
-    return end != text && *end == '\0' && grid->cell_width >= 1 && grid->cell_width <= 1024;
+    const char *second = strchr(text, 'x');
+    char *first = second ? cli_format("%.*s", (int)(second - text), text) : cli_format("%s", text);
+    const bool wide = dgxp_number_parse(first, &grid->cell_width) == DGXP_OK &&
+                      grid->cell_width >= 1 && grid->cell_width <= 1024;
+    free(first);
+    return wide && (!second || (dgxp_number_parse(second + 1, &grid->cell_height) == DGXP_OK &&
+                                grid->cell_height >= 1 && grid->cell_height <= 1024));
 }
 
 static bool parse_background(const char *text, dgxp_matte_params *matte)

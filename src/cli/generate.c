@@ -10,7 +10,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,7 +38,7 @@ static int check_output(const char *option, const char *path)
     if (slash) {
         snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
     }
-    if (dot && (!slash || dot > slash) && strcasecmp(dot, ".png") != 0 &&
+    if (dot && (!slash || dot > slash) && !cli_is_word(dot, ".png") &&
         strncmp(path, "/dev/", 5) != 0) {
         return cli_usage("generate", "%s %s: pictures are written as PNG; name it .png", option,
                          path);

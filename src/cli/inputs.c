@@ -5,7 +5,6 @@
 #include "cli/cli.h"
 #include "cli/resemble.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <glob.h>
@@ -26,10 +25,28 @@ const char *cli_base(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* ASCII's small letter: the functions of <ctype.h> ask a locale. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool cli_is_word(const char *text, const char *word)
+{
+    for (; *text && lower(*text) == lower(*word); text++, word++) {
+    }
+    return !*text && !*word;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 bool cli_has_suffix(const char *path, const char *suffix)
 {
     const size_t length = strlen(path), end = strlen(suffix);
-    return length > end && strcasecmp(path + length - end, suffix) == 0;
+    return length > end && cli_is_word(path + length - end, suffix);
 }
 
 /* What a folder is searched for. */
@@ -146,11 +163,11 @@ static void find_number(const char *path, size_t *begin, size_t *end)
     const size_t name = (size_t)(cli_base(path) - path);
     const char *dot = strrchr(path + name, '.');
     *end = dot ? (size_t)(dot - path) : strlen(path);
-    while (*end > name && !isdigit((unsigned char)path[*end - 1])) {
+    while (*end > name && !is_digit(path[*end - 1])) {
         (*end)--;
     }
     *begin = *end;
-    while (*begin > name && isdigit((unsigned char)path[*begin - 1])) {
+    while (*begin > name && is_digit(path[*begin - 1])) {
         (*begin)--;
     }
 }
@@ -345,10 +362,8 @@ bool cli_is_picture_name(const char *output)
 bool cli_check_picture_name(const char *command, const char *output)
 {
     const char *dot = strrchr(cli_base(output), '.');
-    size_t length = 0;
-    while (dot && isalnum((unsigned char)dot[1 + length])) {
-        length++;
-    }
+    const size_t length =
+        dot ? strspn(dot + 1, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") : 0;
     const bool other = dot && dot != cli_base(output) && length >= 1 && length <= 4 &&
                        dot[1 + length] == '\0' && !cli_is_picture_name(output) &&
                        !cli_is_folder(output) && strncmp(output, "/dev/", 5) != 0;

@@ -42,6 +42,8 @@ void cli_inputs_free(cli_inputs *inputs);
 bool cli_is_folder(const char *path);
 /** The part after the last slash; points into `path`. */
 const char *cli_base(const char *path);
+/** Whether a text is this word of ASCII, whatever its case. */
+bool cli_is_word(const char *text, const char *word);
 /** Whether a path ends in this suffix (".png"), whatever its case. */
 bool cli_has_suffix(const char *path, const char *suffix);
 /** FOLDER/NAME, with NAME's suffix replaced by `suffix` unless that is NULL. */

@@ -13,18 +13,16 @@ static bool take_weight(const char *text, size_t *length, double *weight)
     while (at > 0 && text[at - 1] != ':') {
         at--;
     }
-    char number[32], *end;
+    char number[32];
     const size_t size = *length - at;
     if (at < 2 || size == 0 || size >= sizeof number) {
         return false;
     }
     memcpy(number, text + at, size);
     number[size] = '\0';
-    const double value = strtod(number, &end);
-    if (*end || !isfinite(value)) {
+    if (dgxp_number_parse(number, weight) != DGXP_OK) {
         return false;
     }
-    *weight = value;
     *length = at - 1;
     return true;
 }

@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 #include "cli/inputs.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +44,7 @@ static dgxp_status open_model(session *self, const json_t *recipe)
     int32_t count = 0;
     const dgxp_choice *choices = dgxp_choices("dtype", &count);
     for (int32_t i = 0; i < count && dtype && !params.dtype; i++) {
-        char name[16] = "";
-        for (size_t c = 0; c < sizeof name - 1 && dtype[c]; c++) {
-            name[c] = (char)tolower((unsigned char)dtype[c]);
-        }
-        params.dtype = strcmp(choices[i].name, name) == 0 ? choices[i].value : params.dtype;
+        params.dtype = cli_is_word(dtype, choices[i].name) ? choices[i].value : params.dtype;
     }
     params.device = params.device ? params.device : device;
     if (!params.threads) {

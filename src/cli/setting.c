@@ -91,9 +91,8 @@ static bool take(const char *command, const cli_setting *setting, const char *te
     const bool whole = strcmp(type, "integer") == 0;
     json_t *value = NULL;
     if (whole || strcmp(type, "number") == 0) {
-        char *end;
-        const double number = strtod(text, &end);
-        if (end == text || *end || !(number >= low && number <= high) ||
+        double number = 0;
+        if (dgxp_number_parse(text, &number) != DGXP_OK || number < low || number > high ||
             (whole && number != floor(number))) {
             cli_usage(command, "--%s %s: must be a%s number from %.16g to %.16g", setting->option,
                       text, whole ? " whole" : "", low, high);

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/number.h"
 
 #include <string.h>
 
@@ -140,4 +141,14 @@ dgxp_status dgxp_document_count(const dgxp_document *document, const char *path,
     }
     *out = (int32_t)(json_is_array(value) ? json_array_size(value) : json_object_size(value));
     return DGXP_OK;
+}
+
+dgxp_status dgxp_number_parse(const char *text, double *out)
+{
+    const dgxp_status status = px_error_begin("dgxp_number_parse", text && out, "text and out");
+    return status != DGXP_OK ? status
+           : px_number_parse(text, out)
+               ? DGXP_OK
+               : px_error_set(DGXP_ERR_BAD_FORMAT, "'%s' is no number: write 2.5, -1 or 1e-3",
+                              text);
 }

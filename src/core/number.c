@@ -77,11 +77,21 @@ bool px_number_whole(const char *text, int64_t *out)
     return true;
 }
 
+locale_t px_number_begin_plain(void)
+{
+    return uselocale(plain());
+}
+
+void px_number_end_plain(locale_t before)
+{
+    uselocale(before);
+}
+
 int px_number_vprint(char *out, size_t size, const char *format, va_list arguments)
 {
-    const locale_t before = uselocale(plain()); /* this thread's only */
+    const locale_t before = px_number_begin_plain();
     const int length = vsnprintf(out, size, format, arguments);
-    uselocale(before);
+    px_number_end_plain(before);
     return length;
 }
 

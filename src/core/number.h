@@ -3,6 +3,7 @@
 #ifndef PX_NUMBER_H
 #define PX_NUMBER_H
 
+#include <locale.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,10 @@ int px_number_print(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int px_number_vprint(char *out, size_t size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
+
+/** Make the C locale this thread's, and put back what it had. */
+locale_t px_number_begin_plain(void);
+void px_number_end_plain(locale_t before);
 
 /** For qsort() of floats, none of which is a NaN. */
 int px_number_order(const void *left, const void *right);

@@ -2,6 +2,9 @@
 /* Bytes that may be anything, made into UTF-8 that can be shown. */
 #include "core/text.h"
 
+#include "core/number.h"
+
+#include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,6 +42,19 @@ int px_text_compare(const char *a, const char *b, size_t length)
         }
     }
     return 0;
+}
+
+bool px_text_match(const char *expression, const char *text, bool *matches)
+{
+    regex_t compiled;
+    const locale_t before = px_number_begin_plain();
+    const bool good = regcomp(&compiled, expression, REG_EXTENDED | REG_NOSUB) == 0;
+    if (good) {
+        *matches = regexec(&compiled, text, 0, NULL, 0) == 0;
+        regfree(&compiled);
+    }
+    px_number_end_plain(before);
+    return good;
 }
 
 /* C0 and C1, but what structures a text. */

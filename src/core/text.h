@@ -33,6 +33,13 @@ static inline char px_text_lower(char c)
 /** strncasecmp() of ASCII; SIZE_MAX compares all. */
 int px_text_compare(const char *a, const char *b, size_t length);
 
+/**
+ * Whether `text` matches a POSIX extended regular expression, whose letters and ranges are those of
+ * the C locale; false when it is none.  The caller sees to it that it holds no counts ({2,9}): a few
+ * of them in each other take gigabytes.
+ */
+bool px_text_match(const char *expression, const char *text, bool *matches);
+
 /** Bytes of the UTF-8 character at `text`, or 0: overlong forms and surrogates are not one. */
 size_t px_text_character(const char *text, size_t size);
 

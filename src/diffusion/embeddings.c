@@ -6,10 +6,10 @@
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/text.h"
 #include "diffusion/find.h"
 #include "diffusion/values.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static const char mark[] = "embedding:";
 
 static bool is_letter(char c)
 {
-    return isalnum((unsigned char)c) || c == '_' || ((unsigned char)c & 0x80);
+    return px_text_is_alnum(c) || c == '_' || ((unsigned char)c & 0x80);
 }
 
 size_t px_embeddings_match(const char *text, const char *at, const char **name, size_t *length)

@@ -5,11 +5,13 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/text.h"
 
 #include <math.h>
-#include <regex.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { PATTERNS_MAX = 256 };
 
 #define CONFIG_SIZE ((size_t)1 << 20)
 
@@ -72,7 +74,7 @@ static const json_t *config_field(const json_t *config, const char *part, const 
 }
 
 /* A pattern of Python's as POSIX writes it: what they differ in and trainers use.  False: it has
- * more (look-ahead, back references). */
+ * more (look-ahead, back references; counts like {1,255}, of which three in each other take hours). */
 static bool translate(const char *pattern, char *out, size_t size)
 {
     const char *const limit = out + size - 16;
@@ -96,10 +98,12 @@ static bool translate(const char *pattern, char *out, size_t size)
             }
             *out++ = '(';
             at += 2;
+        } else if (*at == '{') {
+            return false;
         } else {
             *out++ = *at;
             /* How greedy it is changes nothing where the whole path must match. */
-            at += strchr("*+?}", *at) && at[1] == '?';
+            at += strchr("*+?", *at) && at[1] == '?';
         }
     }
     stpcpy(out, ")$");
@@ -113,20 +117,22 @@ static dgxp_status pattern_value(const json_t *patterns, const char *path, const
     const char *key;
     json_t *found;
     *value = NULL;
+    if (json_object_size(patterns) > PATTERNS_MAX) {
+        return px_error_set(DGXP_ERR_LIMIT,
+                            "the adapter's configuration has %zu patterns; it may have %d",
+                            json_object_size(patterns), PATTERNS_MAX);
+    }
     json_object_foreach((json_t *)(uintptr_t)patterns, key, found)
     {
         char text[512];
-        regex_t expression;
-        if (!translate(key, text, sizeof text) ||
-            regcomp(&expression, text, REG_EXTENDED | REG_NOSUB) != 0) {
+        bool matches = false;
+        if (!translate(key, text, sizeof text) || !px_text_match(text, path, &matches)) {
             return px_error_set(DGXP_ERR_UNSUPPORTED,
                                 "the adapter's configuration has the pattern '%.200s', a regular "
                                 "expression that this version cannot read: save the adapter with "
                                 "the modules' paths instead",
                                 key);
         }
-        const bool matches = regexec(&expression, path, 0, NULL, 0) == 0;
-        regfree(&expression);
         if (matches) {
             *value = found;
             return DGXP_OK;

@@ -3,9 +3,9 @@
  */
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/text.h"
 #include "diffusion/prompt.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const char later[] = "is not done in this version";
@@ -18,7 +18,7 @@ static dgxp_status refuse(const char *what, const char *at, size_t length, const
 
 static bool is_letter(char c)
 {
-    return isalnum((unsigned char)c) || c == '_' || ((unsigned char)c & 0x80);
+    return px_text_is_alnum(c) || c == '_' || ((unsigned char)c & 0x80);
 }
 
 /* `word` at `at`, by itself. */
@@ -35,7 +35,7 @@ static bool is_when(const char *at)
     bool digits = false;
     for (at++; *at == ' '; at++) {
     }
-    for (; isdigit((unsigned char)*at) || *at == '.'; at++) {
+    for (; px_text_is_digit(*at) || *at == '.'; at++) {
         digits = true;
     }
     for (; *at == ' '; at++) {

@@ -2,6 +2,7 @@
 /* The format that ComfyUI's editor saves, with widgets and a list of links, as the API format. */
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/number.h"
 #include "flow/comfy_graph.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ typedef struct editor {
 static bool spell_id(const json_t *value, char out[ID])
 {
     if (json_is_number(value) && fabs(json_number_value(value)) < 1e15) {
-        snprintf(out, ID, "%.0f", json_number_value(value));
+        px_number_print(out, ID, "%.0f", json_number_value(value));
         return true;
     }
     const char *text = json_string_value(value);

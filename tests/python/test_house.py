@@ -133,6 +133,32 @@ def test_every_page_is_in_the_index() -> None:
         assert path.name == "README.md" or f"({path.name})" in index, path.name
 
 
+# What they do hangs on the host's locale: core/text and core/number have what we use in their place.
+LOCAL = {"strtod", "strtof", "strtold", "atof", "strcasecmp", "strncasecmp", "strcasestr", "strcoll", "strxfrm", "toupper",
+         "tolower", "isalnum", "isalpha", "isblank", "iscntrl", "isdigit", "isgraph", "islower", "isprint", "ispunct",
+         "isspace", "isupper", "isxdigit", "__ctype_b_loc", "__ctype_tolower_loc", "__ctype_toupper_loc", "alphasort",
+         "strftime", "strptime", "localeconv", "nl_langinfo", "setlocale", "mbstowcs", "mbtowc", "mbrtowc",
+         "wcstombs", "wcwidth", "regcomp", "fnmatch", "strfmon", "strfromd"}
+
+
+def test_nothing_asks_the_locale(build: Path) -> None:
+    """A German point, a Turkish i, a letter above 127: neither the library nor the program looks at them."""
+    asked = {item.name: sorted(item.needs & LOCAL) for item in house.objects(build) if item.needs & LOCAL}
+    assert asked.pop("core/text.c") == ["regcomp"], "in the C locale, once"
+    assert asked == {}, asked
+    names = "|".join(sorted(name for name in LOCAL if not name.startswith("__")))
+    seen = 0
+    for path in [path for path in sources(".c", ".h") if path.is_relative_to(ROOT / "src")]:
+        code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+        seen += len(re.findall(r"\b\w*printf\(", code))
+        assert path.name == "text.c" or not re.search(rf"\b({names})\(|#include <(ctype|strings|wctype)\.h>", code), path
+        # Numbers of data are printed by core/number; the program talks to people, and its process has no locale.
+        if "cli" not in path.parts and path.name != "number.c":
+            found = re.findall(r"\b(?:f|s|vs|sn|vsn|vf|d|as)?printf\([^;]*?%[-+ #0-9.*]*l?[aAeEfFgG][^;]*;", code)
+            assert not found, f"{path}: {found}"
+    assert seen > 200, "the test looks in the wrong place"
+
+
 def test_every_source_has_its_licence_and_purpose() -> None:
     for path in sources(".c", ".h", ".cpp", ".hpp", ".py", ".rs"):
         lines = path.read_text().splitlines()

@@ -515,6 +515,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dgxp_set_allocator": (None, [POINTER(dgxp_allocator)]),
     "dgxp_set_limits": ("status", [POINTER(dgxp_limits)]),
     "dgxp_choices": (POINTER(dgxp_choice), [c_char_p, POINTER(c_int32)]),
+    "dgxp_number_parse": ("status", [c_char_p, POINTER(c_double)]),
     "dgxp_document_text": (c_char_p, [c_void_p]),
     "dgxp_document_free": (None, [c_void_p]),
     "dgxp_document_number": ("status", [c_void_p, c_char_p, POINTER(c_double)]),

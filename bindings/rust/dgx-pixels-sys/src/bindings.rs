@@ -146,6 +146,10 @@ unsafe extern "C" {
         count: *mut i32,
     ) -> *const dgxp_choice;
 }
+unsafe extern "C" {
+    #[doc = " Read all of `text` as a decimal number, as lists, requests and settings are read: sign, digits, a\n point in every locale, exponent; blanks may stand before it.  DGXP_ERR_BAD_FORMAT when anything\n else stands there, a hexadecimal, infinite or too large number too; `*out` is then as it was.\n Any thread may call it."]
+    pub fn dgxp_number_parse(text: *const ::core::ffi::c_char, out: *mut f64) -> dgxp_status;
+}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct dgxp_document {
