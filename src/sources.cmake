@@ -84,6 +84,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/motion_data.c
     src/image/motion_draw.c
     src/image/native.c
+    src/image/noise.c
     src/image/normal.c
     src/image/pack.c
     src/image/palette.c

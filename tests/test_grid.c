@@ -281,6 +281,41 @@ START_TEST(linear_enlargements_are_recovered)
 END_TEST
 
 /* Smooth colors in blocks of 8 pixels, as strong JPEG leaves them, are no cells. */
+/* Grain of a camera, or a print: a small sprite on a large ground, whose borders drown in it. */
+START_TEST(cells_are_seen_through_noise)
+{
+    for (uint32_t seed = 0; seed < 4; seed++) {
+        const double cell = 13.3 + seed * 1.7;
+        uint32_t state = seed + 77;
+        dgxp_image *sprite = make_sprite(16, seed, true), *scene = NULL, *back = NULL;
+        ck_assert_ok(dgxp_image_create(34, 36, NULL, &scene));
+        for (int32_t i = 0; i < 34 * 36; i++) {
+            const int32_t x = i % 34 - 9, y = i / 34 - 11;
+            const uint8_t ground[4] = {128, 128, 128, 255};
+            const bool inside =
+                x >= 0 && y >= 0 && x < 16 && y < 16 && px_image_at(sprite, x, y)[3];
+            memcpy(px_image_at(scene, i % 34, i / 34), inside ? px_image_at(sprite, x, y) : ground,
+                   4);
+        }
+        dgxp_image *large = stretch(scene, cell, cell, 0.5);
+        for (size_t i = 0; i < px_image_count(large) * 4; i++) {
+            int sum = large->rgba[i];
+            for (int k = 0; k < 4 && i % 4 < 3; k++) { /* near enough to normal, sd 8 */
+                sum += (int)(sprite_draw(&state) % 15) - 7;
+            }
+            large->rgba[i] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+        }
+        const dgxp_grid_info info = detect(large, NULL, &back);
+        ck_assert_msg(info.kind == DGXP_GRID_CELLS && info.width == 34 && info.height == 36,
+                      "seed %u: kind %d, %dx%d, cell %g for %g", seed, info.kind, info.width, info.height, info.cell_width, cell);
+        dgxp_image_free(sprite);
+        dgxp_image_free(scene);
+        dgxp_image_free(large);
+        dgxp_image_free(back);
+    }
+}
+END_TEST
+
 START_TEST(blocks_of_a_photograph_are_no_cells)
 {
     dgxp_image *image = NULL;
@@ -504,6 +539,7 @@ int main(void)
     tcase_add_test(core, non_square_cells_are_a_mode);
     tcase_add_test(core, non_square_cells_are_seen);
     tcase_add_test(core, linear_enlargements_are_recovered);
+    tcase_add_test(core, cells_are_seen_through_noise);
     tcase_add_test(core, blocks_of_a_photograph_are_no_cells);
     tcase_add_test(core, painted_checkerboards_are_no_cells);
     tcase_add_test(core, snap_and_border_are_obeyed);

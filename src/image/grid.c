@@ -11,6 +11,7 @@
 #include "image/image.h"
 #include "image/linear.h"
 #include "image/native.h"
+#include "image/noise.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,6 +25,8 @@
                          */
 #define SHORT_RUNS 0.10 /* share of short runs that clean enlarged pixel art may have */
 #define INTERPOLATED 0.45 /* above this a picture may be an interpolated enlargement */
+#define NOISY 0.8         /* levels: less hides no cell */
+#define LOUD 2.5          /* so much moves borders */
 #define EXPLAINED 10      /* the confidence in cells that, enlarged, are the picture */
 
 const dgxp_choice px_grid_kind_choices[] = {
@@ -205,6 +208,28 @@ static dgxp_status find_grid(px_grid_search *self)
     return DGXP_OK;
 }
 
+/* Cells that noise hides, or whose borders it moves, are looked for when it is smoothed. */
+static dgxp_status find_through_noise(px_grid_search *self)
+{
+    const dgxp_image *const *images = self->images, *shown;
+    dgxp_image *smooth = NULL;
+    const double noise = self->count == 1 ? px_noise_measure(images[0]) : 0;
+    dgxp_status status = noise < LOUD ? find_grid(self) : DGXP_OK;
+    if (status || noise < NOISY || (noise < LOUD && self->grid->info.kind != DGXP_GRID_PAINTED)) {
+        return status;
+    }
+    px_edges_free(&self->edges);
+    status = px_noise_smooth(images[0], noise, &smooth);
+    if (!status) {
+        shown = smooth;
+        self->images = &shown;
+        status = find_grid(self);
+    }
+    self->images = images;
+    dgxp_image_free(smooth);
+    return status;
+}
+
 /* Flat cells, else what a painted checkerboard does not hide. */
 static dgxp_status find_any_grid(px_grid_search *self)
 {
@@ -219,7 +244,7 @@ static dgxp_status find_any_grid(px_grid_search *self)
         shown = plain;
         self->images = &shown;
     }
-    status = status ? status : find_grid(self);
+    status = status ? status : find_through_noise(self);
     self->images = images;
     dgxp_image_free(plain);
     return status;

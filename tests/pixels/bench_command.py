@@ -2,12 +2,14 @@
 """The command `dgx-pixels fix` as it is used, background and palette included, beside its peers.
 
     python tests/pixels/bench_command.py --build build/release [--count 2] [--peers PYTHON] [--half judge]
+        [--keep FOLDER]
 
 Every tool gets the same files of tests/pixels/suite.py and is told nothing.  PYTHON is an interpreter
 that has requirements/peers.txt; a peer that cannot be imported is named and left out.
-Seconds are wall time a picture: ours with the start of the process, the decoder and the PNG, a peer's
-its call alone, with an interpreter that is running and warm.  A picture that takes a peer longer than
-LIMIT seconds counts as not done.  --markdown prints the tables of docs/pixels.md.
+Seconds are processor time a picture: ours with the start of the process, the decoder and the PNG, a
+peer's its call alone, with an interpreter that is running and warm.  A picture that takes a peer more
+than LIMIT such seconds counts as not done.  --markdown prints the tables of docs/pixels.md.  Of --keep FOLDER
+what a peer has done is not done again, so an hour's work can be stopped and gone on with.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -75,24 +78,27 @@ def stop(*_: object) -> None:
 
 
 def work(peer: str, folder: Path) -> None:
-    """For each picture of the folder NAME.<peer>.png, and its name and seconds as a line of JSON."""
-    signal.signal(signal.SIGALRM, stop)
+    """For each picture of the folder NAME.<peer>.png, and its name, seconds and fault in NAME.<peer>.json."""
+    signal.signal(signal.SIGPROF, stop)
     warm = True
     for path in sorted(p for p in folder.glob("in-*") if p.name.count(".") == 1):  # not what tools wrote
+        told = folder / f"{path.stem}.{peer}.json"
+        if told.exists():
+            continue
         for _ in range(2 if warm else 1):  # the first call pays for imports
-            began, fault = time.perf_counter(), ""
-            signal.alarm(LIMIT)
+            began, fault = time.process_time(), ""
+            signal.setitimer(signal.ITIMER_PROF, LIMIT)
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
                     out = PEERS[peer](path)
                 out = out if isinstance(out, Image.Image) else Image.fromarray(np.asarray(out).astype(np.uint8))
-                spent = time.perf_counter() - began
+                spent = time.process_time() - began
                 out.convert("RGBA").save(folder / f"{path.stem}.{peer}.png")
             except Exception as error:  # noqa: BLE001 - whatever a peer raises: it has no result there
-                spent, fault = time.perf_counter() - began, f"{type(error).__name__}: {error}"[:200]
-            signal.alarm(0)
+                spent, fault = time.process_time() - began, f"{type(error).__name__}: {error}"[:200]
+            signal.setitimer(signal.ITIMER_PROF, 0)
         warm = False
-        print(json.dumps([path.stem, spent, fault]), flush=True)
+        told.write_text(json.dumps([path.stem, spent, fault]))
 
 
 # ------------------------------------------------------------------------------------- figures
@@ -112,16 +118,17 @@ def run_ours(build: Path, cases: list[Any], folder: Path) -> dict[str, float]:
     spent = {}
     for name, case in cases:
         source, target = folder / (name + case.suffix), folder / f"{name}.{OURS}.png"
-        began = time.perf_counter()
+        began = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([build / "bin/dgx-pixels", "fix", source, "-o", target, "-q", "-j", "1"], check=False,
                        stderr=subprocess.DEVNULL)
-        spent[name] = time.perf_counter() - began
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent[name] = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
     return spent
 
 
 def run_peer(python: str, peer: str, folder: Path) -> dict[str, float]:
     job = subprocess.run([python, __file__, "--worker", peer, folder], capture_output=True, text=True, check=False)
-    lines = [json.loads(line) for line in job.stdout.splitlines() if line.startswith("[")]
+    lines = [json.loads(path.read_text()) for path in sorted(folder.glob(f"in-*.{peer}.json"))]
     faults = [line[2] for line in lines if line[2]]
     if not lines or all("ModuleNotFound" in fault for fault in faults) and len(faults) == len(lines):
         print(f"SKIPPED {peer}: {(faults or job.stderr.strip().splitlines() or ['no output'])[-1]}")
@@ -132,16 +139,17 @@ def run_peer(python: str, peer: str, folder: Path) -> dict[str, float]:
 
 
 def measure(build: Path, count: int, peers: str | None, half: str = "judge",
-            categories: list[str] | None = None) -> dict[str, list[Figure]]:
+            categories: list[str] | None = None, keep: Path | None = None) -> dict[str, list[Figure]]:
     """The figures of every tool, in the same order of cases."""
     import suite
 
     wanted = categories or list(suite.CATEGORIES)
-    cases = [(f"in-{at:03}-{number:03}", suite.make_case(category, number, half))
-             for at, category in enumerate(wanted) for number in range(count)]
+    cases = [(f"in-{number:03}-{list(suite.CATEGORIES).index(category):03}-{half}", suite.make_case(category, number, half))
+             for number in range(count) for category in wanted]
     found: dict[str, list[Figure]] = {}
-    with tempfile.TemporaryDirectory() as name:
+    with contextlib.nullcontext(str(keep)) if keep else tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         for stem, case in cases:
             (folder / (stem + case.suffix)).write_bytes(case.file)
         for tool in [OURS, *(PEERS if peers else ())]:
@@ -209,6 +217,7 @@ def main() -> int:
     parser.add_argument("--peers", help="an interpreter that has the peers; without it ours alone")
     parser.add_argument("--half", choices=("judge", "tune"), default="judge")
     parser.add_argument("--category", action="append")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -217,7 +226,7 @@ def main() -> int:
         return 0
     if not options.build:
         parser.error("--build is needed")
-    found = measure(options.build, options.count, options.peers, options.half, options.category)
+    found = measure(options.build, options.count, options.peers, options.half, options.category, options.keep)
     print_tables(found, options.markdown)
     for text in find_beaten(found):
         print("above ours:", text)
