@@ -16,6 +16,8 @@ enum Field { TIMESTEP, C_IN, A_X, A_M, B_X, B_0, B_P, B_N, K_0, K_N, GUIDANCE, R
 
 constexpr size_t KEPT_LOOPS = 3; /* shapes whose graphs stay ready */
 
+} // namespace
+
 /* What a captured graph depends on. */
 struct Shape {
     int64_t batch, height, width, tokens, context_width, pooled_width;
@@ -30,8 +32,6 @@ struct Shape {
                masked == other.masked && rescaled == other.rescaled && negative == other.negative;
     }
 };
-
-} // namespace
 
 /* Buffers with addresses that stay, so that graphs captured over them can be replayed. */
 struct Loop {

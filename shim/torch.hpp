@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The torch headers of the backend, in one place so that they can be precompiled. */
+/* The torch headers of the backend in one place. */
 #ifndef PX_TORCH_HPP
 #define PX_TORCH_HPP
 

@@ -47,4 +47,6 @@ target_link_libraries(dump_schedule PRIVATE dgxp_objects)
 # Prints where an adapter's modules go, for tests/python/test_lora_keys.py.
 add_executable(dump_lora_map tests/dump_lora_map.c)
 target_link_libraries(dump_lora_map PRIVATE dgxp_objects)
+add_executable(hash_file tests/hash_file.c)
+target_link_libraries(hash_file PRIVATE dgxp_objects)
 include(tests/shim.cmake) # stub, params, shim

@@ -48,7 +48,7 @@ bool cli_parse_lora(const char *text, cli_lora_wish *wish)
 dgxp_status cli_set_partial_loras(dgxp_model *model, const cli_list *loras)
 {
     enum { MOST = 64 };
-    dgxp_lora_use uses[MOST];
+    dgxp_lora_use uses[MOST] = {0};
     int count = 0;
     dgxp_status status = DGXP_OK;
     for (int i = 0; i < loras->count && i < MOST && status == DGXP_OK; i++) {

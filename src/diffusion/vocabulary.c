@@ -286,7 +286,7 @@ static dgxp_status add_merges(px_vocabulary *vocabulary, const char *name, const
         if (length == 0 && at >= size) {
             continue; /* the blank last line that some writers leave */
         }
-        pair_line pair;
+        pair_line pair = {0};
         dgxp_status status = parse_line(name, number, line, length, &pair);
         if (status == DGXP_OK) {
             status = add_merge(vocabulary, name, number, rank++, &pair, grows);
