@@ -3,7 +3,8 @@
  *
  * A program is any bytes; no component has parameters, so whatever is bound to it is accepted and
  * ignored.  Adapters change what is painted by a hash of all that they would add.  The same text
- * and starting noise give the same picture in any batch. DGXP_STUB_DELAY_MS is slept in each step.
+ * and starting noise give the same picture in any batch. DGXP_STUB_DELAY_MS is slept in each step;
+ * all steps but the first wait while the file DGXP_STUB_WHILE is there, so a test sees what it waits for.
  * DGXP_STUB_FAULT is "oom@N", "lost@N" or "nan@N": what happens in a model's N-th call of
  * encode_text, denoise_step, decode and encode_image together, counted from 1.  Both are read when
  * a model is opened. */
@@ -20,12 +21,14 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <unistd.h>
 
 typedef enum stub_fault { FAULT_NONE, FAULT_OOM, FAULT_LOST, FAULT_NAN } stub_fault;
 
 struct px_shim_model {
     int32_t latent_channels, image_channels;
     long delay_ms;
+    const char *gate; /* of the environment */
     stub_fault fault;
     long fault_at, calls;
     bool lost;
@@ -157,6 +160,7 @@ static int32_t open_model(const px_shim_options *options, px_shim_model **out, p
     model->image_channels = options->image_channels;
     const char *delay = getenv("DGXP_STUB_DELAY_MS");
     model->delay_ms = delay ? strtol(delay, NULL, 10) : 0;
+    model->gate = getenv("DGXP_STUB_WHILE");
     read_fault(model, getenv("DGXP_STUB_FAULT"));
     *out = model;
     return DGXP_OK;
@@ -418,6 +422,9 @@ static int32_t denoise_step(px_shim_model *model, int32_t step, const float *noi
         return fail(error, DGXP_ERR_INTERNAL, "step %d needs noise", step);
     }
     sleep_ms(model->delay_ms);
+    while (step > 0 && model->gate && access(model->gate, F_OK) == 0) {
+        sleep_ms(5);
+    }
     const size_t size = sample_size(model), area = (size_t)model->height * (size_t)model->width;
     const float left = (float)(model->step_count - step);
     for (size_t i = 0; i < size * (size_t)model->batch; i++) {

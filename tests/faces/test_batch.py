@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,11 +95,16 @@ def test_a_worker_killed_in_the_middle_changes_no_byte(
     killed: list[int] = []
     over = threading.Event()
 
+    def workers() -> Iterator[psutil.Process]:
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):  # it may be gone by now
+                if name in " ".join(process.cmdline()):
+                    yield process
+
     def kill() -> None:
         while not killed and not over.wait(0.01):
             done = len(list((tmp_path / "shaken").glob("*.png")))
-            found = [process for process in psutil.Process().children(recursive=True)
-                     if name in " ".join(process.cmdline())] if 2 <= done < 12 else []
+            found = [process for process in workers() if 2 <= done < 12]
             if len(found) == 2:
                 found[0].kill()
                 killed.append(done)

@@ -36,7 +36,8 @@ def browser() -> Iterator[Browser]:
 def server(tiny: Path, game: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     """80 ms a step, or the parameter's, so that something can be seen while it paints."""
     delay = str(getattr(request, "param", 80))
-    made = Server(tmp_path / "data", "--project", game, DGXP_STUB_DELAY_MS=delay)
+    made = Server(tmp_path / "data", "--project", game, DGXP_STUB_DELAY_MS=delay,
+                  DGXP_STUB_WHILE=str(tmp_path / "unseen"))
     yield made
     made.stop()
 
@@ -81,13 +82,16 @@ def candidates(page: Page, job: str) -> Any:
     return page.locator(f'article[data-id="{job}"] button.candidate')
 
 
-def test_from_the_first_step_to_the_game(page: Page, server: Server, game: Path) -> None:
+def test_from_the_first_step_to_the_game(page: Page, server: Server, game: Path, tmp_path: Path) -> None:
     """A job arrives, is enlarged, approved and rejected by key, deployed, found in the project."""
+    unseen = tmp_path / "unseen"
+    unseen.touch()  # a page may be slower than a job
     job = start(server)
     article = page.locator(f'article[data-id="{job}"]')
     expect(article).to_have_attribute("data-state", "running")
     expect(article.locator("progress")).to_be_visible()
     expect(article.locator(".state")).to_have_text(re.compile(r"denoise \d+/12"))
+    unseen.unlink()
     expect(candidates(page, job)).to_have_count(3)
     expect(article).to_have_attribute("data-state", "done")
 

@@ -16,21 +16,29 @@ from .dolls import load_parts, make_dolls
 from .sprites import Sprite, load_sprites, read_manifest
 
 # How often a kind is drawn.  Characters and monsters vary most, so they get most.
-KIND_SHARE = {"character": 0.15, "monster": 0.24, "item": 0.25, "tile": 0.09, "icon": 0.09,
-              "effect": 0.05, "prop": 0.13}
+KIND_SHARE = {"character": 0.15, "monster": 0.23, "item": 0.25, "tile": 0.13, "icon": 0.07,
+              "effect": 0.05, "prop": 0.12}
 DOLL_SHARE = 0.75  # of the characters
 ONE_BIT_WEIGHT = 0.5  # white pictograms: useful shapes, another style
 RECOLOURED_COPIES = 3
 RECOLOURED_WEIGHT = 0.3  # of each
 # What people ask a game sprite model for first; many of these are rare in the data.
-WANTED = {"dragon", "wolf", "dog", "spider", "knight", "skeleton", "goblin", "orc", "troll", "bat",
-          "rat", "snake", "ghost", "zombie", "slime", "jelly", "imp", "demon", "crab", "bear",
-          "eye", "elemental", "potion", "sword", "dagger", "axe", "shield", "bow", "helmet",
-          "boots", "ring", "amulet", "crown", "chest", "key", "coin", "gem", "book", "scroll",
-          "staff", "wand", "apple", "bread", "meat", "tree", "door", "fountain", "heart",
-          "fire", "lightning", "explosion", "circle", "lava", "brick", "stone", "wood", "grass",
-          "water", "dirt", "ice", "marble", "hammer", "spear", "mace"}
-WANTED_WEIGHT = 4.0
+WANTED = {"dragon", "wolf", "dog", "cat", "spider", "knight", "skeleton", "goblin", "orc", "troll", "bat", "bear",
+          "rat", "snake", "ghost", "zombie", "slime", "jelly", "imp", "demon", "crab", "eye", "eyeball", "elemental",
+          "golem", "mummy", "vampire", "ogre", "bee", "beetle", "scorpion", "frog", "fish", "mushroom", "kraken",
+          "dwarf", "elf", "thief", "merchant", "monk", "archer", "priest", "guard", "queen", "king", "pirate", "viking",
+          "potion", "sword", "dagger", "axe", "shield", "bow", "arrow", "crossbow", "helmet", "cannon", "bomb", "rope",
+          "boots", "gloves", "cloak", "armour", "ring", "amulet", "crown", "chest", "key", "coin", "gem", "ruby",
+          "emerald", "diamond", "book", "scroll", "staff", "wand", "lantern", "torch", "candle", "hammer", "spear",
+          "mace", "pickaxe", "shovel", "hourglass", "clock", "compass", "map", "feather", "bone", "skull", "egg",
+          "apple", "bread", "meat", "cheese", "cherry", "tree", "bush", "flower", "rock", "log", "crystal",
+          "door", "barrel", "crate", "sign", "statue", "fountain", "grave", "gravestone", "table", "chair", "bed", "cart",
+          "heart", "star", "fire", "fireball", "lightning", "explosion", "smoke", "circle", "slash",
+          "altar", "bridge", "tower", "ship", "boat"}
+GROUNDS = {"grass", "dirt", "sand", "snow", "water", "lava", "ice", "stone", "brick", "bricks", "wood", "wooden",
+           "cobble", "cobblestone", "marble", "ground"}
+WANTED_ALONE, WANTED_LAST, WANTED_FIRST = 8.0, 4.0, 2.0  # "ghost", "blue ghost"; "cave troll"; "tree dead"
+GROUND_WEIGHT = 4.0
 TORN_TILE = 0.1  # weight of tiles with holes: edges and overlays, not what "water tile" asks for
 # The everyday things beside the older set: it is known already, so it needs less to stay.
 OBJECT_SHARE = 0.6
@@ -82,6 +90,18 @@ def without_colours(text: str) -> str:
     return " ".join(w for w in text.split() if w not in (*colours.WORDS, "gold", "golden", "gray"))
 
 
+def wish(sprite: Sprite) -> float:
+    """How often people ask for a sprite of the first set: a ghost more than a ghost moth."""
+    words = without_colours(sprite.name).split()
+    if sprite.kind == "tile":
+        return GROUND_WEIGHT if GROUNDS & set(words) else 1
+    if not words:
+        return 1
+    if words[-1] in WANTED:
+        return WANTED_ALONE if len(words) == 1 else WANTED_LAST
+    return WANTED_FIRST if words[0] in WANTED else 1
+
+
 def weights(sprites: list[Sprite]) -> torch.Tensor:
     """1/sqrt(group size) inside a kind, then the shares of the kinds of each set, then those of the sets."""
     size = collections.Counter(s.group for s in sprites if s.split == "train")
@@ -93,7 +113,7 @@ def weights(sprites: list[Sprite]) -> torch.Tensor:
             raw[i] *= RECOLOURED_WEIGHT if s.recoloured else 1
             raw[i] *= FLAT_WEIGHT if s.flat else 1
             raw[i] *= TORN_TILE if s.kind == "tile" and (s.pixels[..., 3] > 0).mean() < 0.7 else 1
-            raw[i] *= WANTED_WEIGHT if s.source != objects.SOURCE and WANTED & set(s.name.split()) else 1
+            raw[i] *= 1 if s.source == objects.SOURCE else wish(s)
     kinds = np.array([s.kind for s in sprites])
     doll = np.array([s.source == "dolls" for s in sprites])
     thing = np.array([s.source == objects.SOURCE for s in sprites])
