@@ -6,6 +6,7 @@
 #include "core/params.h"
 #include "diffusion/adapters.h"
 #include "diffusion/find.h"
+#include "diffusion/finish.h"
 #include "diffusion/job.h"
 #include "diffusion/plan.h"
 #include "image/fix_steps.h"
@@ -191,6 +192,24 @@ static dgxp_status make_job(const json_t *recipe, const json_t *changes, const d
 
 /* ----------------------------------------------------------------------------------- painting */
 
+/* How the picture was found, among how many, is no part of a request: it goes over from the old one. */
+static dgxp_status keep_choice(const json_t *old, dgxp_image *image)
+{
+    json_t *chosen = json_object_get(old, "chosen"), *recipe = NULL;
+    if (!chosen) {
+        return DGXP_OK;
+    }
+    dgxp_status status = px_metadata_recipe(image, &recipe);
+    if (status == DGXP_OK) {
+        px_json_put(recipe, "chosen", json_incref(chosen));
+        char *text = px_json_print(recipe);
+        status = text ? px_finish_recipe(image, text) : px_error_memory("a recipe");
+        px_mem_free(text);
+    }
+    json_decref(recipe);
+    return status;
+}
+
 /* The picture in its place among copies of itself: what stands beside it does not change it, how
  * many there are may. */
 static dgxp_status paint(dgxp_model *model, const dgxp_job *job, const json_t *recipe,
@@ -213,6 +232,10 @@ static dgxp_status paint(dgxp_model *model, const dgxp_job *job, const json_t *r
     dgxp_status status = dgxp_generate(model, jobs, (int32_t)size, &generate, &result);
     if (status == DGXP_OK) {
         status = dgxp_image_copy(dgxp_result_image(result, (int32_t)position), out);
+    }
+    if (status == DGXP_OK && !params->changes && (status = keep_choice(recipe, *out)) != DGXP_OK) {
+        dgxp_image_free(*out);
+        *out = NULL;
     }
     dgxp_result_free(result);
     return status;
