@@ -211,11 +211,13 @@ set(DGXP_GAME_SOURCES
     src/game/payload.c
     src/game/payload_sheet.c
     src/game/project.c
+    src/game/renames.c
     src/game/settings.c
     src/game/sidecar.c
     src/game/stage.c
     src/game/stage_files.c
     src/game/stage_undo.c
+    src/game/upgrade.c
 )
 
 # The inner loops of grid recovery: nothing here looks at errno or at floating-point exceptions.

@@ -1,5 +1,5 @@
 # The suites that paint or open models: on the stub always, on torch where it was found.
-foreach(_suite stub params manifest request comfy workflow settings build job model threads
+foreach(_suite stub params manifest request comfy workflow settings upgrade build job model threads
         resident)
     px_add_test(${_suite})
     add_dependencies(test_${_suite} dgxpixels_stub)

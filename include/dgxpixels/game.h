@@ -113,6 +113,20 @@ DGXP_API dgxp_status dgxp_project_init(const char *folder);
  * each line that is the person's own to write]}.  DGXP_ERR_NOT_FOUND: no game here, or no crates.
  */
 DGXP_API dgxp_status dgxp_project_init_bevy(const char *folder, dgxp_document **out);
+
+/**
+ * What an earlier state of the library left in a game's folder, in any other folder or in one file
+ * (`path`; NULL = the project from here upwards), and that is gone: old names of settings in
+ * dgx-pixels.json, lists (.jsonl .csv .tsv .json), presets, bundles and workflows; `export.nine_slice`
+ * of presets; recipes that lie in the assets; batches whose seeds came of the whole list.  With
+ * `dry_run` it is told, else mended as far as it can be: a file is made new and its old text kept as
+ * FILE.old, a recipe is moved.  Nothing is ever written over; a second call finds nothing to do but
+ * what is a person's own.  `*out` is {"folder", "dry_run", "files": [{"path", "kind": project|list|
+ * preset|bundle|workflow|recipe|batch, "action": rewrite|move|by-hand, "to", "gone": [sentences]}]}.
+ * Folders named target, build and node_modules, hidden ones and links are left out, and so is what
+ * lies more than eight folders down.
+ */
+DGXP_API dgxp_status dgxp_upgrade(const char *path, int32_t dry_run, dgxp_document **out);
 /**
  * The game's dgx-pixels.json, read and checked (docs/project.md): {"folder", "assets_folder", "model",
  * "presets": the folder of its own presets, "defaults", "folders", "assets"}.  `project` as in

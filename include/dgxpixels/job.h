@@ -89,6 +89,8 @@ DGXP_API dgxp_status dgxp_job_request(const dgxp_model *model, const char *reque
 /**
  * Set whatever dgxp_settings() lists of a job that is there, but what begins one (its words, its
  * preset, its pictures): `value` is JSON, "0.5", "[32, 48]", "\"ddim\"".  Fails as dgxp_job_request().
+ * The settings that most programs set have a function of their own below; the others (temperature, eta,
+ * cfg_start …) are set by this one.
  */
 DGXP_API dgxp_status dgxp_job_set(dgxp_job *job, const char *name, const char *value);
 /**
@@ -136,21 +138,9 @@ DGXP_API dgxp_status dgxp_job_set_finish(dgxp_job *job, const char *steps);
 DGXP_API dgxp_status dgxp_job_set_steps(dgxp_job *job, int32_t steps);
 /** 0..100; at most 1 paints without the negative prompt, twice as fast.  Negative = default. */
 DGXP_API dgxp_status dgxp_job_set_guidance(dgxp_job *job, double guidance);
-/** Guidance rescale phi, 0..1 (Lin et al. 2023, section 3.4).  Negative = the model's default. */
-DGXP_API dgxp_status dgxp_job_set_guidance_rescale(dgxp_job *job, double phi);
-/** Guidance ends after this share of the steps, 0..1; 1 (default) = never. */
-DGXP_API dgxp_status dgxp_job_set_cfg_stop(dgxp_job *job, double share);
 DGXP_API dgxp_status dgxp_job_set_sampler(dgxp_job *job, dgxp_sampler sampler);
 DGXP_API dgxp_status dgxp_job_set_schedule(dgxp_job *job, dgxp_schedule schedule);
 DGXP_API dgxp_status dgxp_job_set_spacing(dgxp_job *job, dgxp_spacing spacing);
-/** Stochasticity of DDIM and TCD, 0..1; negative = the sampler's default (0 and 0.3). */
-DGXP_API dgxp_status dgxp_job_set_eta(dgxp_job *job, double eta);
-/**
- * The share of the noise that a whole run puts back, 0..1: each of n steps leaves its n-th root.  1
- * is the sampler as it was published; below it surfaces come out smoother and shapes plainer, which a
- * small model needs.  Negative = the model's default, 1 where it has none.
- */
-DGXP_API dgxp_status dgxp_job_set_temperature(dgxp_job *job, double temperature);
 /** 0..2^53-1.  Without one a seed is drawn and reported in the recipe. */
 DGXP_API dgxp_status dgxp_job_set_seed(dgxp_job *job, uint64_t seed);
 /** A seed from the system's generator, for callers that want to know it beforehand. */
@@ -169,8 +159,6 @@ DGXP_API dgxp_status dgxp_job_set_init_image(dgxp_job *job, const dgxp_image *im
                                              double strength);
 /** White paints anew, black keeps the init image bit for bit; read from luma x alpha.  Copied. */
 DGXP_API dgxp_status dgxp_job_set_mask(dgxp_job *job, const dgxp_image *mask);
-/** diffusers' rule for '!' (the second tokenizer pads with it); for comparisons only. */
-DGXP_API dgxp_status dgxp_job_set_parity(dgxp_job *job, int32_t parity);
 /**
  * For tests: the starting noise [channels, height, width] and each step's noise [steps, …], unit
  * variance, f32, copied.  Counts are in floats; NULL puts the generator back.

@@ -148,17 +148,46 @@ static int init_bevy(const char *folder)
     return CLI_OK;
 }
 
+static int upgrade(char **paths, int count)
+{
+    json_t *files = json_array();
+    int code = CLI_OK;
+    for (int i = 0; i < (count ? count : 1) && code == CLI_OK; i++) {
+        const dgxp_status status = cli_upgrade(count ? paths[i] : NULL, false, files);
+        code = status == DGXP_OK ? CLI_OK : cli_fail(status);
+    }
+    const int left = cli_print_old(files, true);
+    if (code == CLI_OK && !json_array_size(files)) {
+        puts("nothing is left of an earlier state");
+    } else if (left) {
+        printf("%d left for you to change, as their lines say\n", left);
+    }
+    json_decref(files);
+    return code == CLI_OK && left ? CLI_SOME_FAILED : code;
+}
+
 static int run_init(int argc, char **argv)
 {
-    bool bevy = false;
-    const cli_option options[] = {{"bevy", 0, CLI_FLAG, NULL, &bevy,
-                                   "make the Bevy game there ready too: crates, hot reload, "
-                                   "build.rs, .gitignore",
-                                   0, 0, NULL},
-                                  {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
+    bool bevy = false, old = false;
+    const cli_option options[] = {
+        {"upgrade", 0, CLI_FLAG, NULL, &old,
+         "bring what an earlier state left (old names of settings, recipes "
+         "in the assets)\nto today's; each text as it was stays as FILE.old",
+         0, 0, NULL},
+        {"bevy", 0, CLI_FLAG, NULL, &bevy,
+         "make the Bevy game there ready too: crates, hot reload, "
+         "build.rs, .gitignore",
+         0, 0, NULL},
+        {NULL, 0, CLI_FLAG, NULL, NULL, NULL, 0, 0, NULL}};
     int words, code;
     if (!cli_parse(&cli_init, options, argc, argv, &words, &code)) {
         return code;
+    }
+    if (old && bevy) {
+        return cli_usage("init", "--upgrade and --bevy are two calls");
+    }
+    if (old) {
+        return upgrade(argv, words);
     }
     if (words > 1) {
         return cli_usage("init", "takes one folder");
@@ -177,9 +206,10 @@ static int run_init(int argc, char **argv)
 const cli_command cli_init = {
     .name = "init",
     .summary = "Write a dgx-pixels.json to begin with",
-    .synopsis = "[DIR] [--bevy]",
+    .synopsis = "[DIR] [--bevy|--upgrade]",
     .examples = "  dgx-pixels init          # next to Cargo.toml\n"
                 "  cargo new my-game && cd my-game && cargo add bevy && dgx-pixels init --bevy\n"
+                "  dgx-pixels init --upgrade [DIR|FILE …]   # what `dgx-pixels doctor` calls old\n"
                 "What is there stays; again, it changes nothing.\n",
     .run = run_init,
 };

@@ -47,6 +47,7 @@ add_executable(dgx-pixels
     src/cli/terminal.c
     src/cli/tileset.c
     src/cli/trust.c
+    src/cli/upgrade.c
     src/cli/workers.c
 )
 target_compile_definitions(dgx-pixels PRIVATE _GNU_SOURCE)

@@ -148,6 +148,8 @@ typedef struct cli_lora_wish {
     double unet, text;
 } cli_lora_wish;
 bool cli_parse_lora(const char *text, cli_lora_wish *wish);
+/** "style:0.8,light" becomes two. */
+void cli_split_loras(cli_list *loras);
 /** Set adapters on the model, skipping what does not fit instead of refusing it. */
 dgxp_status cli_set_partial_loras(dgxp_model *model, const cli_list *loras);
 
@@ -171,6 +173,12 @@ void cli_print_list(const json_t *report, const char *field, const char *kind);
 
 /** Print a document: as it is with `json`, else as indented "key: value" lines for people. */
 void cli_print_document(const dgxp_document *document, bool json);
+/** The same of an object. */
+void cli_print_json(json_t *value, bool json);
+/** What is old at `path` (dgxp_upgrade()), appended to `files` with whole paths. */
+dgxp_status cli_upgrade(const char *path, bool dry_run, json_t *files);
+/** A line for each thing that is gone; how many files are left to a person. */
+int cli_print_old(const json_t *files, bool mended);
 /** Print the document of a call that went well, or say why it did not; frees it, returns an exit
  * code. */
 int cli_show_document(dgxp_status status, dgxp_document *document, bool json);

@@ -140,7 +140,7 @@ static int run(int argc, char **argv)
         {"mask", 0, CLI_TEXT, "PNG", &s.mask, NULL, 0, 0, NULL},
         {"lora", 'l', CLI_LIST, "NAME[:W[:T]]", &s.loras,
          "a LoRA by file or name (`dgx-pixels lora list`), as strong as W\n"
-         "(default 1), its text encoders as strong as T; may be repeated",
+         "(default 1), its text encoders as strong as T; more with commas",
          0, 0, NULL},
         {"lora-partial", 0, CLI_FLAG, NULL, &s.partial,
          "skip what of a LoRA does not fit the model instead of refusing it", 0, 0, NULL},
@@ -187,6 +187,7 @@ static int run(int argc, char **argv)
     }
     s.kind = words == 2 ? argv[0] : NULL;
     s.subject = argv[words - 1];
+    cli_split_loras(&s.loras);
     s.model.describe_only = s.dry_run;
     json_t *project = NULL;
     code = cli_project_load(s.deploy.project, &project);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* --lora FILE|NAME[:UNET[:TEXT]] of the commands that paint. */
-#include "cli/cli.h"
+#include "cli/inputs.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ":0.8" at the end of text[0..*length]: its number; the rest is then shorter. */
 static bool take_weight(const char *text, size_t *length, double *weight)
@@ -43,6 +44,37 @@ bool cli_parse_lora(const char *text, cli_lora_wish *wish)
     memcpy(wish->name, text, length);
     wish->name[length] = '\0';
     return true;
+}
+
+/* A comma stands between adapters, as in requests, unless it belongs to a file's name. */
+static bool is_list(const char *text)
+{
+    cli_lora_wish wish;
+    return strchr(text, ',') && cli_parse_lora(text, &wish) && access(wish.name, F_OK) != 0;
+}
+
+void cli_split_loras(cli_list *loras)
+{
+    size_t room = (size_t)loras->count + 1;
+    for (int i = 0; i < loras->count; i++) {
+        for (const char *at = loras->items[i]; (at = strchr(at, ',')); at++) {
+            room++;
+        }
+    }
+    const cli_list given = *loras;
+    *loras = (cli_list){.items = cli_zero(room, sizeof(char *))};
+    for (int i = 0; i < given.count; i++) {
+        char *rest =
+            (char *)(uintptr_t)given.items[i]; /* main()'s own word, which may be written */
+        if (!is_list(rest)) {
+            loras->items[loras->count++] = rest;
+            continue;
+        }
+        for (char *word; (word = strsep(&rest, ","));) {
+            loras->items[loras->count++] = word + strspn(word, " \t");
+        }
+    }
+    free(given.items);
 }
 
 dgxp_status cli_set_partial_loras(dgxp_model *model, const cli_list *loras)

@@ -107,6 +107,16 @@ void cli_print_document(const dgxp_document *document, bool json)
     json_decref(root);
 }
 
+void cli_print_json(json_t *value, bool json)
+{
+    if (json) {
+        json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+        putchar('\n');
+    } else {
+        print_object(value, 0);
+    }
+}
+
 int cli_show_document(dgxp_status status, dgxp_document *document, bool json)
 {
     if (status != DGXP_OK) {

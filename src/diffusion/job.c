@@ -199,26 +199,6 @@ dgxp_status dgxp_job_set_guidance(dgxp_job *job, double guidance)
     return set_number(job, "guidance", guidance, true);
 }
 
-dgxp_status dgxp_job_set_guidance_rescale(dgxp_job *job, double phi)
-{
-    return set_number(job, "guidance_rescale", phi, true);
-}
-
-dgxp_status dgxp_job_set_cfg_stop(dgxp_job *job, double share)
-{
-    return set_number(job, "cfg_stop", share, false);
-}
-
-dgxp_status dgxp_job_set_temperature(dgxp_job *job, double temperature)
-{
-    return set_number(job, "temperature", temperature, true);
-}
-
-dgxp_status dgxp_job_set_eta(dgxp_job *job, double eta)
-{
-    return set_number(job, "eta", eta, true);
-}
-
 static dgxp_status set_choice(dgxp_job *job, const char *name, int32_t value)
 {
     if (!job) {
@@ -302,16 +282,6 @@ dgxp_status dgxp_job_set_mask(dgxp_job *job, const dgxp_image *mask)
     }
     px_error_clear();
     return replace_image(mask, &job->mask);
-}
-
-dgxp_status dgxp_job_set_parity(dgxp_job *job, int32_t parity)
-{
-    if (!job) {
-        return px_error_begin("dgxp_job_set_parity", false, "a job");
-    }
-    px_error_clear();
-    job->set.parity = parity != 0;
-    return DGXP_OK;
 }
 
 static dgxp_status copy_floats(const float *values, size_t count, float **slot, size_t *slot_count)

@@ -10,6 +10,7 @@
 #include "diffusion/bundle.h"
 #include "diffusion/find.h"
 #include "diffusion/program.h"
+#include "game/upgrade.h"
 #include "resident/spawn.h"
 
 #include <string.h>
@@ -132,6 +133,23 @@ static json_t *describe_resident(void)
     return engines;
 }
 
+static bool look_at(const char *folder, void *files)
+{
+    if (px_upgrade_look(folder, files) != DGXP_OK) {
+        px_error_clear();
+    }
+    return false;
+}
+
+/* What of the user's own presets and models says what is gone. */
+static json_t *describe_old(void)
+{
+    json_t *files = json_array();
+    px_search_folders(PX_SEARCH_PRESETS, look_at, files);
+    px_search_folders(PX_SEARCH_MODELS, look_at, files);
+    return files;
+}
+
 dgxp_status dgxp_doctor(int32_t verify_hashes, dgxp_document **out)
 {
     if (!out) {
@@ -149,6 +167,7 @@ dgxp_status dgxp_doctor(int32_t verify_hashes, dgxp_document **out)
     px_json_put_text(about, "models_folders", folders);
     px_json_put(about, "models", describe_models(verify_hashes != 0));
     px_json_put(about, "resident", describe_resident());
+    px_json_put(about, "old", describe_old());
     px_mem_free(folders);
     const dgxp_status made = px_json_document(about, out);
     if (made != DGXP_OK) {

@@ -23,12 +23,12 @@ from .errors import (BackendError, BadFormat, Busy, Cancelled, DeviceLost, DgxPi
                      NotFound, OutOfMemory, Unsupported, Untrusted)
 from .fixing import Fixed, fix, fix_frames, quality, share_palette
 from .flow import Again, load_workflow, regen, run_workflow
-from .game import build, deploy, describe_project, init_project, undo_deploy
+from .game import build, deploy, describe_project, init_project, undo_deploy, upgrade
 from .image import Image
 from .job import Job
 from .lora import Lora, lora_info, set_loras
 from .model import (Cancel, Model, Progress, describe_preset, devices, doctor, inspect, list_loras, list_models,
-                    list_presets, random_seed, resident_engines, set_limits, settings, slug, stop_resident,
+                    list_presets, random_seed, resident_engines, set_limits, set_log, settings, slug, stop_resident,
                     trust_program, use_resident)
 from .motion import Moved, NormalMap, Recolored, list_motions, motion, normal, normals, recolor
 from .palette import Palette
@@ -65,6 +65,6 @@ __all__ = [
     "describe_project", "devices", "doctor", "fix", "fix_frames", "init_project", "inspect",
     "list_loras", "list_models", "list_motions", "list_presets", "load_workflow", "lora_info",
     "motion", "normal", "normals", "quality", "random_seed", "recolor", "regen", "run_workflow",
-    "set_limits", "set_loras", "settings", "share_palette", "slug", "trust_program", "undo_deploy",
-    "version", "resident_engines", "stop_resident", "use_resident",
+    "set_limits", "set_log", "set_loras", "settings", "share_palette", "slug", "trust_program", "undo_deploy",
+    "upgrade", "version", "resident_engines", "stop_resident", "use_resident",
 ]

@@ -105,6 +105,17 @@ def init_project(folder: str | os.PathLike[str] | None = None, *, bevy: bool = F
     return made
 
 
+def upgrade(path: str | os.PathLike[str] | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+    """Bring what an earlier state left at `path` (a game, any folder, a file; None: the project from here
+    upwards) to today's names and places; `dry_run` only says what is old.
+
+    A file's old text is kept as FILE.old.  Returns {"folder", "dry_run", "files": [{"path", "kind",
+    "action", "to", "gone"}]}; "by-hand" is left to a person, and "gone" says why.
+    """
+    made: dict[str, Any] = document(lib.dgxp_upgrade, path_bytes(path) if path is not None else None, int(dry_run))
+    return made
+
+
 def describe_project(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """The game's dgx-pixels.json, read and checked."""
     made: dict[str, Any] = document(lib.dgxp_project_describe, path_bytes(folder) if folder is not None else None)

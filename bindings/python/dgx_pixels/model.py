@@ -320,6 +320,24 @@ def set_limits(pixels: int = 0, bytes: int = 0) -> None:
     lib.dgxp_set_limits(byref(params(_abi.dgxp_limits, pixels=pixels, bytes=bytes)))
 
 
+_log: Any = None  # ctypes does not keep the function alive
+
+
+def set_log(hook: Callable[[str, str], Any] | None) -> None:
+    """Receive the library's log lines as hook("debug" | "info" | "warning", line), from any of its threads, one at
+    a time; None to stop.  What `hook` raises is printed and goes no further."""
+    global _log
+    levels = {_abi.LOG_DEBUG: "debug", _abi.LOG_INFO: "info", _abi.LOG_WARNING: "warning"}
+
+    def call(level: int, line: bytes, _: Any) -> None:
+        if hook:
+            hook(levels.get(level, "info"), line.decode("utf-8", "replace"))
+
+    callback = _abi.dgxp_log_callback(call) if hook else _abi.dgxp_log_callback()
+    lib.dgxp_set_log_callback(callback, None)
+    _log = callback
+
+
 def slug(subject: str) -> str:
     """A readable file name of a subject: "Medieval knight, red" -> "medieval-knight-red"."""
     room = create_string_buffer(64)  # DGXP_SLUG_SIZE and more

@@ -1925,7 +1925,7 @@ unsafe extern "C" {
     ) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " Set whatever dgxp_settings() lists of a job that is there, but what begins one (its words, its\n preset, its pictures): `value` is JSON, \"0.5\", \"[32, 48]\", \"\\\"ddim\\\"\".  Fails as dgxp_job_request()."]
+    #[doc = " Set whatever dgxp_settings() lists of a job that is there, but what begins one (its words, its\n preset, its pictures): `value` is JSON, \"0.5\", \"[32, 48]\", \"\\\"ddim\\\"\".  Fails as dgxp_job_request().\n The settings that most programs set have a function of their own below; the others (temperature, eta,\n cfg_start …) are set by this one."]
     pub fn dgxp_job_set(
         job: *mut dgxp_job,
         name: *const ::core::ffi::c_char,
@@ -1987,14 +1987,6 @@ unsafe extern "C" {
     pub fn dgxp_job_set_guidance(job: *mut dgxp_job, guidance: f64) -> dgxp_status;
 }
 unsafe extern "C" {
-    #[doc = " Guidance rescale phi, 0..1 (Lin et al. 2023, section 3.4).  Negative = the model's default."]
-    pub fn dgxp_job_set_guidance_rescale(job: *mut dgxp_job, phi: f64) -> dgxp_status;
-}
-unsafe extern "C" {
-    #[doc = " Guidance ends after this share of the steps, 0..1; 1 (default) = never."]
-    pub fn dgxp_job_set_cfg_stop(job: *mut dgxp_job, share: f64) -> dgxp_status;
-}
-unsafe extern "C" {
     pub fn dgxp_job_set_sampler(job: *mut dgxp_job, sampler: dgxp_sampler) -> dgxp_status;
 }
 unsafe extern "C" {
@@ -2002,14 +1994,6 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn dgxp_job_set_spacing(job: *mut dgxp_job, spacing: dgxp_spacing) -> dgxp_status;
-}
-unsafe extern "C" {
-    #[doc = " Stochasticity of DDIM and TCD, 0..1; negative = the sampler's default (0 and 0.3)."]
-    pub fn dgxp_job_set_eta(job: *mut dgxp_job, eta: f64) -> dgxp_status;
-}
-unsafe extern "C" {
-    #[doc = " The share of the noise that a whole run puts back, 0..1: each of n steps leaves its n-th root.  1\n is the sampler as it was published; below it surfaces come out smoother and shapes plainer, which a\n small model needs.  Negative = the model's default, 1 where it has none."]
-    pub fn dgxp_job_set_temperature(job: *mut dgxp_job, temperature: f64) -> dgxp_status;
 }
 unsafe extern "C" {
     #[doc = " 0..2^53-1.  Without one a seed is drawn and reported in the recipe."]
@@ -2037,10 +2021,6 @@ unsafe extern "C" {
 unsafe extern "C" {
     #[doc = " White paints anew, black keeps the init image bit for bit; read from luma x alpha.  Copied."]
     pub fn dgxp_job_set_mask(job: *mut dgxp_job, mask: *const dgxp_image) -> dgxp_status;
-}
-unsafe extern "C" {
-    #[doc = " diffusers' rule for '!' (the second tokenizer pads with it); for comparisons only."]
-    pub fn dgxp_job_set_parity(job: *mut dgxp_job, parity: i32) -> dgxp_status;
 }
 unsafe extern "C" {
     #[doc = " For tests: the starting noise [channels, height, width] and each step's noise [steps, …], unit\n variance, f32, copied.  Counts are in floats; NULL puts the generator back."]
@@ -2385,6 +2365,14 @@ unsafe extern "C" {
     #[doc = " The same for a Bevy game in `folder` (NULL = here), which holds a Cargo.toml with [package]: its\n dgx-pixels.json; in Cargo.toml the crates dgx-pixels-bevy and dgx-pixels-build (by the path of those\n that came with this library) and a feature `dev` with hot reload; build.rs; .gitignore.  What is\n there stays; a second call changes nothing.  `*out` is {\"changed\": [files], \"todo\": [a sentence for\n each line that is the person's own to write]}.  DGXP_ERR_NOT_FOUND: no game here, or no crates."]
     pub fn dgxp_project_init_bevy(
         folder: *const ::core::ffi::c_char,
+        out: *mut *mut dgxp_document,
+    ) -> dgxp_status;
+}
+unsafe extern "C" {
+    #[doc = " What an earlier state of the library left in a game's folder, in any other folder or in one file\n (`path`; NULL = the project from here upwards), and that is gone: old names of settings in\n dgx-pixels.json, lists (.jsonl .csv .tsv .json), presets, bundles and workflows; `export.nine_slice`\n of presets; recipes that lie in the assets; batches whose seeds came of the whole list.  With\n `dry_run` it is told, else mended as far as it can be: a file is made new and its old text kept as\n FILE.old, a recipe is moved.  Nothing is ever written over; a second call finds nothing to do but\n what is a person's own.  `*out` is {\"folder\", \"dry_run\", \"files\": [{\"path\", \"kind\": project|list|\n preset|bundle|workflow|recipe|batch, \"action\": rewrite|move|by-hand, \"to\", \"gone\": [sentences]}]}.\n Folders named target, build and node_modules, hidden ones and links are left out, and so is what\n lies more than eight folders down."]
+    pub fn dgxp_upgrade(
+        path: *const ::core::ffi::c_char,
+        dry_run: i32,
         out: *mut *mut dgxp_document,
     ) -> dgxp_status;
 }
