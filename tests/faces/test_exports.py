@@ -41,6 +41,7 @@ def test_every_export_is_bound_or_has_a_reason(face: str, evidence: Callable[...
     missing, reasons = unused(face), listed(face)
     assert sorted(missing - set(reasons)) == [], f"bind them in {face}, or say why not in tests/faces/unbound.txt"
     assert sorted(set(reasons) - missing) == [], f"{face} has them: take them out of tests/faces/unbound.txt"
+    assert not [name for name, reason in reasons.items() if "yet" in reason], "no reason: bind it"
     evidence(f"exports that the safe face of {face} uses", len(EXPORTS) - len(missing), f"of {len(EXPORTS)}")
 
 
@@ -76,6 +77,17 @@ def test_what_the_library_knows() -> None:
             dp.Image.decode(picture().encode())
     finally:
         dp.set_limits()
+
+
+def test_the_log_is_heard() -> None:
+    heard: list[tuple[str, str]] = []
+    dp.set_log(lambda level, line: heard.append((level, line)))
+    steps.remove_jaggies(picture())
+    dp.set_log(None)
+    assert ("debug", "jaggies: 0 cells") in heard
+    told = len(heard)
+    steps.remove_jaggies(picture())
+    assert len(heard) == told
 
 
 def test_recipes_panels_and_workflows(tmp_path: Path) -> None:

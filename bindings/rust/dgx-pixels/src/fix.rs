@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a picture to a finished sprite, without a model.
 
+use crate::steps::raw_images;
 use crate::{Dither, Image, ImageRef, Palette, Result, c_int, document, params, sys};
 
 /// What happens to a picture on its way to a sprite: grid, one pixel a cell, matte, palette, clean-up.
@@ -134,8 +135,8 @@ impl<'a> Fix<'a> {
         self
     }
 
-    /// Do it.
-    pub fn run(&self, image: &ImageRef) -> Result<Fixed> {
+    /// The C struct, whose pointers lead into this one.
+    pub(crate) fn params(&self) -> Result<sys::dgxp_fix_params> {
         fn pointer<T>(step: &Option<T>) -> *const T {
             step.as_ref().map_or(std::ptr::null(), |step| step)
         }
@@ -151,6 +152,12 @@ impl<'a> Fix<'a> {
         all.quantize = pointer(&self.quantize);
         all.outline = pointer(&self.outline);
         all.trim = pointer(&self.trim);
+        Ok(all)
+    }
+
+    /// Do it.
+    pub fn run(&self, image: &ImageRef) -> Result<Fixed> {
+        let all = self.params()?;
         let mut report = String::new();
         let sprite = Image::create(|out| {
             // The document comes with the image, in one call.
@@ -164,5 +171,24 @@ impl<'a> Fix<'a> {
             status
         })?;
         Ok(Fixed { sprite, report })
+    }
+
+    /// Do it to the frames of an animation, which have one size: one grid, one palette, one trim; and the report.
+    pub fn run_frames(&self, images: &[&ImageRef]) -> Result<(Vec<Image>, String)> {
+        let (all, raw) = (self.params()?, raw_images(images));
+        let count = c_int(raw.len().try_into().unwrap_or(u32::MAX))?;
+        let mut made = vec![std::ptr::null_mut(); raw.len()];
+        let report = document(|report| {
+            // SAFETY: `count` handles and as many places for new ones live until the call returns.
+            unsafe { sys::dgxp_fix_frames(raw.as_ptr(), count, &all, report, made.as_mut_ptr()) }
+        })?;
+        let images = made.into_iter().map(|raw| {
+            Image::create(|out| {
+                // SAFETY: a place for a handle, which is ours from here on.
+                unsafe { *out = raw };
+                sys::DGXP_OK
+            })
+        });
+        Ok((images.collect::<Result<_>>()?, report))
     }
 }

@@ -98,6 +98,22 @@ pub fn choices(name: &str) -> Result<Vec<String>> {
     Ok(unsafe { names(sys::dgxp_choices(name.as_ptr(), &mut count), count) })
 }
 
+/// The value that a name of such an enum has.
+pub(crate) fn choice(list: &str, wanted: &str) -> Result<i32> {
+    let (name, mut count) = (c_text(list)?, 0);
+    // SAFETY: `count` rows of static texts, or NULL.
+    let rows = unsafe {
+        let rows = sys::dgxp_choices(name.as_ptr(), &mut count);
+        if rows.is_null() { &[] } else { std::slice::from_raw_parts(rows, count as usize) }
+    };
+    rows.iter().find(|row| unsafe { text(row.name) } == wanted).map(|row| row.value).ok_or_else(|| {
+        crate::Error::invalid(format!(
+            "no {list} '{wanted}'; there are {}",
+            choices(list).unwrap_or_default().join(", ")
+        ))
+    })
+}
+
 /// The palettes that are found by name.
 pub fn palettes() -> Vec<String> {
     let mut count = 0;

@@ -195,3 +195,10 @@ pub fn describe_project(folder: Option<&Path>) -> Result<String> {
     let folder = folder.map(c_path).transpose()?;
     document(|out| unsafe { sys::dgxp_project_describe(pointer(&folder), out) })
 }
+
+/// Bring what an earlier state left at `path` (a game, any folder, a file; none: the project from here upwards) to
+/// today's names and places; `dry_run` only tells what is old.  JSON (`dgxp_upgrade()` in the header).
+pub fn upgrade(path: Option<&Path>, dry_run: bool) -> Result<String> {
+    let path = path.map(c_path).transpose()?;
+    document(|out| unsafe { sys::dgxp_upgrade(pointer(&path), dry_run.into(), out) })
+}

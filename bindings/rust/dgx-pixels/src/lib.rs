@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![doc = include_str!("../README.md")]
 
+mod autotile;
+mod batch;
 mod cancel;
 mod error;
 mod fix;
@@ -9,13 +11,17 @@ mod game;
 mod generate;
 mod image;
 mod job;
+mod log;
 mod lora;
 mod model;
 mod motion;
 mod palette;
 mod settings;
 mod sheet;
+mod steps;
 
+pub use autotile::{Autotile, Tileset};
+pub use batch::{Batch, BatchOptions, BatchProgress};
 pub use cancel::Cancel;
 pub use error::{Error, Result, Status};
 pub use fix::{Fix, Fixed};
@@ -23,19 +29,26 @@ pub use flow::{
     choices, describe_preset, load_workflow, palettes, parse_parameters, quality, random_seed, regen,
     run_workflow, set_limits, settings, slug, trust_program,
 };
-pub use game::{Ask, Build, Deploy, NoAnswer, describe_project, init_bevy, init_project, undo_deploy};
+pub use game::{
+    Ask, Build, Deploy, NoAnswer, describe_project, init_bevy, init_project, undo_deploy, upgrade,
+};
 pub use generate::{Generate, Painted, Phase, Progress};
 pub use image::{Image, ImageRef, PngOptions};
 pub use job::{Beside, Job, Preset};
+pub use log::{LogLevel, set_log};
 pub use lora::{Lora, LoraUse, list_loras};
 pub use model::{
     Dtype, Model, ModelOptions, doctor, inspect, list_models, list_presets, resident_status, stop_resident,
     use_resident,
 };
 pub use motion::{Facing, Made, Motion, Moved, Normal, Recolor, list_motions};
-pub use palette::{Dither, Palette};
+pub use palette::{Dither, Histogram, Palette};
 pub use settings::{Sampler, Schedule, Spacing, Tiling};
-pub use sheet::{Atlas, AtlasFormat, Direction, Pack, Place, Sheet, Tag};
+pub use sheet::{Align, Atlas, AtlasFormat, Cut, Direction, Pack, Place, Sheet, SheetFormat, Slice, Tag};
+pub use steps::{
+    Background, CellRule, Grid, GridHints, GridInfo, Matte, OutlineKind, Pivot, Trimmed, outline,
+    remove_jaggies, remove_orphans, trim,
+};
 
 use std::ffi::{CStr, CString, c_char};
 use std::path::Path;

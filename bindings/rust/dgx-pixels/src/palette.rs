@@ -5,7 +5,7 @@ use std::path::Path;
 use std::slice;
 
 use crate::error::check;
-use crate::{ImageRef, Result, c_enum, c_int, c_path, handle, params, sys, text};
+use crate::{ImageRef, Result, bytes, c_enum, c_int, c_path, handle, params, sys, text};
 
 handle!(
     /// Up to 256 different colours in order, at most one of them transparent.
@@ -26,6 +26,43 @@ c_enum!(
         Bayer8 = DGXP_DITHER_BAYER8,
     }
 );
+
+handle!(
+    /// The colours of any number of pictures, each weighing the same however large it is, for one palette over
+    /// all of them.  Any number of threads may add.
+    Histogram, dgxp_histogram, dgxp_histogram_free
+);
+
+impl Histogram {
+    /// Without a picture.
+    pub fn new() -> Result<Self> {
+        // SAFETY: the place for the handle is there; live handles, here and below.
+        Self::create(|out| unsafe { sys::dgxp_histogram_create(out) })
+    }
+
+    /// Add a picture's opaque colours.
+    pub fn add(&self, image: &ImageRef) -> Result<()> {
+        check(unsafe { sys::dgxp_histogram_add(self.raw(), image.raw()) })
+    }
+
+    /// Add the colours that `fix` would leave of a picture before its palette step.
+    pub fn add_fixed(&self, image: &ImageRef, fix: &crate::Fix) -> Result<()> {
+        let params = fix.params()?;
+        check(unsafe { sys::dgxp_histogram_add_fixed(self.raw(), image.raw(), &params) })
+    }
+
+    /// How many different opaque colours were seen.
+    pub fn colors(&self) -> u64 {
+        unsafe { sys::dgxp_histogram_colors(self.raw()) as u64 }
+    }
+
+    /// The palette of all of them: at most `colors` (1..256), 0 = as few as suffice.
+    pub fn extract(&self, colors: u32) -> Result<Palette> {
+        let mut params = params!(dgxp_palette_params);
+        params.colors = c_int(colors)?;
+        Palette::create(|out| unsafe { sys::dgxp_histogram_extract(self.raw(), &params, out) })
+    }
+}
 
 impl Palette {
     /// A built-in one by name ("pico-8"), or a palette file of any known format.
@@ -68,5 +105,16 @@ impl Palette {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = c_path(path.as_ref())?;
         check(unsafe { sys::dgxp_palette_save(self.raw(), path.as_ptr(), sys::DGXP_PALETTE_AUTO as i32) })
+    }
+
+    /// Read a palette file's bytes, in any known format.
+    pub fn decode(file: &[u8]) -> Result<Self> {
+        Self::create(|out| unsafe { sys::dgxp_palette_decode(file.as_ptr().cast(), file.len(), out) })
+    }
+
+    /// A palette file in memory; `format` is a name of [`choices("palette_format")`](crate::choices): "hex", "gpl" …
+    pub fn encode(&self, format: &str) -> Result<Vec<u8>> {
+        let format = crate::flow::choice("palette_format", format)?;
+        bytes(|out, size| unsafe { sys::dgxp_palette_encode(self.raw(), format, out, size) })
     }
 }

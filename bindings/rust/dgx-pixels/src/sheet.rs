@@ -51,6 +51,70 @@ c_enum!(
     }
 );
 
+c_enum!(
+    /// An animation file's format.
+    SheetFormat {
+        /// One layer, tags, slices, palette.
+        #[default]
+        Aseprite = DGXP_SHEET_ASEPRITE,
+        /// Frames and durations.
+        Apng = DGXP_SHEET_APNG,
+        /// The exact colours, at most 255 a frame.
+        Gif = DGXP_SHEET_GIF,
+    }
+);
+
+c_enum!(
+    /// How frames of different pieces are laid over each other.
+    Align {
+        /// Feet for pieces, none for cells.
+        #[default]
+        Auto = DGXP_ALIGN_AUTO,
+        /// The middle of the lowest eighth, on the lower edge.
+        Feet = DGXP_ALIGN_FEET,
+        /// The middle of what is visible.
+        Center = DGXP_ALIGN_CENTER,
+        /// As it lies in its cell.
+        None = DGXP_ALIGN_NONE,
+    }
+);
+
+/// How a picture is cut into frames; the default takes the pieces that touch nothing else.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Cut {
+    /// Into cells of so many pixels; one alone is both.
+    pub cell: (u32, u32),
+    /// Or into so many columns and rows.
+    pub grid: (u32, u32),
+    /// Around the cells, 0..1024.
+    pub margin: u32,
+    /// Between the cells, 0..1024.
+    pub spacing: u32,
+    /// How frames are aligned.
+    pub align: Align,
+    /// Cells without anything visible are frames too.
+    pub keep_empty: bool,
+    /// Pieces of fewer pixels go to the nearest larger one; 0 = 1/16 of the largest.
+    pub least: u32,
+    /// Transparent pixels around aligned frames, 0..256.
+    pub padding: u32,
+    /// Of each frame, ms; 0 = 100.
+    pub duration: u32,
+}
+
+/// A named rectangle over all frames: nine parts of a panel, a hit box, a pivot.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// At most 255 bytes.
+    pub name: String,
+    /// x, y, width, height.
+    pub bounds: (i32, i32, u32, u32),
+    /// The middle part of nine, from the slice's corner; none: all zero.
+    pub center: (i32, i32, u32, u32),
+    /// From the slice's corner.
+    pub pivot: Option<(i32, i32)>,
+}
+
 /// A named run of frames.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Tag {
@@ -117,6 +181,29 @@ impl Sheet {
         Self::create(|out| unsafe { sys::dgxp_sheet_load(path.as_ptr(), out) })
     }
 
+    /// The same from memory.
+    pub fn decode(file: &[u8]) -> Result<Self> {
+        Self::create(|out| unsafe { sys::dgxp_sheet_decode(file.as_ptr().cast(), file.len(), out) })
+    }
+
+    /// The numbered PNG files that `path` is one of, walk_01.png …, each shown for `duration` (zero = 100 ms).
+    pub fn load_sequence(path: impl AsRef<Path>, duration: Duration) -> Result<Self> {
+        let (path, ms) = (c_path(path.as_ref())?, i32::try_from(duration.as_millis()).unwrap_or(i32::MAX));
+        Self::create(|out| unsafe { sys::dgxp_sheet_load_sequence(path.as_ptr(), ms, out) })
+    }
+
+    /// Cut a picture into frames.
+    pub fn cut(image: &ImageRef, cut: &Cut) -> Result<Self> {
+        let mut params = params!(dgxp_cut_params);
+        (params.cell_width, params.cell_height) = (c_int(cut.cell.0)?, c_int(cut.cell.1)?);
+        (params.columns, params.rows) = (c_int(cut.grid.0)?, c_int(cut.grid.1)?);
+        (params.margin, params.spacing) = (c_int(cut.margin)?, c_int(cut.spacing)?);
+        (params.align, params.keep_empty) = (cut.align.value() as i32, cut.keep_empty.into());
+        (params.least, params.padding) = (c_int(cut.least)?, c_int(cut.padding)?);
+        params.duration = c_int(cut.duration)?;
+        Self::create(|out| unsafe { sys::dgxp_sheet_cut(image.raw(), &params, out) })
+    }
+
     /// Append a copy of `image`, shown for `duration` (1..65535 ms; zero = 100 ms).
     pub fn add_frame(&mut self, image: &ImageRef, name: &str, duration: Duration) -> Result<()> {
         let (name, ms) = (c_text(name)?, i32::try_from(duration.as_millis()).unwrap_or(i32::MAX));
@@ -153,6 +240,57 @@ impl Sheet {
     pub fn duration(&self, index: usize) -> Duration {
         let index = i32::try_from(index).unwrap_or(i32::MAX);
         Duration::from_millis(unsafe { sys::dgxp_sheet_frame_duration(self.raw(), index) } as u64)
+    }
+
+    /// A frame's name; empty past the end.
+    pub fn name(&self, index: usize) -> String {
+        let index = i32::try_from(index).unwrap_or(i32::MAX);
+        unsafe { text(sys::dgxp_sheet_frame_name(self.raw(), index)) }
+    }
+
+    /// Its rectangle must lie in the frames.
+    pub fn add_slice(&mut self, slice: &Slice) -> Result<()> {
+        let name = c_text(&slice.name)?;
+        let mut raw = params!(dgxp_slice);
+        raw.name = name.as_ptr();
+        (raw.x, raw.y, raw.width, raw.height) =
+            (slice.bounds.0, slice.bounds.1, c_int(slice.bounds.2)?, c_int(slice.bounds.3)?);
+        (raw.center_x, raw.center_y) = (slice.center.0, slice.center.1);
+        (raw.center_width, raw.center_height) = (c_int(slice.center.2)?, c_int(slice.center.3)?);
+        (raw.has_pivot, (raw.pivot_x, raw.pivot_y)) =
+            (slice.pivot.is_some().into(), slice.pivot.unwrap_or_default());
+        check(unsafe { sys::dgxp_sheet_add_slice(self.raw(), &raw) })
+    }
+
+    /// All slices.
+    pub fn slices(&self) -> Result<Vec<Slice>> {
+        let count = unsafe { sys::dgxp_sheet_slice_count(self.raw()) };
+        let read = |index| {
+            let mut raw = params!(dgxp_slice);
+            check(unsafe { sys::dgxp_sheet_slice(self.raw(), index, &mut raw) })?;
+            Ok(Slice {
+                name: unsafe { text(raw.name) },
+                bounds: (raw.x, raw.y, raw.width as u32, raw.height as u32),
+                center: (raw.center_x, raw.center_y, raw.center_width as u32, raw.center_height as u32),
+                pivot: (raw.has_pivot != 0).then_some((raw.pivot_x, raw.pivot_y)),
+            })
+        };
+        (0..count).map(read).collect()
+    }
+
+    /// A picture for people: every frame enlarged on a checkerboard, with its index; `columns` 0 = nearly square,
+    /// `scale` 0 = frames of about 128 pixels.
+    pub fn contact(&self, columns: u32, scale: u32, names: bool) -> Result<crate::Image> {
+        let mut params = params!(dgxp_contact_params);
+        (params.columns, params.scale, params.names) = (c_int(columns)?, c_int(scale)?, names.into());
+        crate::Image::create(|out| unsafe { sys::dgxp_sheet_contact(self.raw(), &params, out) })
+    }
+
+    /// All frames as one animation file in memory.
+    pub fn encode(&self, format: SheetFormat) -> Result<Vec<u8>> {
+        let mut params = params!(dgxp_sheet_params);
+        params.format = format.value() as i32;
+        bytes(|out, size| unsafe { sys::dgxp_sheet_encode(self.raw(), &params, out, size) })
     }
 
     /// All tags.
