@@ -44,17 +44,6 @@ def fastest(swap: Callable[[int], Any], runs: int) -> float:
     return 1000 * min(moments[2:])
 
 
-def shapes_of(folder: Path) -> lora_files.Modules:
-    from safetensors import safe_open
-
-    shapes: lora_files.Modules = {}
-    for component, file in (("unet", "unet/diffusion_pytorch_model"), ("text_1", "text_encoder/model"),
-                            ("text_2", "text_encoder_2/model")):
-        with safe_open(folder / f"{file}.safetensors", "pt") as tensors:
-            shapes[component] = {n: list(tensors.get_slice(n).get_shape()) for n in tensors.keys()}
-    return shapes
-
-
 def write_two(modules: lora_files.Modules, scratch: str, dtype: Any) -> list[Path]:
     return [lora_files.write(Path(scratch) / f"{i}.safetensors",
                              lora_files.make_lora(modules, "kohya-diffusers", RANK, 1.0, i, dtype))
@@ -65,7 +54,7 @@ def bench_cuda(build: Path, folder: Path, runs: int, device: str, json_file: Pat
     import torch
 
     bf16 = device.startswith("cuda")
-    shapes = shapes_of(folder)
+    shapes = lora_files.stored_shapes(folder)
     modules = lora_files.lora_modules(shapes)
     library = Library(build)
     with tempfile.TemporaryDirectory() as scratch, \
@@ -105,7 +94,7 @@ def bench(build: Path, name: str, runs: int, threads: int) -> float:
     home = bench_engine.kept_models(build, name)
     os.environ.update(DGX_PIXELS_MODELS=str(home), XDG_CONFIG_HOME=str(home / "config"))
     folder = home / f"{name}-diffusers"
-    modules = lora_files.lora_modules(shapes_of(folder))
+    modules = lora_files.lora_modules(lora_files.stored_shapes(folder))
     with tempfile.TemporaryDirectory() as scratch:
         files = write_two(modules, scratch, torch.float32)
         pipe = StableDiffusionXLPipeline.from_pretrained(folder, torch_dtype=torch.float32)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +36,16 @@ def lora_modules(shapes: dict[str, Shapes]) -> Modules:
                           for name, shape in shapes.get(component, {}).items()
                           if name.endswith(".weight") and pattern.search(name[:-7])}
     return out
+
+
+def stored_shapes(folder: Path) -> dict[str, Shapes]:
+    """The shapes of a diffusers folder's weights, by component."""
+    shapes: dict[str, Shapes] = {}
+    for component, file in (("unet", "unet/diffusion_pytorch_model"), ("text_1", "text_encoder/model"),
+                            ("text_2", "text_encoder_2/model")):
+        with safe_open(folder / f"{file}.safetensors", "pt") as tensors:
+            shapes[component] = {name: list(tensors.get_slice(name).get_shape()) for name in tensors.keys()}
+    return shapes
 
 
 def factors(shape: list[int], rank: int, draw: torch.Generator,

@@ -33,6 +33,11 @@ def words(game: Path, *more: object) -> list[str]:
             str(game.parent / "data"), "--brp", f"http://127.0.0.1:{free_port()}/", *map(str, more)]
 
 
+def colors_of(path: Path) -> set[bytes]:
+    data = dgx_pixels.Image.load(path).tobytes()
+    return {data[i:i + 3] for i in range(0, len(data), 4) if data[i + 3]}
+
+
 def stdio(game: Path, *more: object, **env: str) -> Client[Any]:
     return Client(StdioTransport(sys.executable, words(game, *more), env=environment(**env)),
                   init_timeout=120)
@@ -118,6 +123,14 @@ async def whole_tour(client: Client[Any], game: Path) -> None:
 
     fixed = (await client.call_tool("fix_image", {"path": first["path"], "colors": 4})).structured_content
     assert Path(fixed["path"]).exists()
+    both = [image["path"] for image in told["images"]][:2]
+    shared = (await client.call_tool("fix_image", {"path": both, "colors": 3, "share_palette": True})
+              ).structured_content
+    assert len(shared["paths"]) == len(both) and len(
+        {color for path in shared["paths"] for color in colors_of(Path(path))}) <= 3
+    as_one = (await client.call_tool("fix_image", {"path": both, "frames": True, "more": {"rule": "center"}})
+              ).structured_content
+    assert len(as_one["reports"]) == 1 and len(as_one["paths"]) == len(both)
     moved = (await client.call_tool("move_sprite", {"path": first["path"], "motions": "idle,hit", "normal": True})
              ).structured_content
     assert [Path(path).suffixes for path in moved["paths"]] == [[".png"], [".json"], [".aseprite"], [".n", ".png"]]

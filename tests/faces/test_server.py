@@ -27,7 +27,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+import dgx_pixels
 import malformed
+from dgx_pixels import Image, Palette
 from serving import ROOT, Server
 
 SMALL = {"prompt": "knight", "size": "16x16", "steps": 2}
@@ -192,6 +194,20 @@ def test_pixels_over_http(server: Server) -> None:
     source = base64.b64encode((ROOT / "docs/img/fix-before.png").read_bytes()).decode()
     fixed = server.ask("POST", "/api/v1/fix", {"image": source, "colors": 8}).json
     assert len(fixed["report"]["palette"]["colors"]) == 8
+    picture = Image.decode(base64.b64decode(source))
+    both = [source, base64.b64encode(picture.encode(scale=2)).decode()]
+    shared = server.ask("POST", "/api/v1/palette", {"images": both, "colors": 5}).json["colors"]
+    assert Palette(shared) == dgx_pixels.share_palette([picture, Image.decode(picture.encode(scale=2))], colors=5)
+    for image in both:
+        used = server.ask("POST", "/api/v1/fix", {"image": image, "palette": shared}).json["report"]["palette"]["colors"]
+        assert set(used) <= set(shared)
+    steps = {"rule": "center", "background": "keep", "outline": "inner", "trim": True, "padding": 2, "snap": True}
+    stepped = server.ask("POST", "/api/v1/fix", {"image": source, **steps}).json
+    wanted = dgx_pixels.fix(picture, downscale={"rule": "center"}, background="keep", outline={"kind": "inner"},
+                            trim={"padding": 2}, grid={"snap": 1})
+    assert Image.decode(base64.b64decode(stepped["image"])) == wanted.image
+    frames = server.ask("POST", "/api/v1/fix/frames", {"images": [source, source], "colors": 8}).json
+    assert frames["images"][0] == frames["images"][1] and len(frames["report"]["palette"]["colors"]) == 8
     sheet = server.ask("POST", "/api/v1/sheet", {"frames": [fixed["image"]] * 3, "columns": 3,
                                                  "tags": [{"name": "walk", "first": 0, "last": 2}]}).json
     assert sheet["width"] == 3 * fixed["width"] and '"walk"' in sheet["description"]

@@ -206,6 +206,18 @@ class Client:
         made = self.json("POST", "/api/v1/fix", {"image": base64.b64encode(png).decode(), **fields})
         return base64.b64decode(made["image"]), made["report"]
 
+    def share_palette(self, pngs: Sequence[bytes], **fields: Any) -> list[str]:
+        """The colors of one palette for all; `fields` are those of POST /api/v1/palette."""
+        made = self.json("POST", "/api/v1/palette", {
+            "images": [base64.b64encode(png).decode() for png in pngs], **fields})
+        return list(made["colors"])
+
+    def fix_frames(self, pngs: Sequence[bytes], **fields: Any) -> tuple[list[bytes], dict[str, Any]]:
+        """(PNGs, report) of the frames of one animation; `fields` are those of POST /api/v1/fix/frames."""
+        made = self.json("POST", "/api/v1/fix/frames", {
+            "images": [base64.b64encode(png).decode() for png in pngs], **fields})
+        return [base64.b64decode(image) for image in made["images"]], made["report"]
+
     def sheet(self, frames: Sequence[bytes], **fields: Any) -> tuple[bytes, str]:
         """(PNG, description); `fields` are those of POST /api/v1/sheet."""
         made = self.json("POST", "/api/v1/sheet", {

@@ -46,6 +46,12 @@ More = Annotated[dict[str, Any] | None, Field(
     "[{name, weight}], palette is a name or ['#rrggbb'], init and mask are PNGs in base64; and model")]
 
 
+# What fix_image has no argument of its own for: all but the pictures.
+FIX_MORE = ("cell", "prior", "non_square", "snap", "straight", "rule", "detail", "keep_colors", "quantizer",
+            "background", "tolerance", "holes", "keep_holes", "keep_specks", "keep_fringe", "dither", "orphans",
+            "jaggies", "padding", "pivot")
+
+
 def summary(path: Path, painted: Painted) -> dict[str, Any]:
     quality = painted.quality
     return {"path": str(path), "seed": painted.seed, "score": quality.get("score"),
@@ -174,20 +180,40 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
 
     @mcp.tool(annotations=MAKE)
     async def fix_image(
-        path: Annotated[str, Field(description="a PNG inside the project")], size: Size = None,
-        colors: Annotated[int | None, Field(ge=1, le=256)] = None,
+        path: Annotated[str | list[str], Field(description="a PNG inside the project, or several")],
+        size: Size = None, colors: Annotated[int | None, Field(ge=1, le=256)] = None,
         palette: Annotated[str | None, Field(description="a built-in palette: pico-8, sweetie-16 …")] = None,
+        share_palette: Annotated[bool, Field(description="one palette, found over all of them")] = False,
+        frames: Annotated[bool, Field(description="they are one animation: one grid, one palette")] = False,
         outline: bool = False, trim: bool = False, tile: bool = False,
+        more: Annotated[dict[str, Any] | None, Field(
+            description="further fields of POST /api/v1/fix: " + ", ".join(FIX_MORE))] = None,
     ) -> ToolResult:
-        """Turn any picture (painted, upscaled, blurry 'pixel art') into true pixels: one pixel a cell,
-        clear alpha, few colors. Writes a new PNG and returns its path, a preview and the report."""
-        source = await call(shop.read_png, path)
-        fields: dict[str, Any] = {"size": size, "colors": colors, "palette": palette}
-        png, report = await call(
-            shop.client.fix, source, outline=outline, trim=trim, tile=tile,
-            **{name: value for name, value in fields.items() if value is not None})
-        made = await call(shop.write, f"{Path(path).stem}-fixed.png", png)
-        return result({"path": str(made), "report": report}, [png])
+        """Turn any pictures (painted, upscaled, blurry 'pixel art') into true pixels: one pixel a cell,
+        clear alpha, few colors. Writes new PNGs and returns their paths, previews and reports."""
+        paths = [path] if isinstance(path, str) else path
+        names = [f"{Path(each).stem}-fixed.png" for each in paths]
+        if not 1 <= len(paths) <= 256:
+            raise ToolError("name 1 to 256 pictures")
+        if len(set(names)) < len(names):
+            raise ToolError("two of the pictures have one name: fix them in two calls")
+        if share_palette and (palette or frames):
+            raise ToolError("share_palette finds one palette: leave palette and frames out")
+        sources = [await call(shop.read_png, each) for each in paths]
+        given: dict[str, Any] = {"size": size, "colors": colors, "palette": palette}
+        fields = {**{name: value for name, value in given.items() if value is not None}, "outline": outline,
+                  "trim": trim, "tile": tile, **(more or {})}
+        if share_palette:
+            shared = await call(shop.client.share_palette, sources, **fields)
+            fields = {**fields, "palette": shared}
+        if frames:
+            pngs, report = await call(shop.client.fix_frames, sources, **fields)
+            reports = [report]
+        else:
+            made = [await call(shop.client.fix, source, **fields) for source in sources]
+            pngs, reports = [png for png, _ in made], [report for _, report in made]
+        written = [str(await call(shop.write, name, png)) for name, png in zip(names, pngs, strict=True)]
+        return result({"path": written[0], "report": reports[0], "paths": written, "reports": reports}, pngs)
 
     @mcp.tool(annotations=MAKE)
     async def make_sheet(
@@ -328,13 +354,14 @@ def add_tools(mcp: FastMCP, shop: Workshop) -> None:
 
     @mcp.tool(annotations=READ)
     async def doctor() -> dict[str, Any]:
-        """Is everything there? The server, its limits, the project, the running game."""
+        """Is everything there? The server, its limits, the project and what in it is of an older version (`dgx-pixels
+        init --upgrade` mends that), the running game."""
 
         def look() -> dict[str, Any]:
             project = {"folder": str(shop.project), "is_bevy_project":
                        (shop.project / "Cargo.toml").exists(), "assets": (shop.project / "assets").is_dir()}
             return {"server": shop.client.url, **shop.client.capabilities(), "project": project,
-                    "game": shop.game()}
+                    "game": shop.game(), "old": shop.old()}
 
         made: dict[str, Any] = await call(look)
         return made

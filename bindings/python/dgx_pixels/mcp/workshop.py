@@ -11,8 +11,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from .. import project
+from .. import game, project
 from ..client import Client, Painted
+from ..errors import BackendError
 from ..files import write_whole
 
 OUT = ".dgx-pixels/out"  # inside the project; deploy's own folder ignores itself in git
@@ -68,6 +69,14 @@ class Workshop:
         """Into assets/, then ask the running game whether it arrived."""
         return project.deploy(files, project=self.project, to=to, tile=tile, array=array, force=force, confirm=True,
                               brp=self.brp)
+
+    def old(self) -> list[dict[str, Any]] | str:
+        """What an older version left in the project; the library looks, where this machine has it."""
+        try:
+            found: list[dict[str, Any]] = game.upgrade(self.project, dry_run=True)["files"]
+            return found
+        except BackendError:
+            return "not looked at: the library is not on this machine"
 
     def game(self) -> str:
         """The running game in a few words."""

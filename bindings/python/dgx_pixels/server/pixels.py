@@ -19,7 +19,7 @@ from ..palette import Palette
 from ..sheet import Sheet
 from .jobs import engine_of, find
 from .models import model_names
-from .schema import DeployBody, FixBody, SheetBody, decode_png, palette_of
+from .schema import DeployBody, FixBody, ManyBody, SheetBody, decode_png
 
 router = APIRouter(prefix="/api/v1", tags=["pixels"])
 
@@ -47,12 +47,44 @@ def base64_png(image: Image) -> str:
 def fix(request: Request, body: FixBody) -> Fixed:
     """Any picture to true pixels: grid, alpha, palette, report.  Needs no model."""
     limit = request.app.state.settings.pixel_limit
-    made = fixing.fix(
-        Image.decode(decode_png(body.image, "image", limit)), size=body.size, colors=body.colors,
-        palette=palette_of(body.palette), background=body.background, dither=body.dither,
-        outline=body.outline, orphans=body.orphans, jaggies=body.jaggies, trim=body.trim, tile=body.tile)
+    made = fixing.fix(Image.decode(decode_png(body.image, "image", limit)), **body.steps())
     return Fixed(image=base64_png(made.image), width=made.image.width, height=made.image.height,
                  report=made.report)
+
+
+def decode_all(texts: list[str], field: str, limit: int) -> list[Image]:
+    """Pictures that have no more pixels together than one may have."""
+    images: list[Image] = []
+    for index, text in enumerate(texts):
+        images.append(Image.decode(decode_png(text, f"{field}.{index}", limit)))
+        if sum(image.width * image.height for image in images) > limit:
+            raise HTTPException(413, f"the {field} have more than {limit} pixels together")
+    return images
+
+
+class Palettes(BaseModel):
+    colors: list[str]
+
+
+class Frames(BaseModel):
+    images: list[str]
+    report: dict[str, Any]
+
+
+@router.post("/palette", operation_id="share_palette")
+def share_palette(request: Request, body: ManyBody) -> Palettes:
+    """One palette for many pictures: give its colors to /fix of each, as `palette`."""
+    images = decode_all(body.images, "images", request.app.state.settings.pixel_limit)
+    made = fixing.share_palette(images, **body.steps())
+    return Palettes(colors=[f"#{r:02x}{g:02x}{b:02x}" for r, g, b, alpha in made if alpha])
+
+
+@router.post("/fix/frames", operation_id="fix_frames")
+def fix_frames(request: Request, body: ManyBody) -> Frames:
+    """The frames of one animation: one grid, one palette, one trim."""
+    images = decode_all(body.images, "images", request.app.state.settings.pixel_limit)
+    made = fixing.fix_frames(images, **body.steps())
+    return Frames(images=[base64_png(frame.image) for frame in made], report=made[0].report)
 
 
 @router.post("/sheet", operation_id="make_sheet")
@@ -60,12 +92,7 @@ def make_sheet(request: Request, body: SheetBody) -> Packed:
     """Frames on one picture, and the text that an engine reads."""
     limit = request.app.state.settings.pixel_limit
     sheet = Sheet(duration=body.duration)
-    total = 0
-    for index, frame in enumerate(body.frames):
-        image = Image.decode(decode_png(frame, f"frames.{index}", limit))
-        total += image.width * image.height
-        if total > limit:
-            raise HTTPException(413, f"the frames have more than {limit} pixels together")
+    for image in decode_all(body.frames, "frames", limit):
         sheet.add(image, duration=body.duration)
     for tag in body.tags:
         sheet.add_tag(tag.name, tag.first, tag.last, tag.direction)

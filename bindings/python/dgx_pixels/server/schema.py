@@ -144,20 +144,67 @@ class Asked(Body):
 LoraUses = Annotated[list[LoraUse], Field(max_length=64)]
 
 
-class FixBody(Body):
-    """From any picture to a sprite."""
+class FixFields(Body):
+    """The steps of a sprite, as `dgx-pixels fix` has them."""
 
-    image: Picture
     size: Size | None = None
+    cell: Number | None = Field(None, ge=1, le=1024, description="one sprite pixel is so many pixels; else it is found")
+    prior: Number | None = Field(None, ge=1, le=1024, description="the cell to expect, where the picture is unclear")
+    non_square: bool = Field(False, description="cells may be wider than high")
+    snap: bool = Field(False, description="sizes close to 16, 32, 48, 64 … become these")
+    straight: bool = Field(False, description="the grid's lines do not bend")
+    rule: Literal["auto", "median", "center", "dominant", "k-centroid", "detail"] | None = Field(
+        None, description="how a cell becomes one color")
+    detail: Number | None = Field(None, ge=0.01, le=4, description="of the rule detail")
     colors: Whole | None = Field(None, ge=1, le=256)
+    keep_colors: bool = Field(False, description="no palette step")
     palette: str | list[Hex] | None = Field(None, max_length=256)
+    quantizer: Literal["oklab", "imagequant"] | None = None
     background: Annotated[str, StringConstraints(pattern=r"^(auto|keep|#[0-9a-fA-F]{6})$")] | None = None
+    tolerance: Number | None = Field(None, gt=0, le=1, description="of the background, in OKLab")
+    holes: bool = Field(False, description="the background goes where the subject encloses it too")
+    keep_holes: bool = False
+    keep_specks: bool = Field(False, description="lone pixels stay (sparks)")
+    keep_fringe: bool = Field(False, description="the background's tint stays on the edge")
     dither: Literal["none", "bayer2", "bayer4", "bayer8"] | None = None
-    outline: bool = False
+    outline: bool | Literal["outer", "inner"] = False
     orphans: bool = False
     jaggies: bool = False
     trim: bool = False
+    padding: Whole = Field(0, ge=0, le=1024, description="with trim")
+    pivot: Literal["feet", "center", "top-left"] | None = Field(None, description="with trim")
     tile: bool = False
+
+    def steps(self) -> dict[str, Any]:
+        """As fixing.fix() takes them."""
+
+        def step(**fields: Any) -> dict[str, Any] | None:
+            return {name: value for name, value in fields.items() if value} or None
+
+        outline = {"kind": self.outline} if isinstance(self.outline, str) else self.outline
+        return {
+            "size": self.size, "cell": self.cell, "colors": self.colors, "keep_colors": self.keep_colors,
+            "palette": palette_of(self.palette), "background": self.background, "dither": self.dither,
+            "grid": step(prior=self.prior, non_square=int(self.non_square), snap=int(self.snap),
+                         straight=int(self.straight)),
+            "downscale": step(rule=self.rule, detail=self.detail),
+            "matte": step(tolerance=self.tolerance, open_holes=int(self.holes), keep_holes=int(self.keep_holes),
+                          keep_specks=int(self.keep_specks), keep_fringe=int(self.keep_fringe)),
+            "extract": step(method=self.quantizer), "outline": outline, "orphans": self.orphans,
+            "jaggies": self.jaggies, "tile": self.tile,
+            "trim": (step(padding=self.padding, pivot=self.pivot) or True) if self.trim else None}
+
+
+class FixBody(FixFields):
+    """From any picture to a sprite."""
+
+    image: Picture
+
+
+class ManyBody(FixFields):
+    """Several pictures, and the steps of each."""
+
+    images: list[Picture] = Field(min_length=1, max_length=1024)
 
 
 class TagBody(Body):
