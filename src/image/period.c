@@ -42,7 +42,7 @@ static bool prepare_signal(const float *map, int32_t first, int32_t last, int32_
     const size_t n = (size_t)length;
     int32_t window = length / 4;
     window = window < 192 ? (length < 192 ? length : 192) : window;
-    const int32_t hop = window / 4;
+    const int32_t hop = window < 8 ? 1 : window / 4;
     *out = (signal){.length = length, .window = hop * 4, .hop = hop, .blocks = length / hop};
     float *profile = px_mem_zero(n, 2 * sizeof *profile);
     out->weighted = px_mem_zero(n, 4 * sizeof *out->weighted);

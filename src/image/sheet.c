@@ -309,7 +309,13 @@ dgxp_status dgxp_sheet_tag(const dgxp_sheet *sheet, int32_t index, dgxp_tag *tag
         return px_error_set(DGXP_ERR_INVALID_ARGUMENT, "dgxp_sheet_tag: there is no tag %d", index);
     }
     const px_sheet_tag *t = &sheet->tags[index];
-    const dgxp_tag told = {sizeof told, t->from, t->to, t->direction, t->repeat, t->name};
+    dgxp_tag told;
+    memset(&told, 0, sizeof told); /* the gap before `name` too: nothing of our stack is told */
+    told.from = t->from;
+    told.to = t->to;
+    told.direction = t->direction;
+    told.repeat = t->repeat;
+    told.name = t->name;
     return px_params_fill("dgxp_sheet_tag", tag, &told, sizeof told);
 }
 

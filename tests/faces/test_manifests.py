@@ -4,8 +4,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
+import shutil
+import socket
 import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +119,45 @@ def test_the_ray_jobs_entrypoint_is_understood(python: Any) -> None:
     assert words[:3] == ["python3", "-m", "dgx_pixels"]
     done = python(*words[1:], check=False)
     assert done.returncode == 1 and "/shared/wishes.txt" in done.stderr, done.stderr
+
+
+def test_ray_runs_the_job_that_is_submitted(full: bool, tiny: Path, tmp_path: Path, evidence: Any) -> None:
+    """What KubeRay does with the example: a head with its dashboard, and the entrypoint handed to it."""
+    if not full:
+        pytest.skip("a full run starts Ray's head and submits the job to it")
+    (tmp_path / "wishes.txt").write_text(LINES)
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        port, dashboard = one.getsockname()[1], other.getsockname()[1]
+    [job] = documents("kuberay/rayjob.yaml")
+    words = job["spec"]["entrypoint"].replace("/shared", str(tmp_path)).replace("python3", sys.executable)
+    ray = str(Path(sys.executable).with_name("ray"))
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"),
+           "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    short = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # sockets lie in it, and their paths end at 107 letters
+    head = subprocess.Popen(
+        [ray, "start", "--head", "--block", "--include-dashboard=true", f"--port={port}", f"--dashboard-port={dashboard}",
+         "--num-cpus=2", "--object-store-memory=134217728", f"--temp-dir={short}"],
+        env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        address = f"http://127.0.0.1:{dashboard}"
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{address}/api/version", timeout=5).close()
+                break
+            except urllib.error.HTTPError:
+                break  # 401: the command knows its token
+            except OSError:
+                pass
+            assert head.poll() is None, "Ray's head ended"
+            time.sleep(1)
+        done = subprocess.run([ray, "job", "submit", "--address", address, "--", *shlex.split(words)], env=env, text=True,
+                              capture_output=True, timeout=1200)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(list((tmp_path / "pictures").glob("*.png"))) == 12
+    finally:
+        head.terminate()
+        head.wait(60)
+        shutil.rmtree(short, ignore_errors=True)
+    evidence("Ray: head with its dashboard, the example's entrypoint by `ray job submit`", 12, "all painted")
