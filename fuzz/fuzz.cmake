@@ -1,7 +1,7 @@
 # One program a target: with clang's libFuzzer (preset `fuzz`), else replayed over the kept seeds as a test.
 option(DGXP_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
 set(_targets picture animation palette safetensors bundle manifest request workflow project recipe prompt document
-    resident)
+    motion preset journal payload resident)
 foreach(_target ${_targets})
     set(_sources fuzz/targets.c)
     if(_target STREQUAL resident)
@@ -14,7 +14,7 @@ foreach(_target ${_targets})
         add_executable(fuzz_${_target} ${_sources} fuzz/replay.c)
         add_test(NAME fuzz_${_target} COMMAND fuzz_${_target} ${CMAKE_SOURCE_DIR}/fuzz/seeds/${_target})
         set_tests_properties(fuzz_${_target} PROPERTIES TIMEOUT 3600 ENVIRONMENT
-            "DGX_PIXELS_MODELS=${CMAKE_SOURCE_DIR}/models;DGX_PIXELS_PRESETS=${CMAKE_SOURCE_DIR}/presets;ASAN_OPTIONS=allocator_may_return_null=1")
+            "DGX_PIXELS_MODELS=${CMAKE_SOURCE_DIR}/models;DGX_PIXELS_PRESETS=${CMAKE_SOURCE_DIR}/presets;DGX_PIXELS_MOTIONS=${CMAKE_SOURCE_DIR}/motions;ASAN_OPTIONS=allocator_may_return_null=1")
     endif()
     target_compile_definitions(fuzz_${_target} PRIVATE _GNU_SOURCE FUZZ_TARGET=${_target})
     target_link_libraries(fuzz_${_target} PRIVATE dgxp_objects)

@@ -265,6 +265,10 @@ START_TEST(autotile_refuses_what_cannot_be_a_tile)
     ck_assert_refused(dgxp_autotile(grass, odd, NULL, &sheet), DGXP_ERR_MISMATCH, "the outside");
     params.tile = 12;
     ck_assert_refused(dgxp_autotile(grass, NULL, &params, &sheet), DGXP_ERR_MISMATCH, "multiples");
+    dgxp_image *wide = NULL; /* lower than a tile: no row below it is looked at */
+    ck_assert_ok(dgxp_image_create(64, 48, NULL, &wide));
+    ck_assert_refused(dgxp_autotile(wide, NULL, NULL, &sheet), DGXP_ERR_MISMATCH, "multiples");
+    dgxp_image_free(wide);
     params.tile = 0;
     params.border = 8;
     ck_assert_refused(dgxp_autotile(grass, NULL, &params, &sheet), DGXP_ERR_INVALID_ARGUMENT,

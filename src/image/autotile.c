@@ -267,7 +267,7 @@ static dgxp_status prepare(maker *self, const dgxp_autotile_params *p)
     }
     self->outline = !p->no_outline;
     memcpy(self->outline_color, p->outline_color, 4);
-    if (!self->outline_color[3]) {
+    if (!status && !self->outline_color[3]) {
         find_darkest(self->inside, self->tile, self->outline_color);
     }
     return status;
