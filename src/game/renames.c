@@ -346,6 +346,16 @@ static dgxp_status read_table(const char *text, char separator, px_renames *in)
     return take_text(in, &made);
 }
 
+bool px_renames_may(const char *path)
+{
+    static const char *const suffixes[] = {"json", "jsonl", "ndjson", "csv", "tsv"};
+    bool may = false;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        may = may || px_file_has_suffix(path, suffixes[i]);
+    }
+    return may;
+}
+
 dgxp_status px_renames_read(const char *path, const char *text, px_renames *out)
 {
     *out = (px_renames){.gone = json_array()};

@@ -15,6 +15,9 @@ typedef struct px_renames {
     bool stuck;       /* something only its author can decide: `gone` says what */
 } px_renames;
 
+/** Whether a file of this name may be one of ours: others need not be opened. */
+bool px_renames_may(const char *path);
+
 /**
  * Read the text of the file at `path`, which is never written here.  What is none of ours, or cannot
  * be read as its suffix says, has no kind.  Free with px_renames_free(), also after a failure.

@@ -78,6 +78,9 @@ static dgxp_status look_at_text(const walk *in, const char *path)
     uint8_t *bytes = NULL;
     size_t size = 0;
     px_renames found = {0};
+    if (!px_renames_may(path)) {
+        return DGXP_OK;
+    }
     if (px_file_read(path, FILE_LIMIT, &bytes, &size) != DGXP_OK || strlen((char *)bytes) != size) {
         px_error_clear(); /* too large, not to be read, or no text: none of ours */
         px_mem_free(bytes);

@@ -20,6 +20,12 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/api/v1/recolor", {"image": "AAAA", "map": "red=blue", "variant": 2, "keep_skin": True}),
     ("POST", "/api/v1/normal", {"image": "AAAA", "strength": 100, "no_shading": True, "y_down": True}),
     ("POST", "/api/v1/fix", {"image": "AAAA", "colors": 8, "dither": "none", "trim": True, "size": [8, 8]}),
+    ("POST", "/api/v1/fix/frames", {"images": ["AAAA"], "cell": 4, "rule": "center", "outline": "inner", "padding": 1}),
+    ("POST", "/api/v1/palette", {"images": ["AAAA"], "colors": 8, "tolerance": 0.1, "pivot": "feet"}),
+    ("POST", "/api/v1/report", {"images": ["AAAA"], "colors": 8, "tile": True}),
+    ("POST", "/api/v1/slice", {"image": "AAAA", "cell_width": 8, "align": "feet", "keep_empty": True}),
+    ("POST", "/api/v1/contact", {"images": ["AAAA"], "columns": 2, "scale": 2}),
+    ("POST", "/api/v1/tileset", {"inside": "AAAA", "kind": "corner", "tile": 8, "rough": 1, "format": "tsj"}),
     ("POST", "/api/v1/sheet", {"frames": ["AAAA"], "columns": 1, "tags": [
         {"name": "walk", "first": 0, "last": 0}], "format": "tsx"}),
     ("POST", "/api/v1/deploy", {"job": JOB, "index": 0, "to": "sprites/a.png", "force": False}),

@@ -25,7 +25,8 @@ from serving import ROOT, environment, free_port
 SMALL: dict[str, Any] = {"prompt": "knight", "kind": "character", "size": "16x16", "more": {"steps": 2}}
 TOOLS = {"generate", "generate_and_deploy", "get_job", "list_jobs", "cancel_job", "fix_image", "make_sheet",
          "move_sprite", "recolor_sprite", "normal_map", "list_presets", "list_assets", "deploy", "regenerate", "doctor",
-         "build", "undo_deploy", "run_workflow", "list_palettes", "list_loras"}
+         "build", "undo_deploy", "run_workflow", "list_palettes", "list_loras", "report_sprites", "slice_sheet", "contact_sheet",
+         "make_tileset"}
 
 
 def words(game: Path, *more: object) -> list[str]:
@@ -131,6 +132,13 @@ async def whole_tour(client: Client[Any], game: Path) -> None:
     as_one = (await client.call_tool("fix_image", {"path": both, "frames": True, "more": {"rule": "center"}})
               ).structured_content
     assert len(as_one["reports"]) == 1 and len(as_one["paths"]) == len(both)
+    reports = (await client.call_tool("report_sprites", {"paths": both})).structured_content["reports"]
+    assert len(reports) == len(both) and all("score" in report for report in reports)
+    cut = (await client.call_tool("slice_sheet", {"path": sheet["paths"][0], "cell_width": 16})).structured_content
+    assert [dgx_pixels.Image.load(path).width for path in cut["paths"]] == [16] * len(cut["paths"])
+    assert Path((await client.call_tool("contact_sheet", {"paths": both})).structured_content["path"]).exists()
+    tiles = (await client.call_tool("make_tileset", {"inside": both[0], "kind": "corner"})).structured_content
+    assert tiles["tiles"] == 16 and "wangset" in Path(tiles["paths"][1]).read_text()
     moved = (await client.call_tool("move_sprite", {"path": first["path"], "motions": "idle,hit", "normal": True})
              ).structured_content
     assert [Path(path).suffixes for path in moved["paths"]] == [[".png"], [".json"], [".aseprite"], [".n", ".png"]]

@@ -208,9 +208,20 @@ def test_pixels_over_http(server: Server) -> None:
     assert Image.decode(base64.b64decode(stepped["image"])) == wanted.image
     frames = server.ask("POST", "/api/v1/fix/frames", {"images": [source, source], "colors": 8}).json
     assert frames["images"][0] == frames["images"][1] and len(frames["report"]["palette"]["colors"]) == 8
+    measured = server.ask("POST", "/api/v1/report", {"images": [fixed["image"]], "colors": 8}).json
+    assert measured == dgx_pixels.quality(Image.decode(base64.b64decode(fixed["image"])), colors=8)
     sheet = server.ask("POST", "/api/v1/sheet", {"frames": [fixed["image"]] * 3, "columns": 3,
                                                  "tags": [{"name": "walk", "first": 0, "last": 2}]}).json
     assert sheet["width"] == 3 * fixed["width"] and '"walk"' in sheet["description"]
+    cut = server.ask("POST", "/api/v1/slice", {"image": sheet["image"], "columns": 3}).json
+    assert cut["images"] == [fixed["image"]] * 3
+    shown = server.ask("POST", "/api/v1/contact", {"images": cut["images"], "scale": 2}).json
+    assert shown["width"] > 2 * fixed["width"]
+    tile = base64.b64encode(Image(8, 8, bytes([90, 60, 30, 255] * 64)).encode()).decode()
+    tiles = server.ask("POST", "/api/v1/tileset", {"inside": tile, "edge": tile, "kind": "corner"})
+    assert tiles.status == 409 and "the edge is 8x8" in tiles.json["detail"]
+    tiles = server.ask("POST", "/api/v1/tileset", {"inside": tile, "kind": "corner"}).json
+    assert len(tiles["places"]) == 16 and "wangset" in tiles["description"]
     sprite = base64.b64encode((ROOT / "examples/bevy-game/assets/sprites/hero.png").read_bytes()).decode()
     moved = server.ask("POST", "/api/v1/motion", {"image": sprite, "motions": "idle,hit", "normal": {}}).json
     assert [tag["name"] for tag in json.loads(moved["description"])["meta"]["frameTags"]] == ["idle", "hit"]

@@ -57,6 +57,7 @@ def main() -> int:
         from ..guard import Access, Guard, read_token
         from ..listening import limits
         from .making import add_making
+        from .sheets import add_sheets
         from .tools import add_tools
         from .workshop import Workshop, data_folder, local_server
     except ImportError as error:
@@ -82,6 +83,7 @@ def main() -> int:
         "shows candidates; deploy puts one into assets/ and asks the running game whether it arrived."))
     shop = Workshop(options.project, client, options.brp)
     add_tools(mcp, shop)
+    add_sheets(mcp, shop)
     add_making(mcp, shop, options.model, options.device)
     if options.http is None:
         mcp.run(transport="stdio", show_banner=False)

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException as StarletteError
 from .. import __version__
 from ..errors import DgxPixelsError
 from ..guard import Guard, Head, problem
-from . import compat_a1111, compat_openai, jobs, moves, pages, pixels, review
+from . import compat_a1111, compat_openai, jobs, moves, pages, pixels, review, sheets
 from .engine import Engine
 from .metrics import Metrics
 from .schema import HTTP_STATUS, BadField
@@ -122,6 +122,7 @@ def create_app(settings: Settings, lost: Callable[[], object] = lambda: None) ->
     add_error_handlers(app)
     app.include_router(jobs.router)
     app.include_router(pixels.router)
+    app.include_router(sheets.router)
     app.include_router(moves.router)
     app.include_router(review.router)
     app.include_router(compat_openai.router)
