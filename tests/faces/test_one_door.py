@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from fastmcp import Client
 
 import lora_files
 import machine
-from dgx_pixels import Image, Job, Model
+from dgx_pixels import DgxPixelsError, Image, Job, Model
 from dgx_pixels.mcp.tools import FIX_MORE
 from dgx_pixels.server.schema import FixBody
 from serving import ROOT, Server
@@ -201,6 +202,63 @@ def test_every_face_paints_a_recipe_with_the_same_bytes(server: Server, model: M
         for name, png, wanted in zip(names, painted, first, strict=True):
             assert pixels(png) == pixels(wanted), f"{face}: {name} is another picture"
             assert told(png) == told(wanted), f"{face}: {name} has another recipe"
+
+
+# What a stranger may write beside what to paint; each is drawn by itself.
+DRAWN: dict[str, list[Any]] = {
+    "negative_prompt": ["blur", ""], "size": [[16, 16], [24, 16], 20, "16x24"], "canvas": [[64, 64], [128, 64]],
+    "steps": [1, 3], "guidance": [0, 1, 3.5, 8], "guidance_rescale": [0.0, 0.5], "cfg_start": [0.1, 0.5],
+    "cfg_stop": [0.6, 1], "sampler": ["euler-a", "ddim", "lcm", "tcd", "dpmpp-2m-sde"],
+    "schedule": ["karras", "exponential"], "spacing": ["trailing", "linspace"], "tiling": ["x", "y", "xy", "none"],
+    "temperature": [0.0, 0.5, 1], "eta": [0, 0.7], "best_of": [1, 2], "panel": [0.25, 0.0],
+    "palette": ["pico-8", ["#ff0000", "#00ff00"], ["000000", "ffffff"]], "colors": [2, 7],
+    "background": ["auto", "keep", "#ffffff"], "as_painted": [True, False],
+    "finish": [{"orphans": True}, {"outline": "outer"}, {"dither": "bayer2", "colors": 3}],
+    "lora": ["style", "style:0.5,light:1:0"], "loras": [[{"name": "light", "weight": 0.3}]]}
+WORDS: list[dict[str, list[Any]]] = [
+    {"kind": ["character", "item", "tile", "panel", "effect"], "subject": ['a knight, "old"', "a <lora:light:0.5> bat"],
+     "style": ["8bit", "gameboy", "1bit", None], "speed": ["fast", "quality", None], "outline": ["black", None],
+     "view": ["side", None]},
+    {"prompt": ["a (red:1.3) bat [dark] BREAK moon", "ein Käfer"]}]
+
+
+def draw(chance: random.Random) -> dict[str, Any]:
+    words = {name: chance.choice(values) for name, values in chance.choice(WORDS).items()}
+    more = {name: chance.choice(values) for name, values in DRAWN.items() if chance.random() < 0.22}
+    return {"size": [16, 16], "steps": 2, "seed": chance.randrange(2**53 - 17),
+            **{name: value for name, value in words.items() if value is not None}, **more}
+
+
+def outcome(paint: Callable[[], bytes]) -> tuple[Any, ...]:
+    """The picture and its recipe; or that it was refused, for faces say in their own words why."""
+    try:
+        png = paint()
+    except (DgxPixelsError, ValueError, AssertionError, subprocess.CalledProcessError):
+        return ("refused",)
+    return (*pixels(png), told(png))
+
+
+def test_whatever_a_stranger_writes_is_one_picture_everywhere(server: Server, model: Model, rust: Path | None,
+                                                              tmp_path: Path, full: bool,
+                                                              evidence: Callable[..., None]) -> None:
+    chance, painted, count = random.Random(5), 0, 200 if full else 12
+    for number in range(count):
+        request = draw(chance)
+        wanted = outcome(lambda: model.generate_many([Job.of(request)])[0].image.encode())
+        faces = {"http": outcome(lambda: over_http(server, request)),
+                 "batch": outcome(lambda: by_batch(tmp_path, [request])[0])}
+        if rust:
+            faces["rust"] = outcome(lambda: by_rust(rust, tmp_path, [request])[0])
+        # What options do not say: a list of colors, no, nothing.
+        if not (isinstance(request.get("palette"), list) or request.get("as_painted") is False
+                or request.get("negative_prompt") == ""):
+            faces["command line"] = outcome(lambda: by_command(tmp_path, request, number))
+        for face, made in faces.items():
+            assert made == wanted, (face, request)
+        painted += wanted != ("refused",)
+    assert painted > count / 2
+    evidence("requests drawn by chance: Python, HTTP, a list, Rust and the command line paint the same", count,
+             f"{painted} pictures, {count - painted} refused by all")
 
 
 def test_every_setting_is_an_option(model: Model, tmp_path: Path) -> None:

@@ -295,8 +295,6 @@ def request_of(asked: dict[str, Any]) -> dict[str, Any]:
     palettes = [made.get("palette"), (made.get("finish") or {}).get("palette")]
     for palette in palettes:
         palette_of(palette)
-    if isinstance(made.get("palette"), list):
-        made["palette"] = {"name": "client", "colors": ["#" + color.lstrip("#") for color in made["palette"]]}
     return made
 
 
