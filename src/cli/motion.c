@@ -141,6 +141,18 @@ static int deploy(const placing *place, const char *source, const dgxp_sheet *sh
     return code;
 }
 
+static bool is_opaque(const dgxp_image *image)
+{
+    const uint8_t *rgba = dgxp_image_pixels(image);
+    const size_t count = (size_t)dgxp_image_width(image) * (size_t)dgxp_image_height(image);
+    for (size_t i = 0; i < count; i++) {
+        if (rgba[i * 4 + 3] < 128) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int run(int argc, char **argv)
 {
     dgxp_motion_params params = DGXP_MOTION_PARAMS_INIT;
@@ -248,6 +260,12 @@ static int run(int argc, char **argv)
     params.keep_canvas = keep;
     params.seed = (uint64_t)seed;
     dgxp_status status = dgxp_image_load(argv[0], &sprite);
+    if (status == DGXP_OK && is_opaque(sprite)) {
+        fprintf(stderr,
+                "dgx-pixels: %s: no pixel is transparent, so its background moves along: "
+                "`dgx-pixels fix %s --background auto -o sprite.png` takes it away\n",
+                argv[0], argv[0]);
+    }
     status = status == DGXP_OK ? dgxp_motion(sprite, &params, &document, &sheet) : status;
     code = status == DGXP_OK ? CLI_OK : cli_fail_at(argv[0], status);
     if (code == CLI_OK && report) {

@@ -51,13 +51,15 @@ static dgxp_status take_motion(maker *self, const char *name, bool all)
 {
     const dgxp_motion_params *p = &self->params;
     const bool side = p->facing == DGXP_FACING_RIGHT || p->facing == DGXP_FACING_LEFT;
+    const px_box *box = &self->stage.zones.box;
+    const bool wide = (box->x1 - box->x0 + 1) * 4 > (box->y1 - box->y0 + 1) * 5;
     if (self->motion_count == MOTIONS_MAX) {
         return px_error_set(DGXP_ERR_LIMIT, "dgxp_motion: over %d motions at once: call it again",
                             MOTIONS_MAX);
     }
     px_motion *motion = px_mem_zero(1, sizeof *motion);
     dgxp_status status =
-        motion ? px_motion_load(name, p->folder, side, motion) : px_error_memory("a motion");
+        motion ? px_motion_load(name, p->folder, side, wide, motion) : px_error_memory("a motion");
     if (!status && needs_eyes(motion) && !self->stage.zones.eye_count) {
         const char *why = "no eyes can be told on this sprite: two alike, enclosed by one color, "
                           "side by side in its upper half";
@@ -93,14 +95,14 @@ static dgxp_status take_list(maker *self, const char *list, bool all)
     for (const char *at = list; *at && !status;) {
         const size_t length = strcspn(at, ",");
         char *name = px_mem_textn(at, length);
-        const bool variant = name && all && length > 5 && strcmp(name + length - 5, "-side") == 0;
+        const bool variant = name && all && px_motion_is_variant(name);
         if (!name || !length) {
             status = name ? px_error_set(DGXP_ERR_INVALID_ARGUMENT,
                                          "dgxp_motion: motions '%.200s' has an empty name; write "
                                          "names with a comma between them",
                                          list)
                           : px_error_memory("the list of motions");
-        } else if (!variant) { /* in profile it comes in the other's place */
+        } else if (!variant) { /* it comes in the other's place, where it fits */
             status = take_motion(self, name, all);
         }
         px_mem_free(name);
@@ -323,6 +325,7 @@ static json_t *describe_motion(const maker *self, const px_motion *motion, int32
         other += turn % 90 != 0;
     }
     px_json_put_text(entry, "name", motion->name);
+    px_json_put_text(entry, "row", motion->row);
     px_json_put_integer(entry, "from", from);
     px_json_put_integer(entry, "to", from + motion->count - 1);
     px_json_put_boolean(entry, "grounded", motion->grounded);

@@ -45,6 +45,7 @@ typedef struct px_motion_key {
 
 typedef struct px_motion {
     char name[PX_MOTION_NAME_MAX + 1];
+    char row[PX_MOTION_NAME_MAX + 1]; /* of its file: "walk-side" where a game asks for "walk" */
     bool grounded;      /* the feet keep their row, and the first frame is the sprite itself */
     bool loops;         /* else it plays once */
     double least, most; /* the share of the sprite's opaque area that every frame keeps within */
@@ -53,10 +54,13 @@ typedef struct px_motion {
 } px_motion;
 
 /**
- * Read a motion by name (of `folder`, or NULL, and the searched ones) or by its file's path.  For a
- * sprite in profile `NAME-side` comes first where there is one.
+ * Read a motion by name (of `folder`, or NULL, and the searched ones) or by its file's path.  Where
+ * there is a `NAME-side` it comes first for a sprite in profile, then a `NAME-wide` for a wide one.
  */
-dgxp_status px_motion_load(const char *name, const char *folder, bool side, px_motion *out);
+dgxp_status px_motion_load(const char *name, const char *folder, bool side, bool wide,
+                           px_motion *out);
+/** Whether the name is of such a row. */
+bool px_motion_is_variant(const char *name);
 /** The names of all, sorted, joined by commas, in a new string; NULL when memory runs out. */
 char *px_motion_names(const char *folder);
 

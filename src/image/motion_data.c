@@ -229,19 +229,43 @@ static bool is_name(const char *name)
     return length > 0 && length <= PX_MOTION_NAME_MAX && name[length] == '\0';
 }
 
-static char *find_path(const char *name, const char *folder, bool side)
+static const char *const variants[] = {"-side", "-wide"};
+
+static char *find_path(const char *name, const char *folder, bool side, bool wide)
 {
     if (strchr(name, '/') || px_file_has_suffix(name, "json")) {
         return px_mem_text(name);
     }
-    char *path = is_name(name) && side ? find_file(name, "-side", folder) : NULL;
-    return path || !is_name(name) ? path : find_file(name, "", folder);
+    if (!is_name(name)) {
+        return NULL;
+    }
+    char *path = side ? find_file(name, variants[0], folder) : NULL;
+    path = path || !wide ? path : find_file(name, variants[1], folder);
+    return path ? path : find_file(name, "", folder);
 }
 
-dgxp_status px_motion_load(const char *name, const char *folder, bool side, px_motion *out)
+static size_t count_variant(const char *name)
+{
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        const size_t end = strlen(variants[i]);
+        if (length > end && strcmp(name + length - end, variants[i]) == 0) {
+            return end;
+        }
+    }
+    return 0;
+}
+
+bool px_motion_is_variant(const char *name)
+{
+    return count_variant(name) > 0;
+}
+
+dgxp_status px_motion_load(const char *name, const char *folder, bool side, bool wide,
+                           px_motion *out)
 {
     json_t *document = NULL;
-    char *path = find_path(name, folder, side);
+    char *path = find_path(name, folder, side, wide);
     memset(out, 0, sizeof *out);
     if (!path) {
         char *names = px_motion_names(folder);
@@ -255,9 +279,9 @@ dgxp_status px_motion_load(const char *name, const char *folder, bool side, px_m
     status = status ? status : read_motion(path, document, out);
     json_decref(document);
     px_mem_free(path);
-    const size_t length = strlen(out->name);
-    if (!status && side && length > 5 && strcmp(out->name + length - 5, "-side") == 0) {
-        out->name[length - 5] = '\0'; /* a game asks for "walk" whatever side is seen */
+    memcpy(out->row, out->name, sizeof out->row);
+    if (!status && strcmp(name, out->row) != 0) { /* a game asks for "walk" whatever side is seen */
+        out->name[strlen(out->name) - count_variant(out->name)] = '\0';
     }
     return status;
 }
@@ -377,7 +401,7 @@ void px_motion_resample(px_motion *motion, int32_t frames)
 
 static dgxp_status append_motion(json_t *list, const char *name, const char *folder)
 {
-    char *path = find_path(name, folder, false);
+    char *path = find_path(name, folder, false, false);
     json_t *document = NULL, *entry = json_object();
     px_motion *motion = px_mem_zero(1, sizeof *motion);
     dgxp_status status =

@@ -53,9 +53,7 @@ def test_every_motion_of_strangers_sprites(full: bool, evidence: Callable[[str, 
         own, solid = colors(sprite), (sprite[..., 3] >= 128)
         feet = moved.report["pivot"][1] - 1
         for row in moved.report["motions"]:
-            data = said[row["name"]]
-            if count % 4 in (1, 2):  # in profile a row of its own may take the name
-                data = said.get(row["name"] + "-side", data)
+            data = said[row["row"]]  # in profile, or of a wide sprite, one of its own may take the name
             seen[row["name"]] = seen.get(row["name"], 0) + 1
             for index in range(row["from"], row["to"] + 1):
                 frame = np.asarray(moved.sheet[index])
