@@ -83,6 +83,7 @@ set(DGXP_IMAGE_SOURCES
     src/image/motion.c
     src/image/motion_data.c
     src/image/motion_draw.c
+    src/image/still.c
     src/image/native.c
     src/image/noise.c
     src/image/normal.c

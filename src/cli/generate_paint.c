@@ -133,6 +133,30 @@ static void hint(const painting *p)
     }
 }
 
+/* What a preset does with the finished sprite makes more files than one picture. */
+static void hint_steps(const cli_generate_settings *s)
+{
+    static const char *const steps[] = {"recolor", "motion", "normal"};
+    const char *style = json_string_value(json_object_get(s->more, "style"));
+    const char *const presets[] = {s->kind, style};
+    for (int i = 0; i < 2 && !s->quiet && !s->json; i++) {
+        dgxp_document *document = NULL;
+        json_t *preset = presets[i] && dgxp_preset_describe(presets[i], NULL, &document) == DGXP_OK
+                             ? json_loads(dgxp_document_text(document), 0, NULL)
+                             : NULL;
+        for (int k = 0; k < 3; k++) {
+            if (json_object_get(preset, steps[k])) {
+                fprintf(stderr,
+                        "dgx-pixels: this is the sprite alone: the preset '%s' goes on with %s, "
+                        "which `dgx-pixels build` and `run` carry out.\n",
+                        presets[i], steps[k]);
+            }
+        }
+        json_decref(preset);
+        dgxp_document_free(document);
+    }
+}
+
 static dgxp_status save_result(painting *p, const dgxp_result *result, int32_t i, int index,
                                uint64_t seed)
 {
@@ -281,6 +305,9 @@ int cli_generate_paint(const cli_generate_settings *s)
     if (status == DGXP_OK) {
         status = s->dry_run ? describe(&p, seed) : paint_all(&p, seed);
         hint(&p);
+        if (status == DGXP_OK) {
+            hint_steps(s);
+        }
     }
     if (s->json && json_array_size(p.list)) {
         json_dumpf(p.list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

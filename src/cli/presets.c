@@ -82,6 +82,7 @@ static void print_models(const json_t *models)
 
 static int describe(const char *name, bool json)
 {
+    static const char *const after[] = {"recolor", "motion", "normal"};
     dgxp_document *document = NULL;
     const dgxp_status status = dgxp_preset_describe(name, NULL, &document);
     if (status != DGXP_OK || json) {
@@ -100,6 +101,14 @@ static int describe(const char *name, bool json)
         char *steps = json_dumps(json_object_get(preset, "finish"), 0);
         printf("pixel steps: %s\n", steps ? steps : "");
         free(steps);
+    }
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++) {
+        json_t *step = json_object_get(preset, after[i]);
+        char *text = step ? json_dumps(step, JSON_ENCODE_ANY) : NULL;
+        if (text) {
+            printf("then %s: %s\n", after[i], text);
+        }
+        free(text);
     }
     if (json_object_size(json_object_get(preset, "fields"))) {
         puts("fields");

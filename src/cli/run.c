@@ -2,6 +2,7 @@
 /* `dgx-pixels run`: a workflow file, or a ComfyUI graph, carried out. */
 #include "cli/cli.h"
 #include "cli/inputs.h"
+#include "cli/project.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -122,7 +123,11 @@ static int run(int argc, char **argv)
     };
     int words, code;
     if (cli_parse(&cli_run, options, argc, argv, &words, &code)) {
-        code = words == 1 ? start(&s, argv[0]) : cli_usage("run", "name one workflow file");
+        json_t *project = NULL; /* its own presets count here as well */
+        code = words == 1 ? cli_project_load(NULL, &project)
+                          : cli_usage("run", "name one workflow file");
+        code = code == CLI_OK ? start(&s, argv[0]) : code;
+        json_decref(project);
     }
     free(s.set.items);
     return code;

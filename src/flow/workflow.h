@@ -59,11 +59,13 @@ dgxp_status px_workflow_save_animation(px_workflow *w, const dgxp_sheet *sheet, 
 /** Refuse what would fail when it is carried out, as far as can be told without a model. */
 dgxp_status px_workflow_animate_check(px_workflow *w);
 dgxp_status px_workflow_tiles_check(px_workflow *w);
-dgxp_status px_workflow_still_check(const px_workflow *w);
 
 /** The kinds that take more than a page. */
 dgxp_status px_workflow_animate(px_workflow *w);
 dgxp_status px_workflow_tiles(px_workflow *w);
+/** What is done with a finished sprite of this request: `own` fields over those of its presets. */
+dgxp_status px_workflow_steps(const json_t *own, const json_t *request, const char *presets,
+                              json_t **out);
 /** What the document's `recolor`, `motion` and `normal` make of a finished sprite: stem.png, of a motion
  * the sheet with .json, .aseprite and .apng, and stem.n.png. */
 dgxp_status px_workflow_still(px_workflow *w, const dgxp_image *image);

@@ -7,6 +7,7 @@
 #include "core/mem.h"
 #include "core/params.h"
 #include "flow/workflow.h"
+#include "image/still.h"
 
 #include <string.h>
 
@@ -20,7 +21,9 @@ static dgxp_status make_sprites(px_workflow *w)
     px_json root;
     int64_t count = 1;
     uint64_t seed = 0;
-    dgxp_status status = px_workflow_still_check(w);
+    json_t *steps = NULL;
+    dgxp_status status = px_workflow_steps(w->document, w->request, w->presets, &steps);
+    status = status == DGXP_OK ? px_still_check(w->where, steps) : status;
     status = status == DGXP_OK ? px_json_root(w->where, w->document, &root) : status;
     status = status == DGXP_OK
                  ? px_json_integer(&root, "count", PX_JSON_OPTIONAL, 1, COUNT_LIMIT, &count)
@@ -30,6 +33,7 @@ static dgxp_status make_sprites(px_workflow *w)
     seed = given ? (uint64_t)json_integer_value(given) : seed;
     for (int64_t i = 0; i < count && status == DGXP_OK; i++) {
         px_workflow each = *w;
+        each.document = steps;
         dgxp_job *job = NULL;
         dgxp_result *result = NULL;
         json_t *changes = json_pack("{sI}", "seed", (json_int_t)(seed + (uint64_t)i));
@@ -49,6 +53,7 @@ static dgxp_status make_sprites(px_workflow *w)
         dgxp_result_free(result);
         dgxp_job_free(job);
     }
+    json_decref(steps);
     return status;
 }
 

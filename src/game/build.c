@@ -75,9 +75,65 @@ static dgxp_status find_file_state(const building *b, const px_wish *wish, const
     } else if (!recorded || !made_from || strcmp(recorded, hash) != 0) {
         *state = WISH_EDITED;
     } else {
-        *state = strcmp(made_from, wish->hash) == 0 ? WISH_CURRENT : WISH_CHANGED;
+        *state = strcmp(made_from, wish->made_from) == 0 ? WISH_CURRENT : WISH_CHANGED;
     }
     return status;
+}
+
+/* The wish's own hash, and of one that is made of a picture that picture's as well. */
+static dgxp_status add_source(const building *b, px_wish *wish)
+{
+    char source[PX_HASH_HEX];
+    uint8_t digest[32];
+    px_hash hash;
+    const dgxp_status status = hash_asset(b, wish->from, source);
+    if (status == DGXP_OK) {
+        px_hash_begin(&hash);
+        px_hash_add(&hash, wish->hash, strlen(wish->hash));
+        px_hash_add(&hash, source, strlen(source));
+        px_hash_end(&hash, digest);
+        px_hash_hex(digest, wish->made_from);
+    }
+    return status;
+}
+
+static bool makes(const px_wish *wish, const char *path)
+{
+    bool found = strcmp(wish->path, path) == 0;
+    for (int k = 0; k < PX_WISH_BESIDE && !found; k++) {
+        found = wish->beside[k] && strcmp(wish->beside[k], path) == 0;
+    }
+    return found;
+}
+
+static bool is_due(const building *b, size_t i)
+{
+    return b->states[i] == WISH_MISSING || b->states[i] == WISH_CHANGED ||
+           (b->params->force && b->states[i] == WISH_EDITED);
+}
+
+/* The picture that it is made of must be there, or be made before it; then it is made anew, too. */
+static dgxp_status find_source(building *b, size_t i, bool *renewed)
+{
+    px_wish *wish = &b->settings.wishes[i];
+    char hash[PX_HASH_HEX];
+    size_t maker = b->settings.count;
+    dgxp_status status = hash_asset(b, wish->from, hash);
+    for (size_t k = 0; k < b->settings.count; k++) {
+        maker = makes(&b->settings.wishes[k], wish->from) ? k : maker;
+    }
+    *renewed = maker < i && is_due(b, maker);
+    if (status == DGXP_OK && maker < b->settings.count && maker > i) {
+        status = px_error_set(DGXP_ERR_BAD_FORMAT,
+                              "%s: assets[%zu]: is made from '%s', which stands below it as "
+                              "assets[%zu]: put that one first",
+                              b->settings.file, i, wish->from, maker);
+    } else if (status == DGXP_OK && !*renewed && !hash[0]) {
+        status = px_error_set(DGXP_ERR_NOT_FOUND,
+                              "%s: assets[%zu]: is made from '%s', which is not in %s",
+                              b->settings.file, i, wish->from, b->project.assets);
+    }
+    return status == DGXP_OK ? add_source(b, wish) : status;
 }
 
 static void warn(building *b, const char *path, const char *sentence)
@@ -120,7 +176,12 @@ static dgxp_status find_states(building *b)
         return px_error_memory("the wishes");
     }
     for (size_t i = 0; i < b->settings.count && status == DGXP_OK; i++) {
-        status = find_state(b, &b->settings.wishes[i], &b->states[i]);
+        bool renewed = false;
+        status = b->settings.wishes[i].from ? find_source(b, i, &renewed) : DGXP_OK;
+        PX_NEXT(find_state(b, &b->settings.wishes[i], &b->states[i]));
+        if (renewed && b->states[i] == WISH_CURRENT) {
+            b->states[i] = WISH_CHANGED;
+        }
     }
     return status;
 }
@@ -134,22 +195,12 @@ static void find_orphans(building *b)
     {
         bool wished = !json_object_get(entry, "wish");
         for (size_t i = 0; i < b->settings.count && !wished; i++) {
-            const px_wish *wish = &b->settings.wishes[i];
-            wished = strcmp(wish->path, path) == 0;
-            for (int k = 0; k < PX_WISH_BESIDE && !wished; k++) {
-                wished = wish->beside[k] && strcmp(wish->beside[k], path) == 0;
-            }
+            wished = makes(&b->settings.wishes[i], path);
         }
         if (!wished) {
             warn(b, path, "is no longer wished for; delete it when the game does not load it");
         }
     }
-}
-
-static bool is_due(const building *b, size_t i)
-{
-    return b->states[i] == WISH_MISSING || b->states[i] == WISH_CHANGED ||
-           (b->params->force && b->states[i] == WISH_EDITED);
 }
 
 /* --------------------------------------------------------------------------------------- making */
@@ -171,7 +222,7 @@ static dgxp_status put(building *b, const px_wish *wish, const px_made *made, js
                                     .target = file->path,
                                     .bytes = file->bytes,
                                     .size = file->size,
-                                    .wish = wish->hash,
+                                    .wish = wish->made_from,
                                     .tile_width = file->tile_width,
                                     .tile_height = file->tile_height,
                                     .array = wish->array && file->tile_width};
@@ -181,11 +232,11 @@ static dgxp_status put(building *b, const px_wish *wish, const px_made *made, js
 
 static dgxp_status make(building *b, size_t i)
 {
-    const px_wish *wish = &b->settings.wishes[i];
+    px_wish *wish = &b->settings.wishes[i];
     px_made made = {.count = 0};
     json_t *report = NULL, *file;
     const double began = px_clock_now();
-    dgxp_status status = open_model(b);
+    dgxp_status status = wish->from ? add_source(b, wish) : open_model(b);
     if (status == DGXP_OK && b->params->asset &&
         b->params->asset(wish->path, b->made, b->wanted, b->params->user_data) != 0) {
         status = px_error_set(DGXP_ERR_CANCELLED, "cancelled");

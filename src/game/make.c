@@ -44,13 +44,23 @@ static dgxp_status take(void *owner, const char *suffix, const void *bytes, size
     return DGXP_OK;
 }
 
-static dgxp_status make_sprite(px_workflow *w, const px_wish *wish, px_made *out)
+static dgxp_status make_sprite(px_workflow *w, const px_wish *wish, const px_project *project,
+                               px_made *out)
 {
     dgxp_job *job = NULL;
     dgxp_result *result = NULL;
-    dgxp_status status = px_workflow_job(w, NULL, &job);
-    PX_NEXT(px_workflow_paint(w, (const dgxp_job *const[]){job}, 1, &result));
-    PX_NEXT(px_workflow_still(w, dgxp_result_image(result, 0)));
+    dgxp_image *source = NULL;
+    dgxp_status status = DGXP_OK;
+    if (wish->from) {
+        char *path = px_mem_format("%s/%s/%s", project->folder, project->assets, wish->from);
+        status = path ? dgxp_image_load(path, &source) : px_error_memory("a path");
+        px_mem_free(path);
+    } else {
+        status = px_workflow_job(w, NULL, &job);
+        PX_NEXT(px_workflow_paint(w, (const dgxp_job *const[]){job}, 1, &result));
+    }
+    PX_NEXT(px_workflow_still(w, source ? source : dgxp_result_image(result, 0)));
+    dgxp_image_free(source);
     dgxp_result_free(result);
     dgxp_job_free(job);
     out->files[0].tile_width = wish->tile_width;
@@ -92,7 +102,7 @@ dgxp_status px_make(const px_project *project, const px_settings *settings, cons
     if (status == DGXP_OK) {
         status = wish->kind == PX_WISH_ANIMATION ? px_workflow_animate(&w)
                  : wish->kind == PX_WISH_TILESET ? make_tiles(&w, out)
-                                                 : make_sprite(&w, wish, out);
+                                                 : make_sprite(&w, wish, project, out);
     }
     json_decref(w.report);
     json_decref(w.files);

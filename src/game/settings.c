@@ -8,15 +8,12 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "flow/workflow.h"
+#include "image/still.h"
 #include "job/preset.h"
 #include "job/request.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* What may be done with a finished sprite. */
-static const char *const steps[] = {"recolor", "motion", "normal"};
-enum { STEPS = sizeof steps / sizeof *steps };
 
 enum { FILE_LIMIT = 16 << 20, WISHES_LIMIT = 65536, TEXT_LIMIT = 4096, SIDE_LIMIT = 16384 };
 
@@ -138,10 +135,12 @@ static dgxp_status hash_wish(const px_settings *settings, px_wish *wish)
         px_hash_add(&hash, &wish->tile_width, sizeof wish->tile_width);
         px_hash_add(&hash, &wish->tile_height, sizeof wish->tile_height);
         px_hash_add(&hash, wish->array ? "array" : "", wish->array ? 6 : 0);
+        px_hash_add(&hash, wish->from ? wish->from : "", wish->from ? strlen(wish->from) : 0);
         fits = fits && add_presets(&hash, wish->request, settings->presets);
     }
     px_hash_end(&hash, digest);
     px_hash_hex(digest, wish->hash);
+    memcpy(wish->made_from, wish->hash, sizeof wish->hash);
     px_mem_free(text);
     return fits ? DGXP_OK : px_error_memory("a wish");
 }
@@ -173,8 +172,8 @@ static json_t *merge_request(const json_t *defaults, const px_json *entry, const
     json_object_del(request, "array");
     json_object_del(request, "animation");
     json_object_del(request, "tileset");
-    for (size_t i = 0; i < STEPS; i++) {
-        json_object_del(request, steps[i]);
+    for (size_t i = 0; i < PX_STILL_STEPS; i++) {
+        json_object_del(request, px_still_names[i]);
     }
     if (!json_object_get(request, "seed")) {
         px_json_put_integer(request, "seed", derive_seed(path));
@@ -182,25 +181,23 @@ static json_t *merge_request(const json_t *defaults, const px_json *entry, const
     return request;
 }
 
-/* What a sprite becomes without the model, and the files that come of it. */
-static dgxp_status read_steps(const px_json *entry, px_wish *wish)
+/* What a sprite becomes without the model, by the wish or its presets, and the files that come of it. */
+static dgxp_status read_steps(const px_json *entry, const char *presets, px_wish *wish)
 {
-    const json_t *normal = json_object_get(entry->value, "normal");
     const char *suffixes[PX_WISH_BESIDE] = {NULL};
     int count = 0;
+    dgxp_status status = px_workflow_steps(entry->value, wish->request, presets, &wish->workflow);
     bool fits = true;
-    for (size_t i = 0; i < STEPS && fits; i++) {
-        json_t *step = json_object_get(entry->value, steps[i]);
-        if (step && !json_is_null(step)) {
-            wish->workflow = wish->workflow ? wish->workflow : json_object();
-            fits = px_json_put(wish->workflow, steps[i], json_deep_copy(step));
-        }
+    if (status != DGXP_OK || !json_object_size(wish->workflow)) {
+        json_decref(wish->workflow);
+        wish->workflow = NULL;
+        return status;
     }
     if (json_object_get(wish->workflow, "motion")) {
         suffixes[count++] = "json";
         suffixes[count++] = "aseprite";
     }
-    if (normal && !json_is_false(normal) && !json_is_null(normal)) {
+    if (json_object_get(wish->workflow, "normal")) {
         suffixes[count++] = "n.png";
     }
     for (int i = 0; i < count && fits; i++) {
@@ -214,14 +211,14 @@ static dgxp_status read_steps(const px_json *entry, px_wish *wish)
 static bool has_steps(const px_json *entry)
 {
     bool found = false;
-    for (size_t i = 0; i < STEPS; i++) {
-        found = found || json_object_get(entry->value, steps[i]);
+    for (size_t i = 0; i < PX_STILL_STEPS; i++) {
+        found = found || json_object_get(entry->value, px_still_names[i]);
     }
     return found;
 }
 
 /* What kind of file it becomes: an object of that name says so, or the preset does. */
-static dgxp_status read_kind(const px_json *entry, px_wish *wish)
+static dgxp_status read_kind(const px_json *entry, const char *presets, px_wish *wish)
 {
     px_json animation, tileset;
     const char *kind = json_string_value(json_object_get(wish->request, "kind"));
@@ -240,15 +237,13 @@ static dgxp_status read_kind(const px_json *entry, px_wish *wish)
                               "has recolor, motion or normal, which are of sprites, and is %s",
                               set ? "a tile set" : "an animation");
     }
-    if (!animation.value && !set && has_steps(entry)) {
-        return read_steps(entry, wish);
-    }
     if (!animation.value && !set) {
-        return kind && strcmp(kind, "animation") == 0
+        status = read_steps(entry, presets, wish);
+        return status == DGXP_OK && !wish->workflow && kind && strcmp(kind, "animation") == 0
                    ? px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
                                     "is an animation without frames: give it \"animation\": "
                                     "{\"frames\": [{}, {\"subject\": \"…\"}]}")
-                   : DGXP_OK;
+                   : status;
     }
     const px_json *how = set ? &tileset : &animation;
     wish->kind = set ? PX_WISH_TILESET : PX_WISH_ANIMATION;
@@ -281,9 +276,49 @@ static dgxp_status check_request(const px_settings *settings, const char *where,
     }
     dgxp_status status = wish->kind == PX_WISH_ANIMATION ? px_workflow_animate_check(&w)
                          : wish->kind == PX_WISH_TILESET ? px_workflow_tiles_check(&w)
-                                                         : px_workflow_still_check(&w);
-    return status == DGXP_OK && wish->kind == PX_WISH_SPRITE
+                                                         : px_still_check(where, wish->workflow);
+    return status == DGXP_OK && wish->kind == PX_WISH_SPRITE && !wish->from
                ? px_request_check(where, wish->request, settings->presets)
+               : status;
+}
+
+/* What is made of a picture that is there takes nothing that a painter would be told. */
+static dgxp_status read_source(const px_json *entry, px_wish *wish)
+{
+    static const char *const known[] = {"path",   "from", "recolor", "motion",
+                                        "normal", "tile", "array"};
+    const char *name;
+    json_t *ignored;
+    dgxp_status status =
+        px_json_text(entry, "from", PX_JSON_OPTIONAL, PX_BENEATH_PATH_MAX, &wish->from);
+    if (status != DGXP_OK || !wish->from) {
+        return status;
+    }
+    if (px_beneath_check(wish->from, false) != DGXP_OK || strcmp(wish->from, wish->path) == 0) {
+        return px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
+                              "is made from '%.200s'; it must be another picture inside assets/, "
+                              "as in sprites/knight.png",
+                              wish->from);
+    }
+    json_object_foreach((json_t *)(uintptr_t)entry->value, name, ignored)
+    {
+        bool fits = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+            fits = fits || strcmp(name, known[i]) == 0;
+        }
+        if (!fits) {
+            return px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
+                                  "is made from a picture and not painted, so it has no '%.60s'; "
+                                  "it takes recolor, motion and normal",
+                                  name);
+        }
+    }
+    status = read_steps(entry, NULL, wish);
+    return status == DGXP_OK && !wish->workflow
+               ? px_json_refuse(entry, DGXP_ERR_BAD_FORMAT,
+                                "is made from '%.200s' and nothing is done with it: give it "
+                                "recolor, motion or normal",
+                                wish->from)
                : status;
 }
 
@@ -311,11 +346,14 @@ static dgxp_status read_wish(px_settings *settings, const json_t *defaults, cons
     px_mem_free(key);
     PX_NEXT(read_tile(entry, wish));
     if (status == DGXP_OK) {
-        wish->request = merge_request(defaults, entry, wish->path);
+        wish->request = json_object_get(entry->value, "from")
+                            ? json_object()
+                            : merge_request(defaults, entry, wish->path);
         settings->count++;
         status = wish->request ? DGXP_OK : px_error_memory("a wish");
     }
-    PX_NEXT(read_kind(entry, wish));
+    PX_NEXT(read_source(entry, wish));
+    PX_NEXT(wish->from ? DGXP_OK : read_kind(entry, settings->presets, wish));
     PX_NEXT(check_request(settings, where, wish));
     PX_NEXT(hash_wish(settings, wish));
     px_mem_free(where);

@@ -18,14 +18,16 @@ enum { PX_WISH_BESIDE = 3 };
 
 typedef struct px_wish {
     const char *path; /* below the assets; borrowed from the document */
+    const char *from; /* a picture below the assets that it is made of without a model, or NULL */
     px_wish_kind kind;
     char *beside[PX_WISH_BESIDE]; /* paths of the files that are made with it, the description
                                    * first; NULL where there is none */
     json_t *request;              /* defaults with the wish laid over them, and a seed */
     json_t *workflow; /* how an animation or a tile set is made of it, as in a workflow file */
     int32_t tile_width, tile_height;
-    bool array;             /* whether Bevy is to cut it into an array of its tiles */
-    char hash[PX_HASH_HEX]; /* of everything it depends on */
+    bool array;                  /* whether Bevy is to cut it into an array of its tiles */
+    char hash[PX_HASH_HEX];      /* of everything it depends on but the bytes of `from` */
+    char made_from[PX_HASH_HEX]; /* with those: what the lock file keeps */
 } px_wish;
 
 typedef struct px_settings {

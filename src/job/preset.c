@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "image/still.h"
 
 #include <string.h>
 
@@ -92,14 +93,26 @@ static dgxp_status find_section(const px_json *root, const char *model, px_json 
     return status;
 }
 
+/* What becomes of the finished sprite: checked here, where the file is known. */
+static dgxp_status merge_still(mix *into, const px_json *root)
+{
+    dgxp_status status = px_still_check(root->file, root->value);
+    for (int i = 0; i < PX_STILL_STEPS && status == DGXP_OK; i++) {
+        json_t *step = json_object_get(root->value, px_still_names[i]);
+        if (step && json_object_set(into->settings, px_still_names[i], step)) {
+            status = px_error_memory("a preset");
+        }
+    }
+    return status;
+}
+
 static dgxp_status merge_layer(mix *into, const char *path, const json_t *document,
                                const char *model)
 {
     px_json root, section;
     dgxp_status status = px_json_root(path, document, &root);
-    if (status == DGXP_OK) {
-        status = merge_finish(into, &root);
-    }
+    PX_NEXT(merge_finish(into, &root));
+    PX_NEXT(merge_still(into, &root));
     if (status == DGXP_OK) {
         status = find_section(&root, model, &section);
     }
@@ -310,4 +323,22 @@ dgxp_status px_preset_check(const px_preset_want *want)
     const dgxp_status status = px_preset_expand(NULL, want, &settings);
     json_decref(settings);
     return status;
+}
+
+dgxp_status px_preset_still(const json_t *request, const char *folder, json_t **out)
+{
+    const px_preset_want want = {.kind = json_string_value(json_object_get(request, "kind")),
+                                 .subject = "",
+                                 .style = json_string_value(json_object_get(request, "style")),
+                                 .speed = json_string_value(json_object_get(request, "speed")),
+                                 .folder = folder};
+    json_t *settings = NULL;
+    const bool presets =
+        !json_object_get(request, "prompt") && (want.kind || want.style || want.speed);
+    if (presets && px_preset_expand(NULL, &want, &settings) != DGXP_OK) {
+        px_error_clear();
+    }
+    *out = px_still_lay(settings, NULL);
+    json_decref(settings);
+    return *out ? DGXP_OK : px_error_memory("a preset");
 }

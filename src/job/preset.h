@@ -31,6 +31,10 @@ dgxp_status px_preset_check(const px_preset_want *want);
  */
 dgxp_status px_preset_expand(const char *model, const px_preset_want *want, json_t **out);
 
+/** What the kind, style and speed of a request do with a finished sprite ("recolor", "motion", "normal"):
+ * an object, empty without any.  A request that no preset fits has none: px_request_check() says so. */
+dgxp_status px_preset_still(const json_t *request, const char *folder, json_t **out);
+
 /* Files (preset_files.c). */
 
 typedef enum px_preset_group {

@@ -218,10 +218,6 @@ def test_a_sprite_moves_in_other_colors_with_a_normal_map(cli: Run, game: Path) 
                "--normal", game / "m.n.png").returncode == 0
     assert cli("normal", sprites / "slime.png", "--strength", "150", "-o", game / "p.n.png").returncode == 0
 
-    def read(path: Path) -> bytes:
-        with Image.open(path) as image:
-            return image.convert("RGBA").tobytes()
-
     for one, other in (("moved.png", "m.png"), ("moved.n.png", "m.n.png"), ("mapped.n.png", "p.n.png"),
                        ("mapped.png", "assets/sprites/slime.png")):
         assert read(sprites / one) == read(game / other), one
@@ -236,6 +232,87 @@ def test_a_sprite_moves_in_other_colors_with_a_normal_map(cli: Run, game: Path) 
     (sprites / "mapped.n.png").unlink()
     states, report = build_it(cli, game)
     assert report["made"] == 1 and states["sprites/mapped.n.png"] == "missing"
+
+
+def read(path: Path) -> bytes:
+    with Image.open(path) as image:
+        return image.convert("RGBA").tobytes()
+
+
+def test_a_preset_says_what_becomes_of_the_sprite(cli: Run, game: Path) -> None:
+    """Kind and style may have the steps; a wish's own win, and null takes one out.  A workflow does the same."""
+    section = {"*": {"prompt": "{subject}"}}
+    own = {"format": 1, "name": "walker", "help": "walks", "models": section, "motion": "idle,hit", "normal": True}
+    style = {"format": 1, "name": "team", "help": "in its color", "models": {"*": {}}, "recolor": {"variant": 2}}
+    (game / "presets/styles").mkdir(parents=True)
+    (game / "presets/walker.json").write_text(json.dumps(own))
+    (game / "presets/styles/team.json").write_text(json.dumps(style))
+    stander = {key: own[key] for key in ("format", "help", "models")} | {"name": "stander"}
+    (game / "presets/stander.json").write_text(json.dumps(stander))
+    base = {"kind": "walker", "subject": "slime", "seed": 5}
+    said = {"motion": "idle,hit", "normal": True, "recolor": {"variant": 2}}
+    assets = [{**base, "path": "by.png", "style": "team"},
+              {**base, **said, "path": "own.png", "kind": "stander"},
+              {**base, "path": "still.png", "motion": None, "normal": False}]
+    write(game, {"format": 1, "model": "tiny", "defaults": {"size": [16, 16], "steps": 2}, "assets": assets})
+    states, report = build_it(cli, game)
+    assert sorted(states) == ["by.aseprite", "by.json", "by.n.png", "by.png", "own.aseprite", "own.json",
+                              "own.n.png", "own.png", "still.png"]
+    for end in ("png", "n.png"):
+        assert read(game / f"assets/by.{end}") == read(game / f"assets/own.{end}")
+    flow = {"format": "dgx-pixels-workflow", "version": 1, "kind": "sprite", "name": "flow", "model": "tiny",
+            "request": {**base, "style": "team", "size": [16, 16], "steps": 2}}
+    (game / "flow.json").write_text(json.dumps(flow))
+    done = cli("run", game / "flow.json", "-o", game / "out", cwd=game, env=STUB)
+    assert done.returncode == 0, done.stderr
+    assert read(game / "out/flow.n.png") == read(game / "assets/by.n.png")
+    done = cli("presets", "walker", cwd=game)
+    assert 'then motion: "idle,hit"' in done.stdout, done.stdout + done.stderr
+    done = cli("generate", "walker", "slime", "--model", "tiny", "--size", "16", "--steps", "2", "-o", game / "s.png",
+               cwd=game, env=STUB)
+    assert done.returncode == 0 and "'walker' goes on with motion" in done.stderr, done.stderr
+    own["motion"] = {"motions": "idle", "speed": 5}
+    (game / "presets/walker.json").write_text(json.dumps(own))
+    done = cli("build", cwd=game, env=STUB)
+    assert done.returncode != 0 and "walker.json: field 'motion.speed' is 5" in done.stderr, done.stderr
+
+
+def test_a_wish_is_made_of_a_picture_that_is_there(cli: Run, game: Path) -> None:
+    """Its own, or another wish's; without a model; anew when that picture or the wish is another one."""
+    moved = {"path": "hero-moves.png", "from": "hero.png", "motion": "idle,hit", "normal": True}
+    painted = {"path": "slime.png", "kind": "character", "subject": "slime"}
+    other = {"path": "slime-2.png", "from": "slime.png", "recolor": {"variant": 2}}
+    project = {"format": 1, "model": "/nowhere", "defaults": {"size": [16, 16], "steps": 2}, "assets": [moved]}
+    write(game, project)
+    done = cli("build", cwd=game, env=STUB)
+    assert done.returncode == 3 and "assets[0]: is made from 'hero.png', which is not in" in done.stderr
+    pixels = Image.new("RGBA", (12, 16))
+    pixels.paste((200, 40, 40, 255), (2, 1, 10, 16))
+    pixels.paste((240, 200, 40, 255), (4, 3, 8, 6))
+    (game / "assets").mkdir()
+    pixels.save(game / "assets/hero.png")
+    states, report = build_it(cli, game)
+    assert sorted(states) == ["hero-moves.aseprite", "hero-moves.json", "hero-moves.n.png", "hero-moves.png"]
+    assert cli("motion", game / "assets/hero.png", "-m", "idle,hit", "-o", game / "m.png").returncode == 0
+    assert read(game / "assets/hero-moves.png") == read(game / "m.png")
+    assert set(build_it(cli, game)[0].values()) == {"current"}
+    pixels.paste((40, 40, 200, 255), (4, 3, 8, 6))
+    pixels.save(game / "assets/hero.png")
+    states, report = build_it(cli, game)
+    assert set(states.values()) == {"changed"} and report["made"] == 1
+
+    write(game, {**project, "model": "tiny", "assets": [other, painted]})
+    done = cli("build", cwd=game, env=STUB)
+    assert done.returncode == 4 and "assets[0]: is made from 'slime.png', which stands below" in done.stderr
+    write(game, {**project, "model": "tiny", "assets": [painted, other]})
+    assert build_it(cli, game)[1]["made"] == 2
+    assert set(build_it(cli, game)[0].values()) == {"current"}
+    first = read(game / "assets/slime-2.png")
+    write(game, {**project, "model": "tiny", "assets": [{**painted, "seed": 77}, other]})
+    states, report = build_it(cli, game)
+    assert states["slime-2.png"] == "changed" and report["made"] == 2
+    assert read(game / "assets/slime-2.png") != first
+    assert set(build_it(cli, game)[0].values()) == {"current"}
 
 
 @pytest.mark.parametrize("change,said", [
@@ -269,6 +346,11 @@ def test_a_sprite_moves_in_other_colors_with_a_normal_map(cli: Run, game: Path) 
     (asset(normal=3), "normal"),
     (asset(motion="idle", animation={"frames": [{}]}), "which are of sprites"),
     (asset(recolor={}, tileset={}), "which are of sprites"),
+    ({"assets": [{"path": "x.png", "from": "../y.png", "motion": "idle"}]}, "another picture inside assets/"),
+    ({"assets": [{"path": "x.png", "from": "x.png", "motion": "idle"}]}, "another picture inside assets/"),
+    ({"assets": [{"path": "x.png", "from": "y.png"}]}, "nothing is done with it"),
+    ({"assets": [{"path": "x.png", "from": "y.png", "motion": "dance"}]}, "no motion 'dance'"),
+    (asset(**{"from": "y.png", "motion": "idle"}), "so it has no 'subject'"),
     (asset(tileset={"outside": {"subjct": "y"}}), "subjct"),
     (asset(tileset={"rough": 65}), "rough"),
 ])
