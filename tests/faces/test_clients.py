@@ -219,7 +219,7 @@ def native(server: Server) -> int:
     return 32 if str(STARTER) in map(str, server.words) else 16
 
 
-def test_webuiapi(server: Server) -> None:
+def test_webuiapi(server: Server, evidence: Any) -> None:
     called: set[str] = set()
     client = webuiapi.WebUIApi(host="127.0.0.1", port=server.port)
     assert "Euler a" in [sampler["name"] for sampler in client.get_samplers()]
@@ -244,6 +244,8 @@ def test_webuiapi(server: Server) -> None:
     client.interrupt()
     called |= {"txt2img", "img2img", "png_info", "set_options", "util_set_model", "skip", "interrupt"}
     assert len(called) >= 30, sorted(called)
+    every = {name for name, what in vars(webuiapi.WebUIApi).items() if callable(what) and not name.startswith("_")}
+    evidence("HTTP: calls of webuiapi", len(called), f"answered, of its {len(every)} in all")
     with pytest.raises(RuntimeError, match="enable_hr"):
         client.txt2img(prompt="a", enable_hr=True, width=64, height=64)
     with pytest.raises(RuntimeError, match="sampler_name"):
