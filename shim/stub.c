@@ -21,7 +21,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <unistd.h>
 
 typedef enum stub_fault { FAULT_NONE, FAULT_OOM, FAULT_LOST, FAULT_NAN } stub_fault;
 

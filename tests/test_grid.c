@@ -307,7 +307,8 @@ START_TEST(cells_are_seen_through_noise)
         }
         const dgxp_grid_info info = detect(large, NULL, &back);
         ck_assert_msg(info.kind == DGXP_GRID_CELLS && info.width == 34 && info.height == 36,
-                      "seed %u: kind %d, %dx%d, cell %g for %g", seed, info.kind, info.width, info.height, info.cell_width, cell);
+                      "seed %u: kind %d, %dx%d, cell %g for %g", seed, info.kind, info.width,
+                      info.height, info.cell_width, cell);
         dgxp_image_free(sprite);
         dgxp_image_free(scene);
         dgxp_image_free(large);

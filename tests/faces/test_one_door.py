@@ -429,7 +429,7 @@ def test_the_faces_are_made_from_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", ["cfg_start", "cfg_stop", "temperature", "best_of", "as_painted",
-                                  "tcd", "dpmpp-2m", "dpmpp-2m-sde", "euler-a", "jasc", "riff"])
+                                  "ddim", "lcm", "tcd", "dpmpp-2m", "dpmpp-2m-sde", "euler-a", "jasc", "riff"])
 def test_a_fact_stands_in_few_files(name: str, evidence: Callable[..., None]) -> None:
     """A setting, a sampler, a palette format: what one costs that is written by hand."""
     told = subprocess.run([sys.executable, ROOT / "scripts/touched.py", "--name", name], check=True, text=True,

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from .. import model as library
-from .._lowlevel import document, lib
+from .._lowlevel import choices, document, lib
 from ..image import Image
 from . import sizes
 from .asked import GenerateBody
@@ -23,8 +23,8 @@ from .models import model_names, sprite_limit
 from .schema import BadField, Number, Picture, Prompt, Text, Whole, decode_png
 
 router = APIRouter(prefix="/sdapi/v1", tags=["A1111"])
-SAMPLERS = {"Euler": "euler", "Euler a": "euler-a", "DPM++ 2M": "dpmpp-2m",
-            "DPM++ 2M SDE": "dpmpp-2m-sde", "DDIM": "ddim", "LCM": "lcm", "TCD": "tcd"}
+# Where their name is not ours in capitals, as DDIM is.
+NAMED = {"Euler": "euler", "Euler a": "euler-a", "DPM++ 2M": "dpmpp-2m", "DPM++ 2M SDE": "dpmpp-2m-sde"}
 SCHEDULES = {"automatic": None, "karras": "karras", "exponential": "exponential", "normal": "normal",
              "uniform": "normal"}
 MODEL = "sd_model_checkpoint"
@@ -38,6 +38,12 @@ HARMLESS: dict[str, tuple[Any, ...]] = {
     "do_not_save_samples": (True, False), "comments": ({}, None), "infotext": ("", None),
     "firstpass_image": ("", None), "latent_mask": ("", None), "initial_noise_multiplier": (0, 1, None),
     "seed_resize_from_w": (0, -1, None), "seed_resize_from_h": (0, -1, None)}
+
+
+def samplers_by_name() -> dict[str, str]:
+    """A1111's name of each sampler, and ours."""
+    ours = [name for name in choices("sampler") if name != "auto" and name not in NAMED.values()]
+    return {**NAMED, **{name.upper(): name for name in ours}}
 # Without effect whatever they say: they tune what is not there.
 IGNORED = frozenset({
     "hr_scale", "hr_upscaler", "hr_second_pass_steps", "hr_resize_x", "hr_resize_y", "hr_sampler_name",
@@ -130,9 +136,10 @@ def to_request(body: PaintBody, default: str | None, chosen: str | None) -> tupl
     if sampler and sampler.lower().endswith(" karras"):
         sampler, schedule = sampler[:-7], "karras"
     if sampler and sampler not in ("Automatic", "None"):
-        if sampler not in SAMPLERS:
-            raise BadField("sampler_name", f"no sampler '{sampler}': it is one of {', '.join(SAMPLERS)}")
-        asked["sampler"] = SAMPLERS[sampler]
+        known = samplers_by_name()
+        if sampler not in known:
+            raise BadField("sampler_name", f"no sampler '{sampler}': it is one of {', '.join(known)}")
+        asked["sampler"] = known[sampler]
     if schedule not in SCHEDULES:
         raise BadField("scheduler", f"no scheduler '{schedule}': it is one of {', '.join(SCHEDULES)}")
     asked["schedule"] = SCHEDULES[schedule]
@@ -238,7 +245,7 @@ def png_info(request: Request, body: InfoBody) -> dict[str, Any]:
 
 @router.get("/samplers", operation_id="a1111_samplers")
 def samplers() -> list[dict[str, Any]]:
-    return [{"name": name, "aliases": [ours], "options": {}} for name, ours in SAMPLERS.items()]
+    return [{"name": name, "aliases": [ours], "options": {}} for name, ours in samplers_by_name().items()]
 
 
 @router.get("/schedulers", operation_id="a1111_schedulers")
