@@ -38,12 +38,6 @@ HARMLESS: dict[str, tuple[Any, ...]] = {
     "do_not_save_samples": (True, False), "comments": ({}, None), "infotext": ("", None),
     "firstpass_image": ("", None), "latent_mask": ("", None), "initial_noise_multiplier": (0, 1, None),
     "seed_resize_from_w": (0, -1, None), "seed_resize_from_h": (0, -1, None)}
-
-
-def samplers_by_name() -> dict[str, str]:
-    """A1111's name of each sampler, and ours."""
-    ours = [name for name in choices("sampler") if name != "auto" and name not in NAMED.values()]
-    return {**NAMED, **{name.upper(): name for name in ours}}
 # Without effect whatever they say: they tune what is not there.
 IGNORED = frozenset({
     "hr_scale", "hr_upscaler", "hr_second_pass_steps", "hr_resize_x", "hr_resize_y", "hr_sampler_name",
@@ -54,6 +48,12 @@ IGNORED = frozenset({
     "inpaint_full_res_padding", "override_settings_restore_afterwards", "image_cfg_scale",
     "firstphase_width", "firstphase_height", "distilled_cfg_scale", "eta", "sampler_index",
     "send_images", "save_images", "denoising_strength"})
+
+
+def samplers_by_name() -> dict[str, str]:
+    """A1111's name of each sampler, and ours."""
+    ours = [name for name in choices("sampler") if name != "auto" and name not in NAMED.values()]
+    return {**NAMED, **{name.upper(): name for name in ours}}
 
 
 def error(status: int, title: str, detail: str, field: str | None = None,
