@@ -15,7 +15,7 @@ mod material;
 pub use clip::{Clip, Direction};
 pub use loader::{SheetError, SpriteSheetLoader};
 #[cfg(feature = "materials")]
-pub use material::{LitSprite, MaterialsPlugin, SwappedSprite, WHOLE};
+pub use material::{LitSprite, MaterialsPlugin, SheetMaterial, SheetMaterialPlugin, SwappedSprite, WHOLE};
 pub use player::{ClipFinished, ClipOrigin, ClipPlayer};
 pub use reloads::{DgxPixelsReloads, LoadPhase, Reload};
 pub use sheet::{Frame, Slice, SpriteSheet};

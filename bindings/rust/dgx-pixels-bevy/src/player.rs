@@ -33,6 +33,9 @@ pub enum ClipOrigin {
 /// }
 /// ```
 ///
+/// Beside a [`Mesh2d`] with a material of `MaterialsPlugin` (feature `materials`)
+/// it moves the material's region instead, and the entity loses its [`Sprite`].
+///
 /// A sheet that changes on disk goes on at the same step.  A clip that the sheet does not have shows the
 /// sheet's first frame, with one warning.
 #[derive(Component, Debug, Clone, Reflect)]
@@ -52,6 +55,7 @@ pub struct ClipPlayer {
     shown_for: Duration,
     finished: bool,
     warned: bool,
+    frame: Option<usize>,
 }
 
 /// A clip with an end has reached it; its last frame stays.
@@ -81,6 +85,7 @@ impl ClipPlayer {
             shown_for: Duration::ZERO,
             finished: false,
             warned: false,
+            frame: None,
         }
     }
 
@@ -107,6 +112,11 @@ impl ClipPlayer {
     /// The name of the clip, `None` when the whole sheet is played.
     pub fn clip(&self) -> Option<&str> {
         self.clip.as_deref()
+    }
+
+    /// The frame (of the sheet) that is shown; `None` until the sheet is there.
+    pub fn frame(&self) -> Option<usize> {
+        self.frame
     }
 
     /// A clip with an end has reached it.
@@ -163,16 +173,18 @@ impl ClipPlayer {
 pub(crate) fn advance(
     time: Option<Res<Time>>,
     sheets: Res<Assets<SpriteSheet>>,
-    mut players: Query<(Entity, &mut ClipPlayer, &mut Sprite, &mut Anchor)>,
+    mut players: Query<(Entity, &mut ClipPlayer, Option<(&mut Sprite, &mut Anchor)>)>,
     mut finished: MessageWriter<ClipFinished>,
 ) {
     let delta = time.map_or(Duration::ZERO, |time| time.delta());
-    for (entity, mut player, mut sprite, mut anchor) in &mut players {
+    for (entity, mut player, sprite) in &mut players {
         let Some(sheet) = sheets.get(&player.sheet) else { continue };
         let (index, ended) = player.advance(sheet, delta);
         if ended {
             finished.write(ClipFinished { entity, clip: player.clip.clone().unwrap_or_default() });
         }
+        player.frame = Some(index);
+        let Some((mut sprite, mut anchor)) = sprite else { continue };
         let frame = &sheet.frames[index];
         let point = match player.origin {
             ClipOrigin::Pivot => sheet.pivot().unwrap_or(frame.size / 2.0),
