@@ -156,6 +156,7 @@ set(DGXP_DIFFUSION_SOURCES
     src/diffusion/tokenizer.c
     src/diffusion/values.c
     src/diffusion/vocabulary.c
+    src/diffusion/words.c
 )
 
 set(DGXP_JOB_SOURCES

@@ -190,10 +190,34 @@ static dgxp_status save_result(painting *p, const dgxp_result *result, int32_t i
 
 /* ----------------------------------------------------------------------------------- painting */
 
+/* Words that the model was never shown, once a call: a slip of the finger, or a thing that it cannot know. */
+static void tell_unread(const json_t *recipe)
+{
+    const json_t *list = json_object_get(recipe, "unread");
+    size_t i;
+    json_t *entry;
+    json_array_foreach(list, i, entry)
+    {
+        const json_t *near = json_object_get(entry, "near");
+        fprintf(stderr, "%s%s", i ? ", " : "never read by this model: ",
+                json_string_value(json_object_get(entry, "word")));
+        if (near) {
+            fprintf(stderr, " (%s?)", json_string_value(near));
+        }
+    }
+    if (json_array_size(list) > 0) {
+        fputs("; the other words decide\n", stderr);
+    }
+}
+
 /* Of `best_of` candidates the one that was kept, whose seed is not the one that was asked for. */
-static uint64_t tell_choice(const cli_generate_settings *s, const char *recipe, uint64_t seed)
+static uint64_t tell_choice(const cli_generate_settings *s, const char *recipe, uint64_t seed,
+                            bool first)
 {
     json_t *root = json_loads(recipe, 0, NULL);
+    if (first && !s->quiet && !s->json) {
+        tell_unread(root);
+    }
     const json_t *chosen = json_object_get(root, "chosen");
     if (chosen) {
         seed = (uint64_t)json_integer_value(json_object_get(root, "seed"));
@@ -236,7 +260,8 @@ static dgxp_status save_batch(painting *p, const dgxp_result *result, int done, 
 {
     dgxp_status status = DGXP_OK;
     for (int32_t i = 0; i < dgxp_result_count(result) && status == DGXP_OK; i++) {
-        const uint64_t own = tell_choice(p->s, dgxp_result_recipe(result, i), seed + (uint64_t)i);
+        const uint64_t own =
+            tell_choice(p->s, dgxp_result_recipe(result, i), seed + (uint64_t)i, done + i == 0);
         status = save_result(p, result, i, done + i, own);
     }
     return status;

@@ -359,6 +359,21 @@ static dgxp_status read_files(const px_json *root, px_bundle *bundle)
     return status;
 }
 
+static dgxp_status read_words(const px_json *root, px_bundle *bundle)
+{
+    const char *file = NULL;
+    if (!json_object_get(bundle->document, "words")) {
+        return DGXP_OK;
+    }
+    dgxp_status status = read_path(root, "words", &file);
+    char *path = status == DGXP_OK ? px_file_join(bundle->folder, file) : NULL;
+    if (status == DGXP_OK) {
+        status = path ? px_words_load(path, &bundle->words) : px_error_memory("a list of words");
+    }
+    px_mem_free(path);
+    return status;
+}
+
 static dgxp_status read_head(const px_json *root, px_bundle *bundle)
 {
     static const char *const kinds[] = {"programs", "model"};
@@ -408,6 +423,7 @@ static dgxp_status read_document(const char *path, px_bundle *bundle)
     PX_NEXT(read_shapes(&root, bundle));
     PX_NEXT(read_programs(&root, bundle));
     PX_NEXT(read_files(&root, bundle));
+    PX_NEXT(read_words(&root, bundle));
     return status;
 }
 
@@ -437,6 +453,7 @@ void px_bundle_free(px_bundle *bundle)
     if (bundle) {
         json_decref(bundle->document);
         json_decref(bundle->defaults.finish);
+        px_words_free(bundle->words);
         px_mem_free(bundle->folder);
         px_mem_free(bundle->shapes);
         px_mem_free(bundle->programs);

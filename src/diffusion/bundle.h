@@ -5,6 +5,7 @@
 
 #include "dgxpixels.h"
 #include "diffusion/setting.h"
+#include "diffusion/words.h"
 #include "shim.h"
 
 #include <jansson.h>
@@ -90,6 +91,7 @@ typedef struct px_bundle {
     bool has_preview;
     double preview[PX_BUNDLE_CHANNELS][4], preview_bias[4]; /* 0..1 sRGB from scaled latents */
     px_bundle_defaults defaults;
+    px_words *words; /* that its training showed it; NULL: not known */
     px_bundle_shape *shapes;
     int32_t shape_count;
     px_bundle_program *programs;

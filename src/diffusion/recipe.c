@@ -92,6 +92,13 @@ static bool put_embeddings(json_t *recipe, const dgxp_model *model, const dgxp_j
            px_json_put(recipe, "embeddings", list);
 }
 
+static bool put_unread(json_t *recipe, const dgxp_model *model, const dgxp_job *job)
+{
+    json_t *list = NULL;
+    return px_words_unread(model->bundle->words, job->prompt, &list) &&
+           (!list || px_json_put(recipe, "unread", list));
+}
+
 /* What both the recipe and a dry run tell; false when memory runs out. */
 static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan *plan,
                          const dgxp_job *job, int32_t index)
@@ -104,8 +111,8 @@ static bool put_settings(json_t *recipe, const dgxp_model *model, const px_plan 
            (!job->fields || px_json_put(recipe, "fields", json_incref(job->fields))) &&
            px_json_put_text(recipe, "prompt", job->prompt) &&
            px_json_put_text(recipe, "negative_prompt", px_plan_negative(model, job)) &&
-           put_embeddings(recipe, model, job) && px_setting_put(recipe, &plan->set) &&
-           put_picture(recipe, "init_pixels", job->init) &&
+           put_unread(recipe, model, job) && put_embeddings(recipe, model, job) &&
+           px_setting_put(recipe, &plan->set) && put_picture(recipe, "init_pixels", job->init) &&
            put_picture(recipe, "mask_pixels", job->mask) &&
            (!finish || px_json_put(recipe, "finish", json_deep_copy(finish))) &&
            (!plan->loras || px_json_put(recipe, "loras", json_incref(plan->loras)));

@@ -116,6 +116,8 @@ static const px_setting settings[] = {
      "diffusers' rule for '!', for comparisons only"},
     {"format", PX_SETTING_OTHER, TOLD, SAME, NOWHERE, 0, 0, -1, "", "the recipe's format"},
     {"version", PX_SETTING_OTHER, TOLD, SAME, NOWHERE, 0, 0, -1, "", "of the library"},
+    {"unread", PX_SETTING_OTHER, TOLD, VARIES, NOWHERE, 0, 0, -1, "",
+     "words of the prompt that the model was never shown, and what they may be slips of"},
     {"embeddings", PX_SETTING_OTHER, TOLD, VARIES, NOWHERE, 0, 0, -1, "",
      "the textual inversions that the prompts name"},
     {"init_pixels", PX_SETTING_OTHER, TOLD, VARIES, NOWHERE, 0, 0, -1, "", "init's SHA-256"},

@@ -138,11 +138,7 @@ static dgxp_status make_request(const json_t *recipe, const json_t *changes, jso
     if (!request) {
         return px_error_memory("a recipe");
     }
-    static const char *const told[] = {"strength", "init_pixels", "mask_pixels",
-                                       "model",    "batch",       "embeddings"};
-    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
-        json_object_del(request, told[i]);
-    }
+    json_object_del(request, "strength");
     if (json_object_get(changes, "size") && !json_object_get(changes, "canvas")) {
         json_object_del(request, "canvas");
     }

@@ -94,7 +94,9 @@ def arguments() -> argparse.Namespace:
     sub.add_parser("plot", help="curves as a PNG and a short CSV").add_argument("out", type=Path)
     sub.add_parser("classifier", help="train it and write it as TorchScript, for dgx-pixels-train"
                    ).add_argument("out", type=Path)
-    sub.add_parser("export", help="write the diffusers folder").add_argument("out", type=Path)
+    ship = sub.add_parser("export", help="write the diffusers folder")
+    ship.add_argument("--dolls", type=int, default=DOLLS)
+    ship.add_argument("out", type=Path)
     sub.add_parser("shards", help="write the averaged weights as files of at most 15 MiB; a cache folder that holds "
                    "them is a finished run").add_argument("out", type=Path)
     return parser.parse_args()
@@ -191,7 +193,7 @@ def main() -> None:
                      lambda texts, seeds: paint(painter, words, texts, seeds, **options),
                      None, False)
     elif args.command == "export":
-        export.write(args.out, painter, words)
+        export.write(args.out, painter, words, captions.words_read(dataset.load(args.sprites, args.dolls).sprites))
     elif args.command == "shards":
         shards.write(args.out, painter)
 

@@ -181,6 +181,21 @@ def variants(sprites: Sequence[Sprite], count: int, seed: int) -> list[list[str]
     return [[caption(s, rng) for _ in range(count)] for s in sprites]
 
 
+def words_read(sprites: Sequence[Sprite]) -> list[str]:
+    """Every word that captions of the drawn ones can hold, made-up ones apart, in the order of the alphabet."""
+    texts = {"small", "flat", "1-bit", "with", "medieval", "pixel", *SYNONYMS}
+    texts.update(t for several in SYNONYMS.values() for t in several)
+    for sprite in sprites:
+        if sprite.split == "train":
+            texts.update([sprite.name, *sprite.tags, *tags_of(sprite), *sprite.others, *sprite.colours],
+                         sprite.kind_words or KIND_WORDS[sprite.kind],
+                         (material(c, clean(sprite.name)) for c in sprite.colours))
+    said = {w for text in texts if text not in SILENT for w in re.findall("[a-z]+", clean(text))}
+    for british, american in SPELLINGS.items():
+        said |= {w.replace(british, american) for w in said}
+    return sorted(w for w in said if len(w) > 1)
+
+
 def fixed_caption(sprite: Sprite) -> str:
     """The full caption of a held-out sprite, the same every time."""
     if sprite.source == "dolls":

@@ -18,7 +18,8 @@ from .config import FACTOR, SIZE
 # What `python -m dgx_pixels.programs BUNDLE --from FOLDER --set FOLDER/fields.json` cannot work out.
 # The second set asks for its notices, so the weights are no longer CC0: NOTICE goes with them.
 NOTICE = Path(__file__).parent / "NOTICE"
-FIELDS = {"name": "starter", "title": "DGX-Pixels starter", "license": "MIT OR Apache-2.0",
+WORDS = "words.txt"  # what the captions hold, so that a prompt's other words can be told
+FIELDS = {"name": "starter", "words": WORDS, "title": "DGX-Pixels starter", "license": "MIT OR Apache-2.0",
           "canvas": {"native": [SIZE, SIZE], "max": 2 * SIZE}, "pixel_scale": 1, "vae": {"f16_safe": True},
           # Measured with `tune`; a temperature below 1 takes the grain away (models/starter/README.md).
           "defaults": {"steps": 14, "guidance": 4.0, "guidance_rescale": 0.7, "temperature": 0.8,
@@ -26,7 +27,7 @@ FIELDS = {"name": "starter", "title": "DGX-Pixels starter", "license": "MIT OR A
                        "finish": {"background": "keep", "colors": 16}}}  # as its presets
 
 
-def write(out: Path, painter: model.Painter, words: CLIPTokenizer) -> None:
+def write(out: Path, painter: model.Painter, words: CLIPTokenizer, read: list[str]) -> None:
     """A StableDiffusionXLPipeline with the second text encoder only, as SDXL's refiner has it."""
     pipeline = StableDiffusionXLPipeline(
         vae=autoencoder.build().to(torch.bfloat16), text_encoder=None, tokenizer=None,
@@ -36,6 +37,7 @@ def write(out: Path, painter: model.Painter, words: CLIPTokenizer) -> None:
     pipeline.save_pretrained(out, safe_serialization=True)
     save_tokenizer(out / "tokenizer_2", words)
     shutil.copy(NOTICE, out / "NOTICE")
+    (out / WORDS).write_text("\n".join(read) + "\n", "utf-8")
     (out / "fields.json").write_text(json.dumps(FIELDS | {"preview": preview()}) + "\n", "utf-8")
 
 

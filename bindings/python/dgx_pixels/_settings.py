@@ -154,11 +154,12 @@ NAMES = (
 VARIES = frozenset((
     "subject", "view", "facing", "outline", "shading", "detail", "isometric", "fields", "prompt",
     "negative_prompt", "seed", "init", "mask", "palette", "colors", "background", "as_painted",
-    "finish", "embeddings", "init_pixels", "mask_pixels", "batch", "chosen",
+    "finish", "unread", "embeddings", "init_pixels", "mask_pixels", "batch", "chosen",
 ))
 # What recipes tell and nobody asks for.
 TOLD = (
-    "format", "version", "embeddings", "init_pixels", "mask_pixels", "model", "batch", "chosen",
+    "format", "version", "unread", "embeddings", "init_pixels", "mask_pixels", "model", "batch",
+    "chosen",
 )
 # With one of these what is asked for is a subject, not a whole prompt.
 REFINES = ("kind", "style", "speed", "fields", "view", "facing", "outline", "shading", "detail", "isometric")

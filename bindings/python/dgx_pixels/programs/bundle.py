@@ -171,7 +171,7 @@ def _files(folder: Path) -> list[dict[str, Any]]:
 
     LoRAs beside a model are the user's: they come and go without making it another one.
     """
-    patterns = ("*/*.safetensors", "tokenizer*/*.json", "tokenizer*/*.txt", "tokenizer*/*.gz")
+    patterns = ("*/*.safetensors", "tokenizer*/*.json", "tokenizer*/*.txt", "tokenizer*/*.gz", "words.txt")
     found = sorted({path for pattern in patterns for path in folder.glob(pattern)
                     if path.parent.name != "loras"})
     return [

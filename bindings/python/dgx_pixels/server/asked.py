@@ -112,6 +112,9 @@ class GenerateBody(Asked):
         None, description="told by recipes: the recipe's format")
     version: Any = Field(
         None, description="told by recipes: of the library")
+    unread: Any = Field(
+        None, description="told by recipes: words of the prompt that the model was never shown, and what "
+        "they may be slips of")
     embeddings: Any = Field(
         None, description="told by recipes: the textual inversions that the prompts name")
     init_pixels: Any = Field(
