@@ -73,6 +73,12 @@ def test_a_project_is_built_and_taken_back(game: Path) -> None:
             assert "pico-8" in str(await ask("list_palettes")) and "loras" in await ask("list_loras")
             with pytest.raises(ToolError, match="outside the project"):
                 await ask("run_workflow", path="../x.json")
+            (game.parent / "secret.png").write_bytes(b"")
+            (game / "link.png").symlink_to("../secret.png")
+            for field, place in (("init", str(game.parent / "secret.png")), ("init", "../secret.png"), ("init", "link.png"),
+                                 ("loras", [{"name": "/x.safetensors"}]), ("finish", {"palette": "/etc/passwd"})):
+                with pytest.raises(ToolError, match="outside the project"):  # a caller's, not the file's own
+                    await ask("run_workflow", path="w.json", values={"what": "a", field: place}, dry_run=True)
 
     (game / "dgx-pixels.json").write_text(json.dumps({
         "format": 1, "model": "tiny", "defaults": {"steps": 1, "size": [16, 16]},

@@ -7,6 +7,8 @@ The library of this machine does the work here, not the server, for it is about 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,6 +37,24 @@ async def stoppable(work: Callable[[Cancel], Any]) -> Any:
         raise
     except (DgxPixelsError, ValueError, OSError) as error:
         raise ToolError(str(error)) from None
+
+
+TEXTS = {"prompt", "negative_prompt", "negative", "subject", "folder"}  # of words, and what the library says itself
+
+
+def check_places(shop: Workshop, value: Any, own: str, folder: Path, key: str = "") -> None:
+    """What a caller's values make a workflow read lies inside the project; what the file itself says is its owner's."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name not in TEXTS:
+                check_places(shop, part, own, folder, name)
+    elif isinstance(value, list):
+        for part in value:
+            check_places(shop, part, own, folder, key)
+    elif isinstance(value, str) and json.dumps(value, ensure_ascii=False) not in own:
+        for word in value.split() if key == "lines" else [value]:
+            if word.startswith(("/", "~")) or ".." in Path(word).parts or os.path.lexists(folder / word):
+                shop.inside(str(folder / word))
 
 
 def add_making(mcp: FastMCP, shop: Workshop, model: str | None, device: str | None) -> None:
@@ -71,7 +91,9 @@ def add_making(mcp: FastMCP, shop: Workshop, model: str | None, device: str | No
         batch. Returns the absolute paths of the files; deploy them with deploy. May take minutes."""
 
         def work(token: Cancel) -> dict[str, Any]:
-            filled = flow.load_workflow(shop.inside(path), values)
+            found = shop.inside(path)
+            filled = flow.load_workflow(found, values)
+            check_places(shop, filled, found.read_bytes().decode(errors="replace"), found.parent)
             if dry_run:
                 return {"workflow": filled}
             folder = shop.write(".keep", b"").parent
