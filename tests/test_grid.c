@@ -281,6 +281,33 @@ START_TEST(linear_enlargements_are_recovered)
 END_TEST
 
 /* Smooth colors in blocks of 8 pixels, as strong JPEG leaves them, are no cells. */
+/* Cells of 2 to 3 pixels under ripples as JPEG makes them; a sprite under them has no such cells. */
+START_TEST(small_cells_are_seen_through_ripples)
+{
+    for (int32_t k = 0; k < 12; k++) {
+        const double cell = k < 10 ? 2.07 + k * 0.13 : 1;
+        uint32_t state = (uint32_t)k + 5;
+        dgxp_image *sprite = make_sprite(40 + k, (uint32_t)k, false), *back = NULL;
+        dgxp_image *large = stretch(sprite, cell, cell, 0.5);
+        for (size_t i = 0; i < px_image_count(large) * 4; i++) {
+            const int value = large->rgba[i] + (int)(sprite_draw(&state) % 9) - 4;
+            large->rgba[i] = (uint8_t)(i % 4 == 3    ? 255
+                                       : value < 0   ? 0
+                                       : value > 255 ? 255
+                                                     : value);
+        }
+        const dgxp_grid_info info = detect(large, NULL, &back);
+        ck_assert_msg(info.width == 40 + k && info.height == 40 + k &&
+                          (cell < 2 || measure_agreement(sprite, back) > 0.99),
+                      "cell %g: %dx%d for %d, agreement %g", cell, info.width, info.height, 40 + k,
+                      measure_agreement(sprite, back));
+        dgxp_image_free(sprite);
+        dgxp_image_free(large);
+        dgxp_image_free(back);
+    }
+}
+END_TEST
+
 /* Grain of a camera, or a print: a small sprite on a large ground, whose borders drown in it. */
 START_TEST(cells_are_seen_through_noise)
 {
@@ -541,6 +568,7 @@ int main(void)
     tcase_add_test(core, non_square_cells_are_seen);
     tcase_add_test(core, linear_enlargements_are_recovered);
     tcase_add_test(core, cells_are_seen_through_noise);
+    tcase_add_test(core, small_cells_are_seen_through_ripples);
     tcase_add_test(core, blocks_of_a_photograph_are_no_cells);
     tcase_add_test(core, painted_checkerboards_are_no_cells);
     tcase_add_test(core, snap_and_border_are_obeyed);

@@ -147,11 +147,12 @@ static dgxp_status try_linear(const px_grid_search *self, const px_period *edges
     return px_linear_find(self->images[0], hints, edges->count, count, found);
 }
 
-static void adopt_linear(dgxp_grid *grid, const int32_t count[2])
+/* Cells that were proved. */
+static void adopt_even(dgxp_grid *grid, const int32_t count[2], bool linear)
 {
     px_grid_set_even(grid, DGXP_GRID_CELLS, count[0], count[1]);
     grid->info.confidence = EXPLAINED;
-    grid->linear = true;
+    grid->linear = linear;
 }
 
 static dgxp_status find_grid(px_grid_search *self)
@@ -159,7 +160,7 @@ static dgxp_status find_grid(px_grid_search *self)
     dgxp_grid *grid = self->grid;
     const int32_t length[2] = {grid->image_width, grid->image_height};
     const int32_t longer = px_image_most(length[0], length[1]);
-    bool linear = false;
+    bool linear = false, small = false;
     int32_t bends[2];
     px_period periods[3];
     px_grid_trial best = {.why = {1, 1}};
@@ -174,13 +175,21 @@ static dgxp_status find_grid(px_grid_search *self)
         return status;
     }
     const dgxp_image *image = self->images[0];
+    if (!linear && self->count == 1 && !(best.info.cell_width > 1.5 * PX_STRETCH_SMALL)) {
+        status = px_stretch_see(image, bends, &small);
+    }
+    if (status || small) {
+        px_mem_free(best.centers);
+        adopt_even(grid, bends, false);
+        return status;
+    }
     const bool few = px_native_few_colors(image);
     const double cell[2] = {best.info.cell_width, best.info.cell_height};
     bool cells = best.info.width > 0;
     if (linear &&
         !(cells && px_linear_is_harmonic(&grid->info, grid->image_width / cell[0], bends[0]))) {
         px_mem_free(best.centers);
-        adopt_linear(grid, bends);
+        adopt_even(grid, bends, true);
         return DGXP_OK;
     }
     /* what a sprite at its own size repeats (bricks, stripes) is no grid; a noisy picture of few colors

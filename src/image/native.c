@@ -12,6 +12,7 @@
 #define SMALL_SIDE 384 /* with more colors: a scene, where its steps are sharp ... */
 #define SHARP 0.0      /* ... by their correlation, which JPEG lowers, too */
 #define TINY_SIDE 128  /* a picture this small is native, however many greys it has */
+#define SPRITE_SIDE 64 /* nothing this small was painted large, whatever its colors */
 #define GREYS 64       /* all of them grey, more than these: a photograph, no palette */
 
 /*
@@ -104,6 +105,9 @@ bool px_native_few_colors(const dgxp_image *image)
 bool px_native_own_size(const dgxp_image *image, bool few)
 {
     const int32_t longer = px_image_most(image->width, image->height);
+    if (longer <= SPRITE_SIDE) {
+        return true;
+    }
     if (few) {
         return longer <= NATIVE_SIDE || px_native_softness(image) <= PX_NATIVE_SOFT;
     }

@@ -2,7 +2,12 @@
 /* Pixel art that was enlarged without interpolation by a factor that is not whole. */
 #include "image/stretch.h"
 
+#include "core/error.h"
+#include "core/mem.h"
+#include "image/image.h"
+
 #include <math.h>
+#include <stdlib.h>
 
 /*
  * Such cells are whole numbers of pixels that differ by one, and a line between two of them runs less
@@ -14,6 +19,11 @@
 #define FINE 64    /* sizes to look at closely */
 #define ARC 1.05   /* pixels: a line that falls on a pixel's middle is rounded either way */
 #define CHANCE 12  /* nats: one picture in 160,000 */
+#define RIPPLE 16  /* quarters of a level that JPEG's ripples have */
+#define STRONG 256 /* no step counts for more */
+#define CELLS 16
+#define ASIDE 0.2  /* of the steps at the ends of cells: what true cells leave elsewhere, at most */
+#define BESIDE 2   /* times what is left by the next best number */
 #define ALIKE 0.03 /* logarithm of the ratio of two sides whose lengths were rounded */
 
 typedef struct axis {
@@ -139,4 +149,69 @@ bool px_stretch_find(const uint8_t *columns, int32_t width, const uint8_t *rows,
     }
     return mine > CHANCE && find_cell(&axes[other], LEAST, axes[other].most, &out[other]) &&
            weigh(&axes[other], out[other].cell, 1) > CHANCE;
+}
+
+/* to[x] = how much columns x - 1 and x differ, or rows. */
+static void measure_steps(const dgxp_image *image, bool vertical, double *to)
+{
+    const int32_t length = vertical ? image->height : image->width;
+    const int32_t lines = vertical ? image->width : image->height;
+    for (int32_t i = 1; i < length; i++) {
+        int64_t sum = 0;
+        for (int32_t line = 0; line < lines; line++) {
+            const uint8_t *p = vertical ? px_image_at(image, line, i) : px_image_at(image, i, line);
+            const uint8_t *q =
+                vertical ? px_image_at(image, line, i - 1) : px_image_at(image, i - 1, line);
+            const int32_t step =
+                abs((p[0] + 2 * p[1] + p[2]) * p[3] - (q[0] + 2 * q[1] + q[2]) * q[3]) / 255;
+            sum += step <= RIPPLE ? 0 : px_image_least(step - RIPPLE, STRONG);
+        }
+        to[i] = (double)sum;
+    }
+}
+
+/* Adds the steps between `count` cells, and elsewhere, and of how many lines they are. */
+static void part_steps(const double *steps, int32_t length, int32_t count, double sums[2],
+                       double lines[2])
+{
+    int64_t last = 0;
+    for (int32_t i = 1; i < length; i++) {
+        const int64_t cell = ((int64_t)2 * i + 1) * count / (2 * (int64_t)length);
+        const int inside = cell == last;
+        sums[inside] += steps[i];
+        lines[inside]++;
+        last = cell;
+    }
+}
+
+dgxp_status px_stretch_see(const dgxp_image *image, int32_t count[2], bool *found)
+{
+    const int32_t width = image->width, height = image->height;
+    const int32_t first = (int32_t)fmax(CELLS, width / PX_STRETCH_SMALL);
+    double *across = px_mem_zero((size_t)width + (size_t)height, sizeof *across);
+    double best = HUGE_VAL, second = HUGE_VAL;
+    *found = false;
+    if (!across) {
+        return px_error_memory("the search for small cells");
+    }
+    double *down = across + width;
+    measure_steps(image, false, across);
+    measure_steps(image, true, down);
+    for (int32_t wide = first; wide <= width / 2; wide++) {
+        const int32_t high = (int32_t)rint((double)wide * height / width);
+        double sums[2] = {0}, lines[2] = {0};
+        part_steps(across, width, wide, sums, lines);
+        part_steps(down, height, high, sums, lines);
+        const double left =
+            sums[0] > 0 && lines[1] > 0 ? sums[1] / lines[1] / (sums[0] / lines[0]) : HUGE_VAL;
+        second = fmin(second, fmax(left, best));
+        if (left < best) {
+            best = left;
+            count[0] = wide;
+            count[1] = high;
+        }
+    }
+    px_mem_free(across);
+    *found = best < ASIDE && best * BESIDE < second && count[1] >= 2;
+    return DGXP_OK;
 }

@@ -21,4 +21,13 @@ typedef struct px_stretch {
 bool px_stretch_find(const uint8_t *columns, int32_t width, const uint8_t *rows, int32_t height,
                      px_stretch out[2]);
 
+/* Pixels: larger cells have a period that can be seen. */
+#define PX_STRETCH_SMALL 3.3
+
+/**
+ * Whether the picture is `count` cells of 2 to 3.3 pixels, none of them cut, that JPEG rippled: nearly
+ * all of its steps lie where such cells end, and with no other number of cells.  `*found` says so.
+ */
+dgxp_status px_stretch_see(const dgxp_image *image, int32_t count[2], bool *found);
+
 #endif
