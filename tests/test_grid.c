@@ -284,8 +284,8 @@ END_TEST
 /* Cells of 2 to 3 pixels under ripples as JPEG makes them; a sprite under them has no such cells. */
 START_TEST(small_cells_are_seen_through_ripples)
 {
-    for (int32_t k = 0; k < 12; k++) {
-        const double cell = k < 10 ? 2.07 + k * 0.13 : 1;
+    for (int32_t k = 0; k < 14; k++) {
+        const double cell = k < 10 ? 2.07 + k * 0.13 : k < 12 ? 1 : k * 2 - 20; /* 4 and 6 */
         uint32_t state = (uint32_t)k + 5;
         dgxp_image *sprite = make_sprite(40 + k, (uint32_t)k, false), *back = NULL;
         dgxp_image *large = stretch(sprite, cell, cell, 0.5);

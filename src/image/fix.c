@@ -20,6 +20,7 @@
 #define MERGE_MOST 0.02f
 #define MERGE_LEAST 0.008f
 #define MERGE_SHARE 1.5f
+#define MERGE_NONE 0.002f /* of cells that do not wobble at all */
 
 /* Puts the result of a step in the place of what it was made from. */
 static void replace_frame(px_fixing *self, int32_t index, dgxp_image *next)
@@ -219,7 +220,8 @@ static dgxp_status choose_merge(const px_fixing *self, dgxp_palette_params *para
     if (found >= 16) {
         qsort(steps, found, sizeof *steps, px_number_order);
         const float wobble = sqrtf(steps[found / 4]);
-        params->merge = fminf(fmaxf(MERGE_SHARE * wobble, MERGE_LEAST), MERGE_MOST);
+        const float least = wobble > 0 ? MERGE_LEAST : MERGE_NONE;
+        params->merge = fminf(fmaxf(MERGE_SHARE * wobble, least), MERGE_MOST);
     }
     px_mem_free(steps);
     return DGXP_OK;

@@ -187,7 +187,9 @@ static void part_steps(const double *steps, int32_t length, int32_t count, doubl
 dgxp_status px_stretch_see(const dgxp_image *image, int32_t count[2], bool *found)
 {
     const int32_t width = image->width, height = image->height;
-    const int32_t first = (int32_t)fmax(CELLS, width / PX_STRETCH_SMALL);
+    const int32_t least = (int32_t)fmax(CELLS, width / PX_STRETCH_SMALL);
+    const int32_t first =
+        (int32_t)fmax(CELLS, width / PX_STRETCH_SMALL / 2); /* with their doubles */
     double *across = px_mem_zero((size_t)width + (size_t)height, sizeof *across);
     double best = HUGE_VAL, second = HUGE_VAL;
     *found = false;
@@ -212,6 +214,6 @@ dgxp_status px_stretch_see(const dgxp_image *image, int32_t count[2], bool *foun
         }
     }
     px_mem_free(across);
-    *found = best < ASIDE && best * BESIDE < second && count[1] >= 2;
+    *found = best < ASIDE && best * BESIDE < second && count[0] >= least && count[1] >= 2;
     return DGXP_OK;
 }
