@@ -6,11 +6,21 @@
 #include "flow/workflow.h"
 #include "job/preset.h"
 
+#include <stdio.h>
+
+/* What this very sprite lacks, a ramp or eyes, is told of the wish that asks for it. */
+static dgxp_status name_wish(const px_workflow *w, dgxp_status status)
+{
+    char said[1024];
+    snprintf(said, sizeof said, "%s", dgxp_last_error());
+    return status == DGXP_OK ? status : px_error_set(status, "%s: %s: %s", w->where, w->stem, said);
+}
+
 static dgxp_status save_sheet(px_workflow *w, const px_still *s, const dgxp_image *image)
 {
     dgxp_sheet *sheet = NULL, *maps = NULL;
     dgxp_atlas *atlas = NULL;
-    dgxp_status status = dgxp_motion(image, &s->motion, NULL, &sheet);
+    dgxp_status status = name_wish(w, dgxp_motion(image, &s->motion, NULL, &sheet));
     PX_NEXT(px_workflow_save_atlas(w, sheet, ".json", NULL, NULL));
     PX_NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_ASEPRITE, ".aseprite"));
     PX_NEXT(px_workflow_save_animation(w, sheet, DGXP_SHEET_APNG, ".apng"));
@@ -41,7 +51,7 @@ dgxp_status px_workflow_still(px_workflow *w, const dgxp_image *image)
     dgxp_image *recolored = NULL, *map = NULL;
     dgxp_status status = px_still_read(w->where, w->document, &s);
     if (status == DGXP_OK && s.recolors) {
-        status = dgxp_recolor(image, &s.recolor, NULL, &recolored);
+        status = name_wish(w, dgxp_recolor(image, &s.recolor, NULL, &recolored));
         image = recolored;
     }
     if (status == DGXP_OK && s.moves) {

@@ -53,6 +53,10 @@ static dgxp_status read_recolor(const px_json *root, px_still *s)
     const field switches[] = {{"keep_skin", 0, 1, &s->recolor.keep_skin},
                               {"move_outline", 0, 1, &s->recolor.move_outline}};
     px_json at;
+    if (json_is_string(json_object_get(root->value, "recolor"))) { /* the map alone */
+        s->recolors = true;
+        return px_json_text(root, "recolor", PX_JSON_REQUIRED, TEXT_LIMIT, &s->recolor.map);
+    }
     dgxp_status status = px_json_object(root, "recolor", PX_JSON_OPTIONAL, &at);
     s->recolors = status == DGXP_OK && at.value;
     if (!s->recolors) {
@@ -83,6 +87,11 @@ static dgxp_status read_motion(const px_json *root, px_still *s)
     }
     if (json_is_string(given)) {
         return px_json_text(root, "motion", PX_JSON_REQUIRED, TEXT_LIMIT, &s->motion.motions);
+    }
+    if (!json_is_object(given)) {
+        return px_error_set(DGXP_ERR_BAD_FORMAT,
+                            "%s: field 'motion' must be text like \"idle,walk\", or an object",
+                            root->file);
     }
     dgxp_status status = px_json_object(root, "motion", PX_JSON_REQUIRED, &at);
     PX_NEXT(px_json_only(&at, "field", known, COUNT(known)));

@@ -291,6 +291,11 @@ def test_a_wish_is_made_of_a_picture_that_is_there(cli: Run, game: Path) -> None
     pixels.paste((240, 200, 40, 255), (4, 3, 8, 6))
     (game / "assets").mkdir()
     pixels.save(game / "assets/hero.png")
+    lacking = {"path": "hero-2.png", "from": "hero.png", "recolor": "green=blue"}
+    write(game, {**project, "assets": [lacking]})
+    done = cli("build", cwd=game, env=STUB)
+    assert done.returncode == 3 and "hero-2: dgxp_recolor: map: the sprite has no ramp like 'green'" in done.stderr
+    write(game, project)
     states, report = build_it(cli, game)
     assert sorted(states) == ["hero-moves.aseprite", "hero-moves.json", "hero-moves.n.png", "hero-moves.png"]
     assert cli("motion", game / "assets/hero.png", "-m", "idle,hit", "-o", game / "m.png").returncode == 0
@@ -338,6 +343,7 @@ def test_a_wish_is_made_of_a_picture_that_is_there(cli: Run, game: Path) -> None
     (asset(tileset={"set": "none"}), "none"),
     (asset(motion="dance"), "no motion 'dance'"),
     (asset(motion={"motion": "idle"}), "unknown field 'motion'"),
+    (asset(motion=["idle"]), "must be text like"),
     (asset(motion={"frames": 13}), "motion.frames"),
     (asset(motion={"facing": "up"}), "motion.facing"),
     (asset(recolor={"map": "red=bleu"}), "'bleu' is no color"),
