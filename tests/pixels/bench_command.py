@@ -151,7 +151,10 @@ def measure(build: Path, count: int, peers: str | None, half: str = "judge",
         folder = Path(name)
         folder.mkdir(parents=True, exist_ok=True)
         for stem, case in cases:
-            (folder / (stem + case.suffix)).write_bytes(case.file)
+            path = folder / (stem + case.suffix)
+            if path.exists() and path.read_bytes() != case.file:
+                raise SystemExit(f"{path}: kept from other sprites (DGXP_TEST_DATA?); --keep another folder")
+            path.write_bytes(case.file)
         for tool in [OURS, *(PEERS if peers else ())]:
             spent = run_ours(build, cases, folder) if tool == OURS else run_peer(str(peers), tool, folder)
             for stem, case in cases if spent else ():
