@@ -169,11 +169,14 @@ impl ClipPlayer {
     }
 }
 
+/// Who plays, and the sprite that it plays on; none where a material shows the frames.
+type Player<'a> = (Entity, &'a mut ClipPlayer, Option<(&'a mut Sprite, &'a mut Anchor)>);
+
 /// The system behind [`ClipPlayer`].
 pub(crate) fn advance(
     time: Option<Res<Time>>,
     sheets: Res<Assets<SpriteSheet>>,
-    mut players: Query<(Entity, &mut ClipPlayer, Option<(&mut Sprite, &mut Anchor)>)>,
+    mut players: Query<Player>,
     mut finished: MessageWriter<ClipFinished>,
 ) {
     let delta = time.map_or(Duration::ZERO, |time| time.delta());
