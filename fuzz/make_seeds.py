@@ -231,6 +231,11 @@ def texts() -> None:
     put("project", "kinds", b"\0" + json.dumps({"format": 1, "assets": [
         {"path": "a.png", "subject": "a", "motion": {"motions": "idle"}, "normal": {}},
         {"path": "b.png", "subject": "b", "animate": {"frames": 4}, "finish": {"colors": 8}}]}).encode())
+    put("project", "steps", b"\0" + json.dumps({"format": 1, "assets": [
+        {"path": "x.png", "from": "y.png", "motion": "idle"},
+        {"path": "a.png", "subject": "a", "kind": "tileset", "tileset": {}, "motion": "idle"}]}).encode())
+    put("project", "tileset", b"\0" + json.dumps({"format": 1, "assets": [
+        {"path": "a.png", "subject": "a", "tileset": {}, "normal": True}]}).encode())
     put("project", "texts", b"\4" + b'{"format": 1, "texts": "x"}')
     put("document", "nested", b'files[1].path\n{"files": [{}, {"path": "a.png"}], "score": 81.5}')
     put("document", "whole", b'\n{"seed": 7}')
