@@ -82,7 +82,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def test_a_full_disk_passes(disk: Disk, tiny: Path, tmp_path: Path, full: bool, evidence: Any) -> None:
     """Jobs end with a reason, who waits is answered, and with room again all goes on; kills in between."""
-    rounds = 50 if full else 3
+    rounds = 100 if full else 4  # every second one kills
     server = Server(disk.folder / "data", within=disk.within, DGXP_STUB_DELAY_MS="100")
     accepted: list[str] = []
     refused = 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 import sys
 import time
@@ -59,9 +60,46 @@ def _make_all(arch: Architecture, out: Path, tilings: list[str], jobs: int) -> l
     # bytes would depend on what was traced before it.  The parent has traced nothing.
     diffusers.AutoencoderKL, diffusers.UNet2DConditionModel  # imported once, before the children
     transformers.CLIPTextModelWithProjection
+    return _make_in_children(work, jobs)
+
+
+def _make_in_children(work: list[tuple[Any, ...]], jobs: int) -> list[dict[str, Any]]:
+    """`_make` of each, `jobs` at once; pipes and no pool, whose locks want room in /dev/shm."""
     context = multiprocessing.get_context("fork")
-    with context.Pool(jobs, maxtasksperchild=1) as pool:
-        return pool.starmap(_make, work, chunksize=1)
+    made: dict[int, dict[str, Any]] = {}
+    running: dict[Any, tuple[int, Any]] = {}
+    waiting = list(enumerate(work))
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                number, item = waiting.pop(0)
+                ours, theirs = context.Pipe(duplex=False)
+                child = context.Process(target=_make_and_tell, args=(theirs, item))
+                child.start()
+                theirs.close()
+                running[ours] = (number, child)
+            for ours in multiprocessing.connection.wait(list(running)):
+                number, child = running.pop(ours)
+                try:
+                    result = ours.recv()
+                except EOFError:
+                    child.join()
+                    raise RuntimeError(f"{work[number][2]}: its process ended with {child.exitcode}") from None
+                if isinstance(result, Exception):
+                    raise result
+                made[number] = result
+                child.join()
+    finally:
+        for _, child in running.values():
+            child.kill()
+    return [made[number] for number in range(len(work))]
+
+
+def _make_and_tell(pipe: Any, item: tuple[Any, ...]) -> None:
+    try:
+        pipe.send(_make(*item))
+    except Exception as error:
+        pipe.send(error)
 
 
 def _parameters(made: list[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
@@ -156,5 +194,5 @@ def main(arguments: list[str] | None = None) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"programs: {error}")
