@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <zlib.h>
 
 /* ------------------------------------------------------------------------------------- helpers */
+
+enum { ROOM = 16 << 20 };
 
 /* A folder in memory for targets that read files by path; gone when the process ends well. */
 static char folder[64];
@@ -32,8 +35,10 @@ static const char *path_of(const char *name)
     static char paths[4][256];
     static int next;
     if (!folder[0]) {
-        snprintf(folder, sizeof folder, "%s/dgxp-fuzz-XXXXXX",
-                 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        struct statvfs room; /* memory where there is some: a container may have none left */
+        const bool fits = access("/dev/shm", W_OK) == 0 && statvfs("/dev/shm", &room) == 0 &&
+                          room.f_bavail * room.f_frsize >= ROOM;
+        snprintf(folder, sizeof folder, "%s/dgxp-fuzz-XXXXXX", fits ? "/dev/shm" : "/tmp");
         if (!mkdtemp(folder)) {
             abort();
         }

@@ -120,7 +120,7 @@ class Lora:
 class Job:
     """A dgxp_job; keyword arguments name its setters."""
 
-    NUMBERS = {"guidance", "guidance_rescale", "cfg_stop", "eta", "temperature"}
+    TABLED = {"guidance_rescale", "cfg_stop", "eta", "temperature", "parity"}
     CHOICES = {"sampler", "schedule", "spacing", "tiling"}
 
     def __init__(self, library: Library, prompt: str, **settings: object) -> None:
@@ -130,9 +130,13 @@ class Job:
             self.set(name, value)
 
     def set(self, name: str, value: object) -> None:
-        call = getattr(self.library.c, f"dgxp_job_set_{name}")
         check = self.library.check
-        if name in self.NUMBERS:
+        if name in self.TABLED:  # those without a function of their own
+            text = json.dumps(bool(value) if name == "parity" else value)
+            check(self.library.c.dgxp_job_set(self.handle, name.encode(), text.encode()))
+            return
+        call = getattr(self.library.c, f"dgxp_job_set_{name}")
+        if name == "guidance":
             check(call(self.handle, c.c_double(value)))
         elif name in self.CHOICES:
             check(call(self.handle, self.library_choice(name, str(value))))

@@ -22,8 +22,7 @@ import PIL.Image
 import pytest
 
 from serving import ROOT, free_port, node
-
-TOOLS = 20
+from test_mcp import TOOLS
 
 
 def words(game: Path, *more: object) -> list[str]:
@@ -69,7 +68,7 @@ def test_the_typescript_sdk(how: str, starter: Path, tiny: Path, game: Path) -> 
         with over_http(game) as url:
             told = tour("http", url)
 
-    assert told["server"]["name"] and len(told["tools"]) == TOOLS
+    assert told["server"]["name"] and len(told["tools"]) == len(TOOLS)
     assert all(len(tool["description"]) > 40 and tool["inputSchema"]["type"] == "object" for tool in told["tools"])
     steps = [progress["progress"] for progress in told["progress"]]
     assert steps and steps == sorted(set(steps)), "each notification tells more"
@@ -104,7 +103,7 @@ def test_the_inspector(starter: Path, tiny: Path, game: Path, tmp_path: Path) ->
 
     with over_http(game) as url:
         tools = ask(url, "--method", "tools/list", "--strict")["tools"]
-        assert len(tools) == TOOLS and all(tool["inputSchema"]["type"] == "object" for tool in tools)
+        assert len(tools) == len(TOOLS) and all(tool["inputSchema"]["type"] == "object" for tool in tools)
         made = ask(url, "--method", "tools/call", "--tool-name", "generate", "--tool-arg", "prompt=medieval knight",
                    "kind=character", "seed=7", 'more={"steps": 2}')["structuredContent"]
         assert made["state"] in ("queued", "running", "done") and made["job_id"]

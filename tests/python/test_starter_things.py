@@ -296,7 +296,8 @@ def test_weights_carry_over_to_a_longer_vocabulary(shipped: Path, tmp_path: Path
 
 def test_what_is_exported_carries_the_notices(shipped: Path, tmp_path: Path, data: Path) -> None:
     words = tokenizer.load(shipped / "tokenizer_2")
-    export.write(tmp_path / "out", model.build(small_settings(), len(words)), words)
+    export.write(tmp_path / "out", model.build(small_settings(), len(words)), words, ["fox", "red"])
+    assert (tmp_path / "out/words.txt").read_text() == "fox\nred\n"
     assert json.loads((tmp_path / "out/fields.json").read_text())["license"] == "MIT OR Apache-2.0"
     notice = " ".join((tmp_path / "out/NOTICE").read_text().split())
     told = (data / "objects-mit-apache.md").read_text()
