@@ -162,7 +162,7 @@ START_TEST(json_names_of_choices_and_of_fields)
                       DGXP_ERR_BAD_FORMAT, "\"bayer3\"; it must be one of \"auto\", \"euler\"");
     /* More names than any list of ours has: none may be cut off. */
     dgxp_choice many[40];
-    char names[40][8];
+    char names[40][16];
     for (int32_t i = 0; i < 40; i++) {
         snprintf(names[i], sizeof names[i], "n%d", i);
         many[i] = (dgxp_choice){100 + i, i == 39 ? "tcd" : names[i], ""};
